@@ -1,0 +1,52 @@
+"""The contracts of the harness; everything else stands on them and they stand on nothing but floor 0."""
+
+from bench.api.dataset import Dataset, DatasetKind, ImageRef, Sample
+from bench.api.errors import BenchError, RequestError, Unavailable, UnitError, unknown_name
+from bench.api.method import Method, MethodInfo, MethodOptions, MethodSpec, Tiling, Upscaled
+from bench.api.metric import Direction, MetricInfo, MetricKind, MetricValue
+from bench.api.presets import PRESETS, get_protocol
+from bench.api.protocol import Protocol, validity_warnings
+from bench.api.record import RECORD_COLUMNS, SUMMARY_COLUMNS, CellId, Output, Record, Score, UnitStatus
+from bench.api.scale import Size, effective_ratio, format_scale, lr_size, parse_scale, parse_scales, sr_size
+from bench.api.seeds import derive_seed
+
+__all__ = [
+    "PRESETS",
+    "RECORD_COLUMNS",
+    "SUMMARY_COLUMNS",
+    "BenchError",
+    "CellId",
+    "Dataset",
+    "DatasetKind",
+    "Direction",
+    "ImageRef",
+    "Method",
+    "MethodInfo",
+    "MethodOptions",
+    "MethodSpec",
+    "MetricInfo",
+    "MetricKind",
+    "MetricValue",
+    "Output",
+    "Protocol",
+    "Record",
+    "RequestError",
+    "Sample",
+    "Score",
+    "Size",
+    "Tiling",
+    "Unavailable",
+    "UnitError",
+    "UnitStatus",
+    "Upscaled",
+    "derive_seed",
+    "effective_ratio",
+    "format_scale",
+    "get_protocol",
+    "lr_size",
+    "parse_scale",
+    "parse_scales",
+    "sr_size",
+    "unknown_name",
+    "validity_warnings",
+]

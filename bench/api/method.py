@@ -1,0 +1,125 @@
+"""The contract of a super-resolution method, and the light description that can be read without importing torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import torch
+
+    from bench.api.scale import Size
+
+
+class Tiling(StrEnum):
+    """Who splits a large image: nobody, the harness (feathered tiles), or the method itself."""
+
+    NONE = "none"
+    SUPPORTED = "supported"
+    INTERNAL = "internal"
+
+
+class MethodOptions(BaseModel):
+    """Base of a method's options (`--set NAME.KEY=VALUE`): strict, frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodInfo:
+    """What a table, a list and an audit need to know of a method."""
+
+    name: str
+    display: str
+    """The paper's name, as tables print it; the variant is added in brackets."""
+    summary: str
+    paper: str = ""
+    licence: str = ""
+    stochastic: bool = False
+    """True where the result depends on the seed; deterministic methods run one seed only."""
+    train_scales: tuple[float, float] | None = None
+    train_sets: tuple[str, ...] = ()
+    tiling: Tiling = Tiling.NONE
+    parameters: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSpec:
+    """A registered method: its description, and where the code is that runs it.
+
+    Reading a spec must not import torch, so that listing methods and finding a finished run complete stays fast.
+    """
+
+    info: MethodInfo
+    factory: str
+    """"package.module:Class" of the `Method`; imported when the first image is computed."""
+    root: Path
+    """The folder (or the file) whose Python sources make the method; they are part of the output key."""
+    shared: tuple[Path, ...] = ()
+    """Further files or folders of code that the method stands on."""
+    options: type[MethodOptions] = MethodOptions
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    """Shipped or known weights: label -> file. Empty for a method that has none to load."""
+    default_weights: str | None = None
+    """The label used when the user names none; None: the method needs no weights, or `weights_how` says what to give."""
+    weights_how: str = ""
+    """How to get weights that are not shipped, for the error message."""
+
+
+@dataclass(frozen=True)
+class Upscaled:
+    """The result of one call.
+
+    Attributes:
+        image: float32 (3, H, W), exactly the size asked for, nominally in [0, 1] (the harness clips and rounds).
+        stages: The intermediate images of a cascade, each float32 (3, h_i, w_i); may be empty.
+        tile: The LR tile side that was used, None where the image went through whole.
+    """
+
+    image: torch.Tensor
+    stages: tuple[torch.Tensor, ...] = ()
+    tile: int | None = None
+
+
+class Method(ABC):
+    """One super-resolution method.
+
+    A subclass sets `info`, names its `Options` if it has any, and implements `upscale`; `load` where it has weights.
+    It must be deterministic given (weights, lr, size, seed): draw noise on the CPU from a generator seeded by
+    `derive_seed(seed, "stage", i)`, never from the global state.
+    """
+
+    info: ClassVar[MethodInfo]
+    Options: ClassVar[type[MethodOptions]] = MethodOptions
+
+    def __init__(self, options: MethodOptions | None = None) -> None:
+        self.options = options if options is not None else self.Options()
+
+    def load(self, weights: Path | None, device: torch.device, dtype: torch.dtype) -> None:  # noqa: B027
+        """Read the weights and move to the device; called once, before the first `upscale`.
+
+        Args:
+            weights: The file (or folder) to read; None for a method without weights.
+            device: Where to compute.
+            dtype: The floating type of the computation.
+        Raises:
+            RequestError: the file is missing, damaged or of another shape (names the file and what was expected).
+        """
+
+    @abstractmethod
+    def upscale(self, lr: torch.Tensor, size: Size, *, seed: int) -> Upscaled:
+        """Compute the image at exactly `size`.
+
+        Args:
+            lr: float32 (3, h, w) in [0, 1], RGB (three equal channels under a luma protocol), on the CPU.
+            size: (height, width) of the result; the ratio may be fractional and differ per axis.
+            seed: The unit's seed, already derived from (run seed, image id).
+        Returns:
+            The image (float32, on any device) and the stages.
+        """

@@ -1,0 +1,117 @@
+"""The named protocols: what the papers' code does, as data. Knobs that a paper leaves open say so in `summary`."""
+
+from __future__ import annotations
+
+from bench.api.errors import unknown_name
+from bench.api.protocol import Protocol
+
+_ALL = (
+    Protocol(
+        name="sample",
+        summary="RGB PSNR/SSIM without shave, MATLAB bicubic LR in 8 bit: what a newcomer gets on the embedded set",
+    ),
+    Protocol(
+        name="classic-y",
+        summary="the image is its 8-bit studio luma, LR kept in float, SR rounded to 8 bit, shave s",
+        source="SRCNN and VDSR tables; gray files are taken as luma",
+        plane="y",
+        gray="luma",
+        lr_depth="float",
+        psnr_colour="y601s",
+        ssim_colour="y601s",
+        shave="s",
+    ),
+    Protocol(
+        name="basicsr-y",
+        summary="MATLAB bicubic LR of RGB in 8 bit, SR rounded to 8-bit RGB, unrounded studio Y, shave s",
+        source="EDSR, IMDN and BasicSR tables",
+        psnr_colour="y601s",
+        ssim_colour="y601s",
+        shave="s",
+    ),
+    Protocol(
+        name="liif-benchmark",
+        summary="LIIF's benchmark table: MATLAB LR up to x4 and Pillow LR above, SR unrounded, studio Y, shave s",
+        source="LIIF test.py and configs/test; LIIF reports PSNR only",
+        coarse_above=4.0,
+        sr_depth="float",
+        psnr_colour="y601s",
+        ssim_colour="y601s",
+        shave="s",
+    ),
+    Protocol(
+        name="liif-div2k",
+        summary="LIIF's DIV2K table: Pillow bicubic LR in 8 bit, SR unrounded, RGB, shave s+6",
+        source="LIIF test.py and configs/test; MATLAB LR files for x2-x4 of DIV2K come as a paired set",
+        downsampler="pillow-bicubic",
+        sr_depth="float",
+        shave="s+6",
+    ),
+    Protocol(
+        name="pyiqa-default",
+        summary="what pyiqa's command line computes: RGB PSNR, SSIM on rounded YIQ luma with the contrast clamped, no shave",
+        source="IQA-PyTorch 0.1.16 defaults",
+        psnr_colour="rgb",
+        ssim_colour="yiq-u8",
+        ssim_clamp=True,
+        alpha="white",
+    ),
+    Protocol(
+        name="face-kim",
+        summary="HR = 256 px face resized to round(16 s), LR 16 px from that HR; batch MSE PSNR of the first 100",
+        source="Kim et al., arbitrary-scale diffusion, eval_sr.py",
+        source_side=256,
+        size_rule="fixed-lr",
+        lr_side=16,
+        lr_from="hr",
+        downsampler="pillow-bicubic",
+        sr_depth="float",
+        aggregate="batch8-mse",
+        first=100,
+    ),
+    Protocol(
+        name="face-idm",
+        summary="HR round(16 s) and LR 16 px both from the source face, 8-bit RGB, no shave, first 100",
+        source="IDM core/metrics.py, data/prepare_data.py and config",
+        size_rule="fixed-lr",
+        lr_side=16,
+        lr_from="source",
+        downsampler="pillow-bicubic",
+        first=100,
+    ),
+    Protocol(
+        name="casr",
+        summary="MATLAB bicubic LR, 8-bit RGB, no shave, no-reference networks at full size [all inferred: unstated]",
+        source="CASR supplement; no crop, shave, channel or metric version is stated there",
+    ),
+    Protocol(
+        name="cassr",
+        summary="centre crop of 512, Real-ESRGAN degradation frozen by seed, 8-bit RGB, no shave",
+        source="CasSR (StableSR recipe); the published LQ draws are not available, so the seed is ours",
+        source_crop=512,
+        degradation="real-esrgan",
+    ),
+    Protocol(
+        name="blind-assr",
+        summary="anisotropic Gaussian blur and a random downsampler per image, frozen by seed; 8-bit RGB, studio Y, shave s",
+        source="blind-ASSR cycle model; its draws are unpublished and its shave unstated [inferred: s]",
+        degradation="blind-assr",
+        psnr_colour="y601s",
+        ssim_colour="y601s",
+        shave="s",
+    ),
+)
+
+PRESETS = {protocol.name: protocol for protocol in _ALL}
+"""All named protocols, in the order in which they are listed."""
+
+
+def get_protocol(name: str) -> Protocol:
+    """The preset of this name.
+
+    Raises:
+        RequestError: nobody registered it; names the nearest one.
+    """
+    if name not in PRESETS:
+        raise unknown_name("protocol", name, PRESETS, "bench protocols")
+    return PRESETS[name]

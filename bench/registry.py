@@ -1,0 +1,122 @@
+"""METHODS, DATASETS and METRICS: mmengine registries behind names that are listed without importing anything heavy.
+
+An entry is a target "package.module:attribute" until somebody asks for it. Names come from this package, from installed
+packages (entry-point groups `bench.methods`, `bench.datasets`, `bench.metrics`) and from `--plugin` files. A name is
+never overwritten silently. The resolved objects live in an mmengine Registry, so that training configurations can
+refer to them by `type`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from bench.api import RequestError, unknown_name
+
+if TYPE_CHECKING:
+    from mmengine.registry import Registry
+
+T = TypeVar("T")
+
+
+class LazyRegistry(Generic[T]):
+    """Names mapped to targets that are imported on first use."""
+
+    def __init__(self, kind: str, list_command: str) -> None:
+        """Args: kind: "method", "dataset" or "metric"; list_command: what lists the names."""
+        self.kind = kind
+        self.list_command = list_command
+        self._targets: dict[str, tuple[str, str]] = {}
+        self._resolved: dict[str, T] = {}
+        self._scanned = False
+        self._mmengine: Registry | None = None
+
+    def add(self, name: str, target: str | T, *, origin: str) -> None:
+        """Register a name.
+
+        Args:
+            name: The name.
+            target: "package.module:attribute", or the object itself.
+            origin: Where it comes from, for messages ("assr-bench", "package foo", a file).
+        Raises:
+            RequestError: the name is taken; the registry is left unchanged.
+        """
+        if name in self._targets:
+            raise RequestError(
+                f"the {self.kind} name '{name}' of {origin} is already registered by {self._targets[name][1]}; "
+                "rename one of them"
+            )
+        self._targets[name] = (target if isinstance(target, str) else "", origin)
+        if not isinstance(target, str):
+            self._resolved[name] = target
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Decorator form of `add` for code that is imported anyway (a plugin file)."""
+
+        def keep(obj: T) -> T:
+            self.add(name, obj, origin=getattr(obj, "__module__", "a plugin"))
+            return obj
+
+        return keep
+
+    def names(self) -> list[str]:
+        """All registered names, sorted."""
+        self._scan()
+        return sorted(self._targets)
+
+    def origin(self, name: str) -> str:
+        """Where a name comes from."""
+        self._require(name)
+        return self._targets[name][1]
+
+    def get(self, name: str) -> T:
+        """The registered object, imported if need be.
+
+        Raises:
+            RequestError: no such name, or its code cannot be imported (names the package and the fault).
+        """
+        self._require(name)
+        if name not in self._resolved:
+            target, origin = self._targets[name]
+            try:
+                module, _, attribute = target.partition(":")
+                self._resolved[name] = getattr(importlib.import_module(module), attribute)
+            except Exception as fault:
+                raise RequestError(
+                    f"{self.kind} '{name}' ({origin}) cannot be loaded from {target}: {type(fault).__name__}: {fault}"
+                ) from fault
+        return self._resolved[name]
+
+    def mmengine(self) -> Registry:
+        """The mmengine Registry with every class that was resolved so far, for `type=` in training configurations."""
+        from mmengine.registry import Registry
+
+        if self._mmengine is None:
+            self._mmengine = Registry(f"bench_{self.kind}")
+        for name, obj in self._resolved.items():
+            if name not in self._mmengine and isinstance(obj, type):
+                self._mmengine.register_module(name=name, module=obj)
+        return self._mmengine
+
+    def _require(self, name: str) -> None:
+        self._scan()
+        if name not in self._targets:
+            raise unknown_name(self.kind, name, self._targets, self.list_command)
+
+    def _scan(self) -> None:
+        if self._scanned:
+            return
+        self._scanned = True
+        for point in entry_points(group=f"bench.{self.kind}s"):
+            origin = f"package {point.dist.name}" if point.dist is not None else "an entry point"
+            self.add(point.name, point.value, origin=origin)
+
+
+METHODS: LazyRegistry[Any] = LazyRegistry("method", "bench methods")
+"""name -> `MethodSpec`, or a `Method` class (out-of-tree)."""
+DATASETS: LazyRegistry[Any] = LazyRegistry("dataset", "bench datasets")
+"""name -> callable (data_root) -> `Dataset`, from packages; cards are listed by `bench.data`."""
+METRICS: LazyRegistry[Any] = LazyRegistry("metric", "bench metrics")
+"""name -> metric class of `bench.metrics`."""

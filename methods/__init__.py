@@ -1,0 +1,1 @@
+"""The methods this project ships, one folder each."""

@@ -1,0 +1,17 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def reference_root() -> Path:
+    """The folder of outside files (test images, published values, metric parameters); skips where there is none."""
+    folder = os.environ.get("ASSR_BENCH_REFERENCE", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("ASSR_BENCH_REFERENCE does not point to the reference files")
+    return Path(folder)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""plan -> cells -> units -> records."""

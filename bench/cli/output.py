@@ -1,0 +1,34 @@
+"""Printing: errors on stderr, results on stdout, rich where there is a terminal and plain lines where there is none."""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@lru_cache(maxsize=1)
+def console() -> Console:
+    """stdout; does not wrap or colour where it is not a terminal."""
+    from rich.console import Console
+
+    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+
+
+def say(text: str = "") -> None:
+    """A line on stdout, as it is."""
+    print(text, flush=True)
+
+
+def warn(text: str) -> None:
+    """A line on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def fail(text: str) -> None:
+    """An error on stderr."""
+    prefix = "\x1b[31merror:\x1b[0m" if sys.stderr.isatty() else "error:"
+    print(f"{prefix} {text}", file=sys.stderr, flush=True)

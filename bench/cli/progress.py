@@ -1,0 +1,108 @@
+"""Showing a run's progress: a rich display on a terminal (cell, image, ETA), plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+from bench.api import CellId, format_scale
+from bench.cli.output import say, warn
+
+
+def cell_label(cell: CellId) -> str:
+    """A cell as people read it: `liif (lite) · Set5 · x4 · seed 0`."""
+    variant = f" ({cell.variant})" if cell.variant else ""
+    seed = f" · seed {cell.seed}" if cell.seed else ""
+    return f"{cell.method}{variant} · {cell.dataset} · x{format_scale(cell.scale)}{seed}"
+
+
+class PlainProgress(AbstractContextManager["PlainProgress"]):
+    """Plain lines, at most one every few seconds, for logs and pipes."""
+
+    def __init__(self, *, every: float = 10.0) -> None:
+        self.every = every
+        self.done = 0
+        self.total = 0
+        self.started = self.last = time.monotonic()
+
+    def begin(self, *, cells: int, units: int, inferences: int, scores: int) -> None:
+        """Say what is left to do."""
+        self.total = units
+        if units:
+            say(f"{cells} cells, {units} images to work on: {inferences} to compute, {scores} numbers to make")
+
+    def cell(self, cell: CellId, *, index: int, units: int) -> None:
+        """One line per cell."""
+        say(f"  {cell_label(cell)}: {units} images")
+
+    def unit(self, cell: CellId, image: str, *, error: str = "") -> None:
+        """A line now and then, and for every failure."""
+        self.done += 1
+        if error:
+            warn(f"  failed: {cell_label(cell)} · {image}: {error}")
+        now = time.monotonic()
+        if now - self.last >= self.every:
+            self.last = now
+            left = (now - self.started) / self.done * (self.total - self.done)
+            say(f"  {self.done}/{self.total} images, about {left:.0f} s left")
+
+    def note(self, text: str) -> None:
+        """A line."""
+        warn(f"  note: {text}")
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing to close."""
+
+
+class RichProgress(AbstractContextManager["RichProgress"]):
+    """A live bar with the cell, the image and the time left."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self.task = self.bar.add_task("planning", total=None)
+        self.label = ""
+
+    def __enter__(self) -> RichProgress:
+        self.bar.start()
+        return self
+
+    def begin(self, *, cells: int, units: int, inferences: int, scores: int) -> None:
+        """Set the total."""
+        self.bar.update(self.task, total=units)
+
+    def cell(self, cell: CellId, *, index: int, units: int) -> None:
+        """Show the cell."""
+        self.label = cell_label(cell)
+        self.bar.update(self.task, description=self.label)
+
+    def unit(self, cell: CellId, image: str, *, error: str = "") -> None:
+        """Advance."""
+        if error:
+            self.bar.console.print(f"failed: {cell_label(cell)} · {image}: {error}", style="red", markup=False)
+        self.bar.update(self.task, advance=1, description=f"{cell_label(cell)} · {image}")
+
+    def note(self, text: str) -> None:
+        """A line above the bar."""
+        self.bar.console.print(f"note: {text}", markup=False)
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        self.bar.stop()
+
+
+def make_progress() -> PlainProgress | RichProgress:
+    """The display that fits stderr."""
+    return RichProgress() if sys.stderr.isatty() else PlainProgress()

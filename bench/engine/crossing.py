@@ -1,0 +1,123 @@
+"""Metrics that look at more than one image: whole sets (FID), and one image at two scales (SelfSSIM).
+
+They are computed from stored images after all units are done, and kept like any other score: a set metric under the
+image name `*`, a cross-scale one under the output scale as `name@reference-scale`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.api import MetricKind, Record, Score, Unavailable, UnitError, UnitStatus, format_scale
+from bench.data import prepare
+from bench.engine.events import Listener, Tally
+from bench.engine.keys import digest, score_key
+from bench.engine.plan import Cell, MetricPlan, Plan
+from bench.engine.store import Store, StoredUnit
+from bench.imaging import read_png_exact
+from bench.metrics.catalog import make_metric
+
+WHOLE_SET = "*"
+"""The image name of a set metric's record."""
+
+
+def score_across(plan: Plan, metrics: MetricPlan, store: Store, listener: Listener, tally: Tally) -> None:
+    """Compute what is missing of the set and cross-scale metrics of a plan.
+
+    A set metric needs a complete cell; a cross-scale one needs the image at both scales. What cannot be computed is
+    left out and said.
+    """
+    request = plan.request
+    for name, kind in metrics.kinds.items():
+        if name in metrics.unavailable:
+            continue
+        if kind is MetricKind.SET:
+            for cell in plan.cells:
+                _score_set(name, cell, plan, metrics, store, listener, tally)
+        elif kind is MetricKind.CROSS_SCALE:
+            if len(request.scales) < 2:
+                metrics.unavailable[name] = "it compares scales: give at least two with --scales"
+                continue
+            for group in _by_scale(plan.cells):
+                _score_scales(name, group, plan, metrics, store, tally)
+
+
+def _by_scale(cells: Iterable[Cell]) -> list[list[Cell]]:
+    groups: dict[tuple[str, str, str, int], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.id.method, cell.id.variant, cell.id.dataset, cell.id.seed), []).append(cell)
+    return list(groups.values())
+
+
+def _score_set(
+    name: str, cell: Cell, plan: Plan, metrics: MetricPlan, store: Store, listener: Listener, tally: Tally
+) -> None:
+    request = plan.request
+    stored = store.units(cell.where)
+    units = [stored.get((unit.sample.id, cell.pair)) for unit in cell.units]
+    outputs = [unit.output for unit in units if unit is not None and unit.output is not None]
+    if len(outputs) < len(cell.units) or any(unit.sample.hr is None for unit in cell.units):
+        return
+    signature = metrics.signatures[cell.id.scale][name]
+    key = score_key(digest([output.key for output in outputs]), signature)
+    whole = stored.get((WHOLE_SET, cell.pair))
+    if whole is not None and key in whole.scores:
+        tally.kept += 1
+        return
+    metric = make_metric(name, request.weights_root)
+    sr = [read_png_exact(request.out / output.path) for output in outputs]
+    hr = [prepare(unit.sample, cell.id.scale, request.protocol, need_lr=False).hr for unit in cell.units]
+    try:
+        value = metric.compute_sets(sr, hr)
+    except (UnitError, Unavailable) as fault:
+        listener.note(f"{name} of {cell.choice.display} on {cell.id.dataset}: {fault}")
+        return
+    record = Record(cell.id, WHOLE_SET, UnitStatus.OK, None, (Score(name, value, signature, key),))
+    store.append(cell.where, record, pair=cell.pair)
+    tally.scored += 1
+
+
+def _score_scales(
+    name: str, cells: list[Cell], plan: Plan, metrics: MetricPlan, store: Store, tally: Tally
+) -> None:
+    request = plan.request
+    metric = make_metric(name, request.weights_root)
+    stored = [store.units(cell.where) for cell in cells]
+    for a, cell in enumerate(cells):
+        for unit in cell.units:
+            mine = stored[a].get((unit.sample.id, cell.pair))
+            if mine is None or mine.output is None or mine.status is not UnitStatus.OK:
+                continue
+            scores = []
+            for b, other in enumerate(cells):
+                theirs = stored[b].get((unit.sample.id, other.pair))
+                if a == b or theirs is None or theirs.output is None or theirs.status is not UnitStatus.OK:
+                    continue
+                signature = metrics.signatures[cell.id.scale][name]
+                key = score_key(mine.output.key, signature, theirs.output.key)
+                if key in mine.scores:
+                    tally.kept += 1
+                    continue
+                value, reason = _compare(metric, request.out, mine, theirs, tally)
+                label = f"{name}@{format_scale(other.id.scale)}"
+                scores.append(Score(label, value, signature, key, reason))
+            if scores:
+                record = Record(cell.id, unit.sample.id, UnitStatus.OK, mine.output, tuple(scores))
+                store.append(cell.where, record, pair=cell.pair)
+                tally.scored += len(scores)
+
+
+def _compare(metric: object, out: Path, mine: StoredUnit, theirs: StoredUnit, tally: Tally) -> tuple[float | None, str]:
+    started = time.perf_counter()
+    try:
+        if mine.output is None or theirs.output is None:
+            raise UnitError("an image is missing")
+        a, b = read_png_exact(out / mine.output.path), read_png_exact(out / theirs.output.path)
+        return metric.compute_pair(a, b), ""  # pyright: ignore[reportAttributeAccessIssue]
+    except (UnitError, OSError) as fault:
+        return None, str(fault)
+    finally:
+        tally.spend("metrics", time.perf_counter() - started)
+

@@ -1,0 +1,126 @@
+"""Executors: one interface for whoever runs scoring jobs, and the local one with worker processes.
+
+A job goes to the worker that its image hashes to, so features of a reference are made once. Submitting blocks while
+too many jobs are under way, which bounds the memory; a worker that dies costs its jobs only.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Protocol as TypingProtocol
+from typing import TypeVar
+
+from bench.engine.scoring import ScoreJob, Scored, ScorerConfig, UnitScorer, run_job, start_process
+
+Ticket = TypeVar("Ticket")
+
+
+class Executor(TypingProtocol):
+    """Runs scoring jobs somewhere. Results come back in any order, in the caller's thread."""
+
+    def submit(self, ticket: object, job: ScoreJob) -> None:
+        """Start a job; blocks while the queue is full."""
+
+    def finished(self) -> Iterator[tuple[object, Scored]]:
+        """The results that are there, without waiting."""
+
+    def drain(self) -> Iterator[tuple[object, Scored]]:
+        """All outstanding results, waiting for them."""
+
+    def close(self) -> None:
+        """Give the workers back; outstanding jobs are dropped."""
+
+
+class InlineExecutor:
+    """Runs jobs at once in this process (`--workers 0`): simplest, and what a debugger wants."""
+
+    def __init__(self, config: ScorerConfig) -> None:
+        self._scorer = UnitScorer(config)
+        self._done: list[tuple[object, Scored]] = []
+
+    def submit(self, ticket: object, job: ScoreJob) -> None:
+        """Run the job now."""
+        self._done.append((ticket, self._scorer.run(job)))
+
+    def finished(self) -> Iterator[tuple[object, Scored]]:
+        """Everything submitted so far."""
+        while self._done:
+            yield self._done.pop(0)
+
+    drain = finished
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class LocalExecutor:
+    """Worker processes on this machine, one pool of one process each, so that jobs can be sent to a certain worker."""
+
+    def __init__(self, config: ScorerConfig, *, workers: int, depth: int = 2) -> None:
+        """Args: workers: processes; depth: jobs under way per worker before `submit` blocks."""
+        self._config = config
+        self._context = multiprocessing.get_context("spawn")
+        self._pools = [self._start() for _ in range(workers)]
+        self._depth = depth
+        self._waiting: dict[Future[Scored], tuple[object, int]] = {}
+        self._load = [0] * workers
+        self.waited = 0.0
+
+    def submit(self, ticket: object, job: ScoreJob) -> None:
+        """Send a job to the worker of its image; waits while that worker has enough to do."""
+        home = zlib.crc32(job.sample.id.encode()) % len(self._pools)
+        started = time.perf_counter()
+        while self._load[home] - self._done_on(home) >= self._depth:
+            wait([f for f, (_, w) in self._waiting.items() if w == home and not f.done()], return_when=FIRST_COMPLETED)
+        self.waited += time.perf_counter() - started
+        try:
+            future = self._pools[home].submit(run_job, job)
+        except BrokenProcessPool:
+            self._pools[home] = self._start()
+            future = self._pools[home].submit(run_job, job)
+        self._waiting[future] = (ticket, home)
+        self._load[home] += 1
+
+    def finished(self) -> Iterator[tuple[object, Scored]]:
+        """Results that are there."""
+        for future in [f for f in self._waiting if f.done()]:
+            yield self._take(future)
+
+    def drain(self) -> Iterator[tuple[object, Scored]]:
+        """All outstanding results."""
+        while self._waiting:
+            started = time.perf_counter()
+            wait(self._waiting, return_when=FIRST_COMPLETED)
+            self.waited += time.perf_counter() - started
+            yield from self.finished()
+
+    def close(self) -> None:
+        """End the processes."""
+        for pool in self._pools:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _take(self, future: Future[Scored]) -> tuple[object, Scored]:
+        ticket, home = self._waiting.pop(future)
+        self._load[home] -= 1
+        try:
+            return ticket, future.result()
+        except BrokenProcessPool:
+            return ticket, Scored(
+                error="the scoring process died (killed, or out of memory); run again with fewer --workers"
+            )
+
+    def _done_on(self, home: int) -> int:
+        return sum(1 for f, (_, w) in self._waiting.items() if w == home and f.done())
+
+    def _start(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, mp_context=self._context, initializer=start_process, initargs=(self._config, 1))
+
+
+def make_executor(config: ScorerConfig, *, workers: int) -> Executor:
+    """The local executor, or the inline one for 0 workers."""
+    return LocalExecutor(config, workers=workers) if workers > 0 else InlineExecutor(config)

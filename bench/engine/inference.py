@@ -1,0 +1,175 @@
+"""Running a method on one image: loading, device, tiling, and the checks on what comes back."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.api import BenchError, Method, Protocol, RequestError, Size, Tiling, UnitError, Upscaled
+from bench.engine.request import MethodChoice
+
+if TYPE_CHECKING:
+    import torch
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """An SR image, rounded as the protocol says.
+
+    Attributes:
+        pixels: (H, W, 3), or (H, W) under a luma protocol; uint8, or uint16 where SR is scored unrounded.
+        tile: LR tile side that was used, None for whole.
+        stages: float32 (3, h, w) tensors of a cascade.
+        seconds: Time in the method.
+    """
+
+    pixels: Pixels
+    tile: int | None
+    stages: tuple[torch.Tensor, ...]
+    seconds: float
+
+
+class Runner:
+    """A loaded method."""
+
+    def __init__(self, choice: MethodChoice, *, device: str = "auto", tile: int | None = None) -> None:
+        """Import the method, read its weights and move it to the device.
+
+        Raises:
+            RequestError: the code cannot be imported, weights are damaged, or the device is not there.
+        """
+        import torch
+
+        self.choice = choice
+        self.tile = tile
+        self.device = resolve_device(device)
+        self.method = _build(choice)
+        try:
+            self.method.load(choice.weights, torch.device(self.device), torch.float32)
+        except BenchError:
+            raise
+        except Exception as fault:
+            raise RequestError(
+                f"method {choice.name} could not be loaded: {type(fault).__name__}: {fault}"
+            ) from fault
+
+    def infer(
+        self, lr: NDArray[np.float32], size: Size, protocol: Protocol, *, image: str, scale: float, seed: int
+    ) -> Inferred:
+        """Compute one image.
+
+        Args:
+            lr: float32 (h, w, 3) in [0, 1].
+            size: (height, width) wanted.
+            protocol: Says how SR is rounded, and whether it is a luma plane.
+            image: Image id.
+            scale: Nominal scale.
+            seed: The unit's seed.
+        Raises:
+            UnitError: the method raised, or returned another size, NaN or infinities.
+        """
+        import torch
+
+        tensor = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))
+        started = time.perf_counter()
+        try:
+            self.method.begin(image=image, scale=scale)
+            with torch.inference_mode():
+                result = self._upscale(tensor, size, seed)
+                sr = cast("torch.Tensor", result.image).to("cpu", torch.float32)
+        except UnitError:
+            raise
+        except Exception as fault:
+            raise UnitError(f"{self.choice.name} raised {type(fault).__name__}: {fault}") from fault
+        seconds = time.perf_counter() - started
+        _check(sr, size, self.choice.name)
+        return Inferred(quantise(sr.numpy(), protocol), result.tile, tuple(result.stages), seconds)
+
+    def _upscale(self, lr: torch.Tensor, size: Size, seed: int) -> Upscaled:
+        if self.choice.spec.info.tiling is not Tiling.SUPPORTED:
+            return self.method.upscale(lr, size, seed=seed)
+        from bench.imaging.tiling import with_backoff
+
+        whole: list[Upscaled] = []
+
+        def one(tile_lr: torch.Tensor, tile_size: Size) -> torch.Tensor:
+            whole[:] = [self.method.upscale(tile_lr, tile_size, seed=seed)]
+            return whole[0].image
+
+        image, tile = with_backoff(one, lr, size, tile=self.tile)
+        return Upscaled(image, whole[0].stages if tile is None else (), tile)
+
+
+def resolve_device(device: str) -> str:
+    """auto -> cuda where there is one.
+
+    Raises:
+        RequestError: cuda was asked for and is not there, or the name is unknown.
+    """
+    import torch
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise RequestError(f"device '{device}' is unknown; use --device auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RequestError("--device cuda: torch sees no CUDA device here; use --device cpu")
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def quantise(sr: NDArray[np.float32], protocol: Protocol) -> Pixels:
+    """Clip to [0, 1] and round as the protocol says.
+
+    Args:
+        sr: float32 (3, H, W). Under a luma protocol the plane is the mean of the channels (equal for most methods).
+        protocol: `sr_depth` u8 rounds halves up, u8-trunc truncates, float keeps 16 bit.
+    Returns:
+        (H, W, 3) or, under plane "y", (H, W).
+    """
+    levels = 65535.0 if protocol.sr_depth == "float" else 255.0
+    if protocol.plane == "y":
+        first = sr[0]
+        same = np.array_equal(first, sr[1]) and np.array_equal(first, sr[2])
+        plane = first if same else sr.mean(axis=0, dtype=np.float32)
+    else:
+        plane = sr.transpose(1, 2, 0)
+    scaled = np.multiply(plane, np.float32(levels), order="C")
+    if protocol.sr_depth != "u8-trunc":
+        scaled += np.float32(0.5)
+    np.clip(scaled, 0.0, levels, out=scaled)
+    return scaled.astype(np.uint16 if levels > 255 else np.uint8)
+
+
+def _build(choice: MethodChoice) -> Method:
+    import importlib
+
+    module, _, attribute = choice.spec.factory.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module), attribute)
+        return factory(choice.options)
+    except BenchError:
+        raise
+    except Exception as fault:
+        raise RequestError(
+            f"method {choice.name}: {choice.spec.factory} cannot be built: {type(fault).__name__}: {fault}"
+        ) from fault
+
+
+def _check(sr: torch.Tensor, size: Size, name: str) -> None:
+    import torch
+
+    wanted = (3, *size)
+    if tuple(sr.shape) != wanted:
+        raise UnitError(
+            f"{name} returned shape {tuple(sr.shape)}, expected {wanted} (channels, height, width); nothing is resized "
+            "silently: make the method return exactly the size it is asked for"
+        )
+    if not bool(torch.isfinite(sr).all()):
+        bad = int((~torch.isfinite(sr)).sum())
+        raise UnitError(f"{name} returned NaN or infinite values in {bad} of {sr.numel()} places")

@@ -1,0 +1,224 @@
+"""request -> cells -> units: what must be inferred, what only scored, what is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.api import CellId, Dataset, ImageRef, MetricKind, Protocol, RequestError, Sample, format_scale
+from bench.data import fingerprint
+from bench.engine.keys import method_key, output_key, score_key
+from bench.engine.request import MethodChoice, RunRequest
+from bench.engine.store import CellFolder, Store, StoredUnit
+
+
+@dataclass
+class Unit:
+    """One image of a cell and what is left to do for it.
+
+    Attributes:
+        sample: The image.
+        key: Output key.
+        path: Where the SR image lies, relative to the run folder.
+        infer: True where the SR image has to be computed.
+        missing: metric -> score key of the numbers that are not there yet.
+    """
+
+    sample: Sample
+    key: str
+    path: Path
+    infer: bool
+    missing: dict[str, str]
+
+
+@dataclass
+class Cell:
+    """A cell with its units.
+
+    Attributes:
+        id: (method, variant, dataset, scale, seed).
+        choice: The method as it is to run.
+        where: Its folders.
+        pair: Pair id of the protocol at this scale.
+        units: One per image, sorted by id.
+    """
+
+    id: CellId
+    choice: MethodChoice
+    where: CellFolder
+    pair: str
+    units: list[Unit] = field(default_factory=list)
+
+    def todo(self) -> list[Unit]:
+        """Units with something left to do."""
+        return [unit for unit in self.units if unit.infer or unit.missing]
+
+
+@dataclass
+class Plan:
+    """All cells of a request, methods outermost, so that each method is loaded once."""
+
+    request: RunRequest
+    cells: list[Cell]
+
+    @property
+    def inferences(self) -> int:
+        """Images to compute."""
+        return sum(unit.infer for cell in self.cells for unit in cell.units)
+
+    @property
+    def scores(self) -> int:
+        """Numbers to compute."""
+        return sum(len(unit.missing) for cell in self.cells for unit in cell.units)
+
+    def expected(self) -> list[dict[str, object]]:
+        """How many images each cell must have, as rows for run.json."""
+        return [
+            {
+                "method": cell.id.method,
+                "variant": cell.id.variant,
+                "dataset": cell.id.dataset,
+                "scale": cell.id.scale,
+                "seed": cell.id.seed,
+                "images": len(cell.units),
+            }
+            for cell in self.cells
+        ]
+
+
+@dataclass(frozen=True)
+class MetricPlan:
+    """What the plan needs to know of the metrics: the image metrics that can be computed, and their signatures.
+
+    Attributes:
+        kinds: metric -> kind, for every metric asked for.
+        unavailable: metric -> reason.
+        signatures: scale -> metric -> signature.
+    """
+
+    kinds: dict[str, MetricKind]
+    unavailable: dict[str, str]
+    signatures: dict[float, dict[str, str]]
+
+    def image_metrics(self) -> list[str]:
+        """Available metrics that look at one image."""
+        wanted = (MetricKind.FULL_REFERENCE, MetricKind.NO_REFERENCE)
+        return [name for name, kind in self.kinds.items() if kind in wanted and name not in self.unavailable]
+
+
+def make_plan(request: RunRequest, store: Store, metrics: MetricPlan) -> Plan:
+    """Compare the request with what the run folder holds.
+
+    Raises:
+        RequestError: two datasets of one name, a set without this scale, a damaged record file.
+        Unavailable: a dataset that is not here.
+    """
+    _refuse_twins(request.datasets)
+    cells = []
+    for choice in request.methods:
+        key = method_key(
+            choice.spec, choice.weights, choice.options.model_dump(mode="json"), dtype="float32", tile=request.tile
+        )
+        seeds = request.seeds if choice.spec.info.stochastic else (0,)
+        for dataset in request.datasets:
+            for scale in request.scales:
+                samples = select_samples(dataset, scale, request.protocol, request.limit)
+                for seed in seeds:
+                    cell_id = CellId(choice.name, choice.variant, dataset.name, scale, seed)
+                    cells.append(_plan_cell(request, store, metrics, choice, key, cell_id, samples))
+    return Plan(request, cells)
+
+
+def select_samples(dataset: Dataset, scale: float, protocol: Protocol, limit: int | None) -> list[Sample]:
+    """The samples that a run looks at: the protocol's first ones, then the user's limit.
+
+    Raises:
+        RequestError: nothing is left.
+    """
+    samples = list(dataset.samples(scale))
+    if protocol.first is not None:
+        samples = samples[: protocol.first]
+    if limit is not None:
+        samples = samples[:limit]
+    if not samples:
+        raise RequestError(f"dataset {dataset.name} has no image at x{format_scale(scale)}")
+    return samples
+
+
+def source_of(sample: Sample) -> str:
+    """Fingerprint of everything on disk that decides a sample's HR and LR pixels."""
+    return "+".join(_fingerprint(ref) for ref in (sample.hr, sample.lr) if ref is not None)
+
+
+def _fingerprint(ref: ImageRef) -> str:
+    try:
+        return fingerprint(ref)
+    except OSError as fault:
+        # the unit will fail when it is read; the key only has to differ from that of a readable file
+        return f"unreadable:{fault.strerror}"
+
+
+def _plan_cell(
+    request: RunRequest,
+    store: Store,
+    metrics: MetricPlan,
+    choice: MethodChoice,
+    method: str,
+    cell_id: CellId,
+    samples: list[Sample],
+) -> Cell:
+    scale = cell_id.scale
+    pair = request.protocol.pair_id(scale)
+    where = CellFolder(cell_id, choice.folder)
+    stored = store.units(where)
+    plain = {
+        p for (_, p), u in stored.items() if u.output is not None and Path(u.output.path).parent.name == where.stem
+    }
+    depth = 16 if request.protocol.sr_depth == "float" else 8
+    cell = Cell(cell_id, choice, where, pair)
+    for sample in samples:
+        fingerprint_of = choice.spec.fingerprint
+        extra = fingerprint_of(choice.options, sample.id, scale) if fingerprint_of is not None else ""
+        key = output_key(
+            method=method,
+            source=source_of(sample),
+            pair=pair,
+            image=sample.id,
+            scale=scale,
+            seed=cell_id.seed,
+            extra=extra,
+        )
+        old = stored.get((sample.id, pair))
+        reusable = _reusable(old, key, depth, store.out)
+        wanted = {name: score_key(key, metrics.signatures[scale][name]) for name in metrics.image_metrics()}
+        have = old.scores if old is not None and reusable else {}
+        path = Path(old.output.path) if old is not None and old.output is not None else None
+        cell.units.append(
+            Unit(
+                sample=sample,
+                key=key,
+                path=path or store.image_path(where, sample.id, pair, plain),
+                infer=not reusable,
+                missing={name: k for name, k in wanted.items() if k not in have},
+            )
+        )
+    return cell
+
+
+def _reusable(old: StoredUnit | None, key: str, depth: int, out: Path) -> bool:
+    if old is None or old.output is None:
+        return False
+    if old.output.key != key or old.output.depth < depth:
+        return False
+    return (out / old.output.path).is_file()
+
+
+def _refuse_twins(datasets: Iterable[Dataset]) -> None:
+    seen: set[str] = set()
+    for dataset in datasets:
+        if dataset.name in seen:
+            raise RequestError(
+                f"two datasets are called '{dataset.name}'; their results would be mixed: rename one of the folders"
+            )
+        seen.add(dataset.name)

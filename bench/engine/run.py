@@ -1,0 +1,282 @@
+"""Carrying out a plan: infer, hand over to scoring, write records; stop cleanly and lose nothing.
+
+The main process runs the methods and is the only writer of records. Scoring processes write the images and compute
+the numbers, so metrics do not hold up the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.api import (
+    MetricKind,
+    Output,
+    Record,
+    RequestError,
+    Score,
+    UnitError,
+    UnitStatus,
+    derive_seed,
+    validity_warnings,
+)
+from bench.data import Pair, prepare
+from bench.engine.crossing import score_across
+from bench.engine.environment import describe_environment
+from bench.engine.events import Listener, Silent, Tally
+from bench.engine.executor import Executor, make_executor
+from bench.engine.inference import Inferred, Runner
+from bench.engine.plan import Cell, MetricPlan, Plan, Unit, make_plan
+from bench.engine.request import RunRequest
+from bench.engine.scoring import ScoreJob, Scored, ScorerConfig
+from bench.engine.store import Store
+from bench.metrics.catalog import metric_info
+from bench.metrics.scorer import Scorer
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a scoring result belongs to."""
+
+    cell: Cell
+    unit: Unit
+    output: Output | None
+
+
+def plan_metrics(request: RunRequest) -> MetricPlan:
+    """Which metrics can be had and how their numbers will be signed; no torch import.
+
+    Raises:
+        RequestError: an unknown metric.
+    """
+    scorer = Scorer(request.metrics, request.protocol, weights_root=request.weights_root)
+    kinds = {name: metric_info(name).kind for name in request.metrics}
+    signatures = {scale: scorer.signatures(scale) for scale in request.scales}
+    return MetricPlan(kinds, dict(scorer.unavailable()), signatures)
+
+
+def execute(request: RunRequest, listener: Listener | None = None) -> Tally:
+    """Do what is left to do of a request and write run.json; the exports are the caller's.
+
+    Returns:
+        What was done. `interrupted` is set after Ctrl-C; everything finished is stored.
+    Raises:
+        RequestError: the request is wrong, or the folder cannot be written.
+    """
+    listener = listener or Silent()
+    metrics = plan_metrics(request)
+    with Store(request.out) as store:
+        plan = make_plan(request, store, metrics)
+        tally = Tally()
+        _write_run_json(store, plan, metrics, tally)
+        units = sum(len(cell.todo()) for cell in plan.cells)
+        listener.begin(cells=len(plan.cells), units=units, inferences=plan.inferences, scores=plan.scores)
+        tally.reused = sum(not unit.infer for cell in plan.cells for unit in cell.units)
+        wanted = len(metrics.image_metrics())
+        tally.kept = sum(wanted - len(unit.missing) for cell in plan.cells for unit in cell.units)
+        if units:
+            _Work(plan, metrics, store, listener, tally).run()
+        if not tally.interrupted and any(kind in (MetricKind.SET, MetricKind.CROSS_SCALE) for kind in metrics.kinds.values()):
+            score_across(plan, metrics, store, listener, tally)
+        _write_run_json(store, plan, metrics, tally)
+    return tally
+
+
+class _Work:
+    """One pass over a plan."""
+
+    def __init__(self, plan: Plan, metrics: MetricPlan, store: Store, listener: Listener, tally: Tally) -> None:
+        self.plan = plan
+        self.metrics = metrics
+        self.store = store
+        self.listener = listener
+        self.tally = tally
+        self.request = plan.request
+        self.runner: Runner | None = None
+        self._executor: Executor | None = None
+        self._again: list[tuple[Cell, Unit]] = []
+
+    def run(self) -> None:
+        """All cells in order; Ctrl-C waits for what is being scored and stops there."""
+        try:
+            for index, cell in enumerate(self.plan.cells):
+                todo = cell.todo()
+                if not todo:
+                    continue
+                self.listener.cell(cell.id, index=index, units=len(todo))
+                for unit in todo:
+                    self._unit(cell, unit)
+                    self._collect(wait=False)
+            self._collect(wait=True)
+            while self._again:
+                self._unit(*self._again.pop())
+                self._collect(wait=True)
+        except KeyboardInterrupt:
+            self.tally.interrupted = True
+            self._collect(wait=True)
+        finally:
+            if self._executor is not None:
+                self._executor.close()
+
+    @property
+    def executor(self) -> Executor:
+        """Started with the first job."""
+        if self._executor is None:
+            config = ScorerConfig(tuple(self.metrics.image_metrics()), self.request.protocol, self.request.weights_root)
+            self._executor = make_executor(config, workers=self.request.workers)
+        return self._executor
+
+    def _unit(self, cell: Cell, unit: Unit) -> None:
+        if not unit.infer:
+            old = self.store.units(cell.where)[(unit.sample.id, cell.pair)].output
+            job = ScoreJob(
+                self.request.out / unit.path,
+                unit.sample,
+                cell.id.scale,
+                self._wanted(unit),
+                pixels_sha256=old.sha256 if old is not None else "",
+            )
+            self.executor.submit(Ticket(cell, unit, old), job)
+            return
+        try:
+            pair, result = self._infer(cell, unit)
+        except UnitError as fault:
+            self._failed(cell, unit, str(fault))
+            return
+        self._warn(cell, pair)
+        lr_hash = hashlib.sha256(pair.lr.tobytes()).hexdigest() if pair.lr is not None else ""
+        if result.tile is not None and self.request.tile is None:
+            self.listener.note(f"{cell.choice.display}, {unit.sample.id}: memory was short, LR tiles of {result.tile} px used")
+        output = Output(
+            key=unit.key,
+            path=unit.path.as_posix(),
+            sha256="",
+            size=(result.pixels.shape[0], result.pixels.shape[1]),
+            depth=result.pixels.dtype.itemsize * 8,
+            lr_sha256=lr_hash,
+            tile=result.tile,
+            seconds=round(result.seconds, 6),
+        )
+        job = ScoreJob(
+            self.request.out / unit.path,
+            unit.sample,
+            cell.id.scale,
+            self._wanted(unit),
+            sr=result.pixels,
+            hr=pair.hr,
+            lr=pair.lr,
+        )
+        self.executor.submit(Ticket(cell, unit, output), job)
+
+    def _infer(self, cell: Cell, unit: Unit) -> tuple[Pair, Inferred]:
+        started = time.perf_counter()
+        if self.runner is None or self.runner.choice is not cell.choice:
+            self.runner = None
+            self.runner = Runner(cell.choice, device=self.request.device, tile=self.request.tile)
+            self.tally.spend("load", time.perf_counter() - started)
+            started = time.perf_counter()
+        pair = prepare(unit.sample, cell.id.scale, self.request.protocol)
+        self.tally.spend("prepare", time.perf_counter() - started)
+        if pair.lr is None:
+            raise UnitError(f"{unit.sample.id} has no LR image")
+        seed = derive_seed(cell.id.seed, unit.sample.id)
+        result = self.runner.infer(
+            pair.lr, pair.size, self.request.protocol, image=unit.sample.id, scale=cell.id.scale, seed=seed
+        )
+        self.tally.spend("model", result.seconds)
+        self.tally.inferred += 1
+        return pair, result
+
+    def _wanted(self, unit: Unit) -> tuple[str, ...]:
+        if unit.sample.hr is not None:
+            return tuple(unit.missing)
+        full = MetricKind.FULL_REFERENCE
+        return tuple(name for name in unit.missing if self.metrics.kinds[name] is not full or name == "lr_psnr")
+
+    def _collect(self, *, wait: bool) -> None:
+        if self._executor is None:
+            return
+        for ticket, scored in self._executor.drain() if wait else self._executor.finished():
+            if isinstance(ticket, Ticket):
+                self._store(ticket, scored)
+
+    def _store(self, ticket: Ticket, scored: Scored) -> None:
+        for phase, seconds in scored.phases.items():
+            self.tally.spend(phase, seconds)
+        cell, unit, output = ticket.cell, ticket.unit, ticket.output
+        if scored.damaged:
+            self.listener.note(f"{scored.error}; computing it again")
+            unit.infer = True
+            self._again.append((cell, unit))
+            return
+        if scored.error or output is None:
+            written = output if output is not None and output.sha256 else None
+            self._failed(cell, unit, scored.error, output=written)
+            return
+        scores = tuple(
+            Score(name, value.value, value.signature, unit.missing[name], value.reason)
+            for name, value in scored.values.items()
+        )
+        stored = Output(**{**vars(output), "sha256": scored.sha256})
+        record = Record(cell.id, unit.sample.id, UnitStatus.OK, stored, scores)
+        self.store.append(cell.where, record, pair=cell.pair)
+        self.tally.scored += len(scores)
+        self.listener.unit(cell.id, unit.sample.id)
+
+    def _failed(self, cell: Cell, unit: Unit, error: str, *, output: Output | None = None) -> None:
+        self.tally.failures.append((cell.id, unit.sample.id, error))
+        record = Record(cell.id, unit.sample.id, UnitStatus.FAILED, output, error=error)
+        self.store.append(cell.where, record, pair=cell.pair)
+        self.listener.unit(cell.id, unit.sample.id, error=error)
+
+    def _warn(self, cell: Cell, pair: Pair) -> None:
+        scale = cell.id.scale
+        for text in validity_warnings(
+            lr=pair.lr_shape,
+            hr=pair.size,
+            scale=scale,
+            shave=self.request.protocol.shave_at(scale),
+            metrics=self.request.metrics,
+        ):
+            self.tally.warn(f"{cell.id.dataset} {text}")
+
+
+def _write_run_json(store: Store, plan: Plan, metrics: MetricPlan, tally: Tally) -> None:
+    values = store.read_json()
+    request = plan.request
+    signatures = dict(values.get("signatures", {}))
+    for per_metric in metrics.signatures.values():
+        for signature in per_metric.values():
+            signatures.setdefault(signature, request.protocol.name)
+    displays = dict(values.get("displays", {}))
+    displays.update({f"{c.name}|{c.variant}": c.display for c in request.methods})
+    warnings = sorted({*values.get("warnings", []), *tally.warnings})
+    values.update(
+        version=1,
+        request=request.describe(),
+        environment=describe_environment(),
+        expected=_merge_expected(values.get("expected", []), plan.expected()),
+        unavailable=metrics.unavailable,
+        displays=displays,
+        signatures=signatures,
+        warnings=warnings,
+    )
+    store.write_json(values)
+
+
+def _merge_expected(old: list[dict[str, object]], new: list[dict[str, object]]) -> list[dict[str, object]]:
+    merged = {tuple(row[k] for k in ("method", "variant", "dataset", "scale", "seed")): row for row in [*old, *new]}
+    return list(merged.values())
+
+
+def check_out(out: Path) -> Path:
+    """The run folder as a path that can be one.
+
+    Raises:
+        RequestError: it exists and is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise RequestError(f"--out {out} is a file; give a folder")
+    return out

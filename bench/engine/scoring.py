@@ -1,0 +1,192 @@
+"""What a scoring process does with one unit: write the SR image, score it, hand the numbers back.
+
+The functions here run in worker processes (or in the main one with `--workers 0`); they import torch only if a metric
+needs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.api import MetricValue, Protocol, Sample, UnitError
+from bench.data import prepare
+from bench.imaging import read_png_exact, write_png
+from bench.metrics.scorer import Scorer
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class ScorerConfig:
+    """What a scoring process is set up with, once."""
+
+    metrics: tuple[str, ...]
+    protocol: Protocol
+    weights_root: Path | None
+    cache_mb: int = 512
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    """One unit to write and score.
+
+    Attributes:
+        path: The SR image; written where `sr` is given, read where it is not.
+        sample: For reading HR (and LR) where they are not given.
+        scale: Nominal scale.
+        metrics: Which of the configured metrics are wanted.
+        sr, hr, lr: What the main process has at hand already.
+        pixels_sha256: Expected hash of a stored SR image.
+    """
+
+    path: Path
+    sample: Sample
+    scale: float
+    metrics: tuple[str, ...]
+    sr: Pixels | None = None
+    hr: NDArray[np.uint8] | None = None
+    lr: NDArray[np.float32] | None = None
+    pixels_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What came of a job.
+
+    Attributes:
+        values: metric -> value.
+        sha256: Of the stored pixels.
+        error: Why the unit failed; "" where it did not.
+        damaged: True where the stored image is not what was written, so it must be computed again.
+        phases: Seconds per phase.
+    """
+
+    values: dict[str, MetricValue] = field(default_factory=dict)
+    sha256: str = ""
+    error: str = ""
+    damaged: bool = False
+    phases: dict[str, float] = field(default_factory=dict)
+
+
+class UnitScorer:
+    """Scores units one after another; keeps what references have in common."""
+
+    def __init__(self, config: ScorerConfig) -> None:
+        self.config = config
+        self.scorer = Scorer(
+            config.metrics, config.protocol, weights_root=config.weights_root, reference_cache_mb=config.cache_mb
+        )
+
+    def run(self, job: ScoreJob) -> Scored:
+        """Write or read the SR image, then score it; never raises for a fault of this unit alone."""
+        phases: dict[str, float] = {}
+        clock = time.perf_counter()
+
+        def lap(phase: str) -> None:
+            nonlocal clock
+            now = time.perf_counter()
+            phases[phase] = phases.get(phase, 0.0) + now - clock
+            clock = now
+
+        try:
+            sr = job.sr
+            if sr is None:
+                try:
+                    sr = read_png_exact(job.path)
+                except (OSError, ValueError) as fault:
+                    return Scored(error=f"{job.path} cannot be read: {fault}", damaged=True)
+            digest = pixels_sha256(sr)
+            if job.sr is not None:
+                job.path.parent.mkdir(parents=True, exist_ok=True)
+                write_png(job.path, sr)
+            elif job.pixels_sha256 and digest != job.pixels_sha256:
+                return Scored(error=f"{job.path} was changed after it was written", damaged=True)
+            lap("write")
+            if not job.metrics:
+                return Scored({}, digest, phases=phases)
+            hr, lr = self._references(job)
+            lap("prepare")
+            sr_8 = _as_scored(sr, self.config.protocol)
+            values = self.scorer.score(
+                sr_8, hr, lr, job.scale, self._reference_id(job), metrics=job.metrics
+            )
+            phases["metrics"] = sum(value.seconds for value in values.values())
+            lap("scorer")
+            phases["scorer"] -= phases["metrics"]
+            return Scored(values, digest, phases=phases)
+        except UnitError as fault:
+            return Scored(error=str(fault), phases=phases)
+        except OSError as fault:
+            return Scored(error=f"{job.path}: {fault.strerror or fault}", phases=phases)
+        except MemoryError:
+            return Scored(error="not enough memory to score this image; lower --workers", phases=phases)
+        except Exception as fault:
+            return Scored(error=f"scoring raised {type(fault).__name__}: {fault}", phases=phases)
+
+    def _references(self, job: ScoreJob) -> tuple[NDArray[np.uint8] | None, NDArray[np.float32] | None]:
+        if job.sr is not None:
+            return job.hr, job.lr
+        need_lr = self.scorer.needs_lr(job.metrics)
+        pair = prepare(job.sample, job.scale, self.config.protocol, need_lr=need_lr)
+        return pair.hr, pair.lr
+
+    def _reference_id(self, job: ScoreJob) -> str:
+        source = job.sample.hr or job.sample.lr
+        return f"{source}|{self.config.protocol.pair_id(job.scale)}|{job.scale}"
+
+
+def pixels_sha256(pixels: Pixels) -> str:
+    """Hash of an image's shape, type and pixels."""
+    head = f"{pixels.dtype.name}{pixels.shape}".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def _as_scored(sr: Pixels, protocol: Protocol) -> Pixels:
+    """A 16-bit stored image under an 8-bit protocol: rounding 16 -> 8 equals rounding the float image to 8 bit, since
+    257 is odd and so every 8-bit threshold lies halfway between two 16-bit codes."""
+    if sr.dtype == np.uint8 or protocol.sr_depth == "float":
+        return sr
+    if protocol.sr_depth == "u8-trunc":
+        return (sr // 257).astype(np.uint8)
+    return ((sr.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+_scorer: UnitScorer | None = None
+
+
+def start_process(config: ScorerConfig, threads: int) -> None:
+    """Set up a worker process: one thread, no reaction to Ctrl-C, and an end when the main process ends."""
+    global _scorer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    import cv2
+
+    cv2.setNumThreads(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _scorer = UnitScorer(config)
+
+
+def run_job(job: ScoreJob) -> Scored:
+    """Score one unit in a worker process."""
+    if _scorer is None:
+        raise RuntimeError("start_process was not called in this process")
+    return _scorer.run(job)
+
+
+def _end_with_parent() -> None:
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

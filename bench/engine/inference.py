@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bench.api import BenchError, Method, Protocol, RequestError, Size, Tiling, UnitError, Upscaled
 from bench.engine.request import MethodChoice
+from bench.plugins import method_class
 
 if TYPE_CHECKING:
     import torch
@@ -147,18 +148,12 @@ def quantise(sr: NDArray[np.float32], protocol: Protocol) -> Pixels:
 
 
 def _build(choice: MethodChoice) -> Method:
-    import importlib
-
-    module, _, attribute = choice.spec.factory.partition(":")
     try:
-        factory = getattr(importlib.import_module(module), attribute)
-        return factory(choice.options)
+        return method_class(choice.spec)(choice.options)
     except BenchError:
         raise
     except Exception as fault:
-        raise RequestError(
-            f"method {choice.name}: {choice.spec.factory} cannot be built: {type(fault).__name__}: {fault}"
-        ) from fault
+        raise RequestError(f"method {choice.name} cannot be built: {type(fault).__name__}: {fault}") from fault
 
 
 def _check(sr: torch.Tensor, size: Size, name: str) -> None:

@@ -81,7 +81,7 @@ class Plan:
                 "dataset": cell.id.dataset,
                 "scale": cell.id.scale,
                 "seed": cell.id.seed,
-                "images": len(cell.units),
+                "expected": len(cell.units),
             }
             for cell in self.cells
         ]

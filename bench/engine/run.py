@@ -246,10 +246,12 @@ class _Work:
 def _write_run_json(store: Store, plan: Plan, metrics: MetricPlan, tally: Tally) -> None:
     values = store.read_json()
     request = plan.request
-    signatures = dict(values.get("signatures", {}))
+    signatures = {signature: list(names) for signature, names in values.get("signatures", {}).items()}
     for per_metric in metrics.signatures.values():
         for signature in per_metric.values():
-            signatures.setdefault(signature, request.protocol.name)
+            names = signatures.setdefault(signature, [])
+            if request.protocol.name not in names:
+                names.append(request.protocol.name)
     displays = dict(values.get("displays", {}))
     displays.update({f"{c.name}|{c.variant}": c.display for c in request.methods})
     warnings = sorted({*values.get("warnings", []), *tally.warnings})

@@ -1,0 +1,89 @@
+"""`bench upscale METHOD IN OUT`: one image, to a scale or to an exact size."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.api import RequestError, UnitError, derive_seed, get_protocol, parse_scale, sr_size
+from bench.cli import options as opt
+from bench.cli.output import say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("upscale", help="Upscale one image with one method.")(upscale)
+
+
+def upscale(
+    method: Annotated[str, typer.Argument(help="'bench methods' lists them.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The image.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Where the result goes, a .png file.")],
+    scale: Annotated[str | None, typer.Option(help="A number of at least 1, may be fractional.")] = None,
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT of the result, exactly.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    stages: Annotated[Path | None, typer.Option(help="Folder for the intermediate images of a cascade.")] = None,
+    weights: opt.Weights = None,
+    set_: opt.Set = None,
+    device: opt.Device = "auto",
+    tile: Annotated[int | None, typer.Option(min=16, help="LR tile side, for methods that may be tiled.")] = None,
+    plugin: opt.Plugin = None,
+) -> None:
+    """Upscale one image."""
+    import numpy as np
+
+    from bench.engine.inference import Runner, quantise
+    from bench.engine.request import choose_methods
+    from bench.imaging import ImageError, read_image, write_png
+    from bench.plugins import load_plugin
+
+    if (scale is None) == (size is None):
+        raise RequestError("give either --scale S or --size WIDTHxHEIGHT")
+    if target.suffix.lower() != ".png":
+        raise RequestError(f"OUT is {target.name}; results are written as PNG: give a name that ends in .png")
+    if not target.parent.is_dir():
+        raise RequestError(f"folder {target.parent} does not exist; make it first")
+    for path in plugin or []:
+        load_plugin(path)
+    (choice,) = choose_methods([method], weights=weights, overrides=set_ or [])
+    try:
+        pixels = read_image(source).pixels
+    except (ImageError, OSError) as fault:
+        raise RequestError(str(fault)) from None
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    lr = pixels.astype(np.float32) / np.float32(255)
+    factor = parse_scale(scale) if scale is not None else 1.0
+    wanted = _parse_size(size) if size is not None else sr_size((lr.shape[0], lr.shape[1]), factor)
+    if size is not None:
+        factor = max(wanted[0] / lr.shape[0], wanted[1] / lr.shape[1])
+    runner = Runner(choice, device=device, tile=tile)
+    started = time.perf_counter()
+    protocol = get_protocol("sample")
+    try:
+        result = runner.infer(
+            lr, wanted, protocol, image=source.stem, scale=factor, seed=derive_seed(seed, source.stem)
+        )
+    except UnitError as fault:
+        raise RequestError(str(fault)) from None
+    write_png(target, result.pixels)
+    if stages is not None:
+        stages.mkdir(parents=True, exist_ok=True)
+        for index, stage in enumerate(result.stages, start=1):
+            write_png(stages / f"stage{index}.png", quantise(stage.float().cpu().numpy(), protocol))
+        if not result.stages:
+            say(f"{choice.display} has no stages; nothing was written to {stages}")
+    seconds = time.perf_counter() - started
+    used = f", LR tiles of {result.tile} px" if result.tile is not None else ""
+    say(f"{target}: {wanted[1]}x{wanted[0]} by {choice.display} in {seconds:.1f} s{used}")
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)[xX](\d+)", text.strip())
+    if match is None or 0 in (int(match[1]), int(match[2])):
+        raise RequestError(f"--size {text}: expected WIDTHxHEIGHT in pixels, such as --size 1000x777")
+    return int(match[2]), int(match[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 
 def derive_seed(*axes: str | int) -> int:
@@ -13,5 +14,5 @@ def derive_seed(*axes: str | int) -> int:
     Returns:
         An integer in [0, 2**63), the same on every machine and in every process.
     """
-    text = "\x1f".join(f"{type(axis).__name__}:{axis}" for axis in axes)
+    text = json.dumps(axes)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

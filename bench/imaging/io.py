@@ -1,0 +1,236 @@
+"""Reading images as the field reads them, and writing PNG.
+
+JPEG, palette, BMP, WebP and 8-bit TIFF are decoded by Pillow (published pixel values come from it); plain 8-bit PNG and
+everything of 16 bit by OpenCV, which Pillow cannot do. ICC profiles and gamma chunks are ignored, as all SR code does.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.imaging.atomic import atomic_write
+from bench.imaging.errors import ImageError
+from bench.imaging.png import SIGNATURE, PngHeader, inspect_png
+
+AlphaPolicy = Literal["refuse", "white", "black"]
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+"""File suffixes that a folder scan takes for images (compare in lower case)."""
+
+_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "TIFF", "WEBP")
+_EXPECTED = "a PNG, JPEG, BMP, TIFF or WebP image"
+_ORIENTATION, _BITS_PER_SAMPLE, _SAMPLE_FORMAT, _PLANAR = 0x0112, 258, 339, 284
+_WHITE_IS_ZERO, _PHOTOMETRIC = 0, 262
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """A decoded file.
+
+    Attributes:
+        pixels: uint8, (H, W, 3) RGB, or (H, W) for a gray file.
+        gray: The file has no colour channels.
+        bits: Bits per sample in the file: 16, or 8 for 8 and fewer.
+    """
+
+    pixels: NDArray[np.uint8]
+    gray: bool
+    bits: int
+
+
+def read_image(path: Path | str, *, alpha: AlphaPolicy = "refuse") -> LoadedImage:
+    """Read one still image, upright, as 8-bit gray or RGB.
+
+    Args:
+        path: PNG, JPEG, BMP, TIFF or WebP, recognised by content; any name.
+        alpha: What to do with pixels that are not opaque: refuse the file, or composite it over white or black.
+            An alpha channel that is opaque everywhere is dropped under every policy.
+    Returns:
+        The pixels; 16-bit samples v are reduced to round(v / 257), palettes expanded, EXIF orientation applied.
+    Raises:
+        ImageError: names the file, what was expected and what was seen: unreadable, empty, truncated, not an image,
+            CMYK, animated or of several pages, floating point, or transparent where alpha is refused.
+        ValueError: an unknown alpha policy.
+    """
+    if alpha not in get_args(AlphaPolicy):
+        raise ValueError(f"unknown alpha policy '{alpha}': expected refuse, white or black")
+    path = Path(path)
+    try:
+        pixels, bits = _decode(_read_bytes(path))
+        pixels = _without_alpha(pixels, alpha)
+    except ImageError as fault:
+        raise ImageError(f"{path}: {fault}") from fault.__cause__
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return LoadedImage(np.ascontiguousarray(pixels), pixels.ndim == 2, bits)
+
+
+def read_png_exact(path: Path | str) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Read a PNG as it was stored by `write_png`: uint8 or uint16, (H, W) or (H, W, 3) RGB.
+
+    Raises:
+        ImageError: missing, empty, truncated or damaged, or no opaque gray or RGB PNG of 8 or 16 bit.
+    """
+    path = Path(path)
+    try:
+        data = _read_bytes(path)
+        header = inspect_png(data)
+        if header.alpha or header.palette or header.animated or header.bits not in (8, 16):
+            raise ImageError(f"expected an opaque gray or RGB PNG of 8 or 16 bit, got {header}")
+        return _opencv(data)
+    except ImageError as fault:
+        raise ImageError(f"{path}: {fault}") from fault.__cause__
+
+
+def write_png(
+    path: Path | str, pixels: NDArray[np.uint8] | NDArray[np.uint16], *, compress: bool = True, durable: bool = False
+) -> None:
+    """Write a PNG atomically.
+
+    Args:
+        path: The file; its folder must exist.
+        pixels: uint8 or uint16, (H, W) or (H, W, 3) RGB.
+        compress: False stores the bytes as they are: about seven times faster, nearly twice as large.
+        durable: Survive a power failure too, see `atomic_write`.
+    Raises:
+        ImageError: another shape or dtype.
+        OSError: the folder is missing, read-only or full; no half file is left.
+    """
+    shape_ok = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if pixels.dtype not in (np.uint8, np.uint16) or not shape_ok or 0 in pixels.shape:
+        raise ImageError(f"write_png expects uint8 or uint16 (H, W) or (H, W, 3), got {pixels.dtype} {pixels.shape}")
+    ordered = np.ascontiguousarray(pixels) if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    done, encoded = cv2.imencode(".png", ordered, [] if compress else _STORED)
+    if not done:
+        raise ImageError(f"{path}: the PNG encoder refused {pixels.dtype} pixels of shape {pixels.shape}")
+    with atomic_write(path, "wb", durable=durable) as file:
+        file.write(encoded.data)
+
+
+# OpenCV's own default (level 1, run lengths, SUB filter) is the fastest compressed setting; asking for level 1 in
+# words switches to a slower strategy.
+_STORED = [cv2.IMWRITE_PNG_COMPRESSION, 0]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):
+    _STORED += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as fault:
+        raise ImageError(f"expected {_EXPECTED}, but it cannot be read: {fault.strerror or fault}") from fault
+    if not data:
+        raise ImageError(f"expected {_EXPECTED}, got a file of zero bytes")
+    return data
+
+
+def _decode(data: bytes) -> tuple[NDArray[Any], int]:
+    """Pixels (uint8 or uint16; (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)) upright, and the bits of the file."""
+    header = inspect_png(data) if data.startswith(SIGNATURE) else None
+    if header is not None:
+        if header.animated:
+            raise ImageError(f"expected {_EXPECTED} with one frame, got an animated PNG")
+        if _opencv_reads_it_alike(header):
+            return _opencv(data), header.bits
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            _refuse_what_is_no_still_rgb(image)
+            turn = image.getexif().get(_ORIENTATION, 1)
+            if (header is not None and header.bits == 16) or _sixteen_bit(image):
+                return _turned(_opencv(data), turn), 16
+            return _turned(_pillow_pixels(image), turn), 8
+    except ImageError:
+        raise
+    except Image.UnidentifiedImageError as fault:
+        raise ImageError(f"expected {_EXPECTED}, got {len(data)} bytes that are none of them") from fault
+    except Exception as fault:  # Pillow's plugins raise whatever a damaged file provokes
+        raise ImageError(f"expected {_EXPECTED}, got a truncated or damaged file ({fault})") from fault
+
+
+def _opencv_reads_it_alike(header: PngHeader) -> bool:
+    return header.bits == 8 and not (header.alpha or header.palette or header.oriented)
+
+
+def _opencv(data: bytes) -> NDArray[Any]:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ImageError(f"expected {_EXPECTED}, got a damaged one that OpenCV cannot decode")
+    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
+        swap = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+        return cv2.cvtColor(pixels, swap)
+    return pixels
+
+
+def _refuse_what_is_no_still_rgb(image: Image.Image) -> None:
+    if image.format not in _FORMATS:
+        raise ImageError(f"expected {_EXPECTED}, got {image.format}")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # a camera's JPEG with previews behind the picture
+        raise ImageError(f"expected one frame, got an animated or multi-page {image.format} of {frames}")
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        raise ImageError(f"expected gray or RGB, got a {image.mode} {image.format}; convert it to RGB first")
+    if image.mode in ("F", "I"):
+        raise ImageError(f"expected samples of 8 or 16 bit, got a {image.format} of mode {image.mode}")
+
+
+def _sixteen_bit(image: Image.Image) -> bool:
+    if image.format == "TIFF":
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        bits = set(tags.get(_BITS_PER_SAMPLE, (1,)))
+        if 16 in bits and set(tags.get(_SAMPLE_FORMAT, (1,))) != {1}:
+            raise ImageError("expected unsigned samples of 8 or 16 bit, got a signed or floating-point TIFF")
+        return bits == {16}
+    return image.mode.startswith("I;16")
+
+
+def _pillow_pixels(image: Image.Image) -> NDArray[np.uint8]:
+    image.load()
+    if image.mode == "1":
+        image = image.convert("L")
+    transparent = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
+    gray = image.mode in ("L", "LA", "La")
+    if transparent:
+        return np.asarray(image.convert("LA" if gray and image.mode != "L" else "RGBA"))
+    return np.asarray(image if gray else image.convert("RGB"))
+
+
+def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """The image upright, from EXIF's orientation 1..8 (anything else leaves it as it is)."""
+    turns = {
+        2: lambda p: p[:, ::-1],
+        3: lambda p: p[::-1, ::-1],
+        4: lambda p: p[::-1],
+        5: lambda p: p.swapaxes(0, 1),
+        6: lambda p: p[::-1].swapaxes(0, 1),
+        7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
+        8: lambda p: p[:, ::-1].swapaxes(0, 1),
+    }
+    return turns.get(orientation, lambda p: p)(pixels)
+
+
+def _without_alpha(pixels: NDArray[Any], policy: AlphaPolicy) -> NDArray[Any]:
+    if pixels.ndim == 2 or pixels.shape[2] == 3:
+        return pixels
+    colour, alpha = pixels[:, :, :-1], pixels[:, :, -1:]
+    full = np.iinfo(pixels.dtype).max
+    if colour.shape[2] == 1:
+        colour, alpha = colour[:, :, 0], alpha[:, :, 0]
+    if np.all(alpha == full):
+        return colour
+    if policy == "refuse":
+        share = float(np.mean(alpha < full))
+        raise ImageError(
+            f"expected an opaque image, got an alpha channel with {share:.1%} of the pixels not opaque; "
+            "a protocol with alpha 'white' or 'black' composites it"
+        )
+    weight = alpha.astype(np.uint64)
+    ground = full if policy == "white" else 0
+    mixed = (colour * weight + ground * (full - weight) + full // 2) // full
+    return mixed.astype(pixels.dtype)

@@ -61,6 +61,11 @@ class LazyRegistry(Generic[T]):
 
         return keep
 
+    def forget(self, name: str) -> None:
+        """Take a name out again, so that a plugin that fails halfway leaves nothing behind."""
+        self._targets.pop(name, None)
+        self._resolved.pop(name, None)
+
     def names(self) -> list[str]:
         """All registered names, sorted."""
         self._scan()

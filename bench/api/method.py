@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -67,9 +67,13 @@ class MethodSpec:
     weights: Mapping[str, Path] = field(default_factory=dict)
     """Shipped or known weights: label -> file. Empty for a method that has none to load."""
     default_weights: str | None = None
-    """The label used when the user names none; None: the method needs no weights, or `weights_how` says what to give."""
+    """The label used when the user names none; None: no weights are needed, or `weights_how` says what to give."""
     weights_how: str = ""
     """How to get weights that are not shipped, for the error message."""
+    fingerprint: Callable[[MethodOptions, str, float], str] | None = None
+    """(options, image id, scale) -> what else decides this unit's SR image: the hash of files that `upscale` reads (a
+    folder of outputs, an external program). It enters the output key, imports no torch, and never raises for a missing
+    file: the unit fails later with the reason."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,14 @@ class Method(ABC):
             dtype: The floating type of the computation.
         Raises:
             RequestError: the file is missing, damaged or of another shape (names the file and what was expected).
+        """
+
+    def begin(self, *, image: str, scale: float) -> None:  # noqa: B027
+        """Told before each `upscale` which unit comes next; for methods that look results up instead of computing them.
+
+        Args:
+            image: The image id within its dataset.
+            scale: The nominal scale.
         """
 
     @abstractmethod

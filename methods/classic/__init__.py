@@ -1,0 +1,1 @@
+"""Interpolations: nearest, bilinear, bicubic (MATLAB), Lanczos."""

@@ -133,18 +133,21 @@ def quantise(sr: NDArray[np.float32], protocol: Protocol) -> Pixels:
     Returns:
         (H, W, 3) or, under plane "y", (H, W).
     """
-    levels = 65535.0 if protocol.sr_depth == "float" else 255.0
+    levels, kind = (65535.0, np.uint16) if protocol.sr_depth == "float" else (255.0, np.uint8)
+    half = 0.0 if protocol.sr_depth == "u8-trunc" else 0.5
     if protocol.plane == "y":
-        first = sr[0]
-        same = np.array_equal(first, sr[1]) and np.array_equal(first, sr[2])
-        plane = first if same else sr.mean(axis=0, dtype=np.float32)
+        same = np.array_equal(sr[0], sr[1]) and np.array_equal(sr[0], sr[2])
+        planes = [sr[0] if same else sr.mean(axis=0, dtype=np.float64)]
     else:
-        plane = sr.transpose(1, 2, 0)
-    scaled = np.multiply(plane, np.float32(levels), order="C")
-    if protocol.sr_depth != "u8-trunc":
-        scaled += np.float32(0.5)
-    np.clip(scaled, 0.0, levels, out=scaled)
-    return scaled.astype(np.uint16 if levels > 255 else np.uint8)
+        planes = list(sr)
+    out = np.empty((*sr.shape[1:], len(planes)), kind)
+    for index, plane in enumerate(planes):
+        # float64, so that rounding to 16 bit and then to 8 gives what rounding to 8 bit gives
+        scaled = np.multiply(plane, levels, dtype=np.float64)
+        scaled += half
+        np.clip(scaled, 0.0, levels, out=scaled)
+        out[..., index] = scaled
+    return out[..., 0] if protocol.plane == "y" else out
 
 
 def _build(choice: MethodChoice) -> Method:

@@ -142,10 +142,13 @@ def _decode(data: bytes) -> tuple[NDArray[Any], int]:
     try:
         with Image.open(io.BytesIO(data)) as image:
             _refuse_what_is_no_still_rgb(image)
-            turn = image.getexif().get(_ORIENTATION, 1)
-            if (header is not None and header.bits == 16) or _sixteen_bit(image):
-                return _turned(_opencv(data), turn), 16
-            return _turned(_pillow_pixels(image), turn), 8
+            if header is not None and header.bits == 16:
+                return _turned(_png_of_16_bit(data, header), image.getexif().get(_ORIENTATION, 1)), 16
+            if image.format == "TIFF" and _tiff_of_16_bit(image):
+                return _opencv_tiff(data, image), 16
+            pixels = _pillow_pixels(image)
+            # Asked for after decoding: Pillow turns a TIFF itself and then drops the tag.
+            return _turned(pixels, image.getexif().get(_ORIENTATION, 1)), 8
     except ImageError:
         raise
     except Image.UnidentifiedImageError as fault:
@@ -180,25 +183,38 @@ def _refuse_what_is_no_still_rgb(image: Image.Image) -> None:
         raise ImageError(f"expected samples of 8 or 16 bit, got a {image.format} of mode {image.mode}")
 
 
-def _sixteen_bit(image: Image.Image) -> bool:
-    if image.format == "TIFF":
-        tags = image.tag_v2  # type: ignore[attr-defined]
-        bits = set(tags.get(_BITS_PER_SAMPLE, (1,)))
-        if 16 in bits and set(tags.get(_SAMPLE_FORMAT, (1,))) != {1}:
-            raise ImageError("expected unsigned samples of 8 or 16 bit, got a signed or floating-point TIFF")
-        return bits == {16}
-    return image.mode.startswith("I;16")
+def _png_of_16_bit(data: bytes, header: PngHeader) -> NDArray[Any]:
+    pixels = _opencv(data)
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    if header.alpha and channels != 4:
+        raise ImageError("expected an alpha channel, got a 16-bit PNG with one transparent colour; save it as RGBA")
+    return pixels[:, :, [0, 3]] if header.alpha and header.gray else pixels
+
+
+def _tiff_of_16_bit(image: Image.Image) -> bool:
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    return 16 in tags.get(_BITS_PER_SAMPLE, (1,))
+
+
+def _opencv_tiff(data: bytes, image: Image.Image) -> NDArray[Any]:
+    """A 16-bit TIFF, which OpenCV turns upright itself; what it would decode wrongly is refused."""
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    if set(tags.get(_SAMPLE_FORMAT, (1,))) != {1} or set(tags[_BITS_PER_SAMPLE]) != {16}:
+        raise ImageError("expected unsigned samples of 8 or 16 bit, got a signed, mixed or floating-point TIFF")
+    if tags.get(_PLANAR, 1) != 1:
+        raise ImageError(
+            "expected interleaved samples, got a 16-bit TIFF with separate planes; save it as a 16-bit PNG"
+        )
+    pixels = _opencv(data)
+    return 65535 - pixels if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else pixels
 
 
 def _pillow_pixels(image: Image.Image) -> NDArray[np.uint8]:
     image.load()
-    if image.mode == "1":
-        image = image.convert("L")
-    transparent = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
-    gray = image.mode in ("L", "LA", "La")
-    if transparent:
-        return np.asarray(image.convert("LA" if gray and image.mode != "L" else "RGBA"))
-    return np.asarray(image if gray else image.convert("RGB"))
+    gray = image.mode in ("1", "L", "LA", "La")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        return np.asarray(image.convert("LA" if gray else "RGBA"))
+    return np.asarray(image.convert("L" if gray else "RGB"))
 
 
 def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

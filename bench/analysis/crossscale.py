@@ -1,0 +1,63 @@
+"""Cross-scale metrics: from one number per reference scale ("selfssim@8") to one number per output scale."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from bench.api import UnitStatus
+
+_AT = re.compile(r"^(?P<base>.+)@(?P<ref>\d+(?:\.\d+)?)$")
+_UNIT = ["method", "variant", "dataset", "image", "scale", "seed"]
+
+
+def split_reference(metric: str) -> tuple[str, float | None]:
+    """Split "selfssim@8" into ("selfssim", 8.0); any other name into (name, None)."""
+    match = _AT.match(metric)
+    return (match["base"], float(match["ref"])) if match else (metric, None)
+
+
+def over_references(records: pd.DataFrame) -> pd.DataFrame:
+    """One row per unit and cross-scale metric: the mean over the reference scales other than the output's own.
+
+    A unit that lacks one of the reference scales of its dataset has no value: means over different references
+    cannot be compared.
+
+    Args:
+        records: Frame with RECORD_COLUMNS.
+    Returns:
+        Rows with RECORD_COLUMNS; empty where the records hold no cross-scale metric. The token "ref:..." is left out
+        of the signature, so that all references of one unit share one.
+    """
+    names = {name: split_reference(name) for name in records["metric"].unique()}
+    crossed = {name for name, (_, ref) in names.items() if ref is not None}
+    rows = records.loc[records["metric"].isin(crossed)].copy()
+    if rows.empty:
+        return rows
+    rows["ref"] = rows["metric"].map({name: names[name][1] for name in crossed}).astype(float)
+    rows["metric"] = rows["metric"].map({name: names[name][0] for name in crossed})
+    rows["signature"] = rows["signature"].map({s: _without_reference(s) for s in rows["signature"].unique()})
+    pairs = rows[["dataset", "metric", "ref"]].drop_duplicates()
+    rows = rows.loc[rows["ref"] != rows["scale"]]
+    rows["good"] = (rows["unit_status"] == UnitStatus.OK) & rows["value"].notna()
+    rows["value"] = rows["value"].where(rows["good"], 0.0)
+    rows["failed"] = rows["unit_status"] == UnitStatus.FAILED
+    keys = [*_UNIT, "metric", "signature"]
+    units = rows.groupby(keys, sort=False, dropna=False).agg(
+        value=("value", "sum"), good=("good", "sum"), failed=("failed", "any")
+    )
+    units = units.reset_index()
+    counts = units[["dataset", "metric", "scale"]].drop_duplicates().merge(pairs, on=["dataset", "metric"])
+    counts = counts.loc[counts["ref"] != counts["scale"]].groupby(["dataset", "metric", "scale"]).size()
+    needed = units.merge(counts.rename("needed").reset_index(), on=["dataset", "metric", "scale"], how="left")["needed"]
+    complete = units["good"].to_numpy() == needed.to_numpy()
+    units["value"] = np.where(complete, units["value"] / units["good"].clip(lower=1), np.nan)
+    absent = np.where(units["failed"], str(UnitStatus.FAILED), str(UnitStatus.UNAVAILABLE))
+    units["unit_status"] = np.where(complete, str(UnitStatus.OK), absent)
+    return units[list(records.columns)]
+
+
+def _without_reference(signature: str) -> str:
+    return "|".join(token for token in signature.split("|") if not token.startswith("ref:"))

@@ -1,0 +1,85 @@
+"""Choosing rows of a summary: by method, dataset, scale, metric, protocol or signature tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.api import RequestError, format_scale, unknown_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What to keep; an empty tuple or None keeps everything. The order of names is the order in the table."""
+
+    methods: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    scales: tuple[float, ...] = ()
+    metrics: tuple[str, ...] = ()
+    protocol: str | None = None
+    signature: tuple[str, ...] = ()
+    """Tokens that the signature must have; metrics of which no signature has them all are left as they are."""
+
+
+def select(
+    summary: pd.DataFrame, selection: Selection, *, protocols: Mapping[str, Sequence[str]] | None = None
+) -> pd.DataFrame:
+    """The chosen rows, in the chosen order.
+
+    Args:
+        summary: SUMMARY_COLUMNS.
+        selection: What to keep.
+        protocols: signature -> names of the protocols that give it.
+    Raises:
+        RequestError: a name that the run does not hold, or nothing is left.
+    """
+    rows = summary
+    for column, names in (
+        ("method", selection.methods),
+        ("dataset", selection.datasets),
+        ("metric", selection.metrics),
+        ("scale", selection.scales),
+    ):
+        rows = _keep(rows, summary, column, names)
+    if selection.protocol is not None:
+        rows = _of_protocol(rows, selection.protocol, protocols or {})
+    if selection.signature:
+        rows = _with_tokens(rows, selection.signature)
+    if rows.empty:
+        raise RequestError("the selection leaves no row of this run; leave out a filter")
+    return rows.reset_index(drop=True)
+
+
+def _keep(rows: pd.DataFrame, summary: pd.DataFrame, column: str, names: Sequence[str | float]) -> pd.DataFrame:
+    if not names:
+        return rows
+    known = list(dict.fromkeys(summary[column]))
+    for name in names:
+        if name not in known:
+            if isinstance(name, float):
+                seen = ", ".join(format_scale(s) for s in sorted(known))
+                raise RequestError(f"scale {format_scale(name)} is not in this run; it holds {seen}")
+            raise unknown_name(f"{column} of this run", str(name), [str(k) for k in known], "bench table RUN_FOLDER")
+    place = {name: position for position, name in enumerate(names)}
+    rows = rows.loc[rows[column].isin(list(names))]
+    return rows.assign(place=rows[column].map(place)).sort_values("place", kind="stable").drop(columns="place")
+
+
+def _of_protocol(rows: pd.DataFrame, protocol: str, protocols: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    known = sorted({name for names in protocols.values() for name in names})
+    if protocol not in known:
+        raise unknown_name("protocol of this run", protocol, known, "bench protocols")
+    own = {signature for signature, names in protocols.items() if protocol in names}
+    return rows.loc[rows["signature"].isin([*own, ""])]
+
+
+def _with_tokens(rows: pd.DataFrame, tokens: Sequence[str]) -> pd.DataFrame:
+    match = {s: set(tokens) <= set(s.split("|")) for s in rows["signature"].unique()}
+    good = rows["signature"].map(match).astype(bool)
+    if not good.any():
+        seen = "; ".join(sorted(s for s in match if s)[:6])
+        raise RequestError(f"no signature of this run has the tokens {', '.join(tokens)}; it holds {seen}")
+    chosen = rows["metric"].isin(set(rows.loc[good, "metric"]))
+    return rows.loc[good | ~chosen | (rows["signature"] == "")]

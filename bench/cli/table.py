@@ -1,0 +1,84 @@
+"""`bench table`: the table of a finished or interrupted run, as LaTeX, Markdown or CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.api import MetricInfo, RequestError, parse_scales
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("table")(table)
+
+
+def table(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="The --out folder of a 'bench run'.")],
+    output: Annotated[str, typer.Option("--format", help="tex, md or csv.")] = "md",
+    metrics: Annotated[str, typer.Option(help="Only these metrics, in this order; comma-separated.")] = "",
+    datasets: Annotated[str, typer.Option(help="Only these datasets, in this order.")] = "",
+    methods: Annotated[str, typer.Option(help="Only these methods, in this order.")] = "",
+    scales: Annotated[str, typer.Option(help="Only these scales, such as 2,4.")] = "",
+    protocol: Annotated[str | None, typer.Option(help="Only numbers of this protocol.")] = None,
+    signature: Annotated[str, typer.Option(help="Only signatures with these tokens, such as y601s,shave:s.")] = "",
+    layout: Annotated[str, typer.Option(help="auto, wide, by-metric or by-scale.")] = "auto",
+    caption: Annotated[str, typer.Option(help="Caption, as plain text.")] = "",
+    label: Annotated[str, typer.Option(help="LaTeX label.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
+) -> None:
+    """Print the table of a run; one table never mixes protocols."""
+    from bench.analysis import Selection, load_run
+    from bench.report import TableOptions, render_tables
+
+    frames = load_run(run_folder)
+    selection = Selection(
+        methods=_names(methods),
+        datasets=_names(datasets),
+        scales=parse_scales(scales) if scales else (),
+        metrics=_names(metrics),
+        protocol=protocol,
+        signature=_names(signature),
+    )
+    text = render_tables(
+        frames,
+        metric_infos(dict.fromkeys(frames.summary["metric"])),
+        output=output,
+        selection=selection,
+        options=TableOptions(layout=layout, caption=caption, label=label),
+    )
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        _write(out, text)
+
+
+def metric_infos(names: dict[str, None]) -> dict[str, MetricInfo]:
+    """Direction and decimals of the metrics that are registered here; the others are left out."""
+    from bench.analysis.crossscale import split_reference
+    from bench.metrics.catalog import make_metric
+
+    infos = {}
+    for name in names:
+        base, _ = split_reference(name)
+        try:
+            infos[base] = make_metric(base, None).info
+        except RequestError:
+            continue
+    return infos
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _write(path: Path, text: str) -> None:
+    from bench.imaging.atomic import atomic_write
+
+    try:
+        with atomic_write(path) as file:
+            file.write(text)
+    except OSError as fault:
+        raise RequestError(f"--out {path} cannot be written: {fault.strerror or fault}") from None

@@ -1,0 +1,174 @@
+"""From summary rows to the table model: order, printed values, marks, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from bench.analysis.aggregate import UNAVAILABLE_NOTE
+from bench.analysis.crossscale import split_reference
+from bench.analysis.signatures import check_one_protocol, signature_lines
+from bench.api import MetricInfo, RequestError, format_scale
+from bench.report.model import (
+    CellKey,
+    ImageCount,
+    Mark,
+    MethodRow,
+    MetricColumn,
+    Table,
+    TableCell,
+    mark_printed,
+    printed,
+)
+
+LITE_NOTE = "lite: weights trained by this project; not the paper's result."
+UNTRAINED = "untrained"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """What the user may say of a table's looks; `caption` is plain text, never LaTeX."""
+
+    layout: str = "auto"
+    caption: str = ""
+    label: str = ""
+
+
+def build_table(
+    rows: pd.DataFrame,
+    infos: Mapping[str, MetricInfo],
+    *,
+    displays: Mapping[tuple[str, str], str] | None = None,
+    protocols: Mapping[str, Sequence[str]] | None = None,
+    protocol: str | None = None,
+    options: TableOptions | None = None,
+) -> Table:
+    """Make the table of some rows of a summary.
+
+    Args:
+        rows: SUMMARY_COLUMNS, already selected; their order is the order of the table. Metrics of one reference
+            scale ("selfssim@8") are left out unless the rows hold nothing else; so are untrained variants.
+        infos: metric -> direction and decimals; a metric that is not there gets four decimals and no rank.
+        displays: (method, variant) -> printed name; else "method (variant)".
+        protocols: signature -> names of the protocols that give it.
+        protocol: The protocol to print; None: the one that all rows have in common.
+        options: Caption and label.
+    Raises:
+        RequestError: the rows mix signatures, or no row is left.
+    """
+    options = options or TableOptions()
+    plain = ~rows["metric"].str.contains("@", regex=False)
+    rows = rows.loc[plain] if plain.any() else rows
+    trained = rows.loc[rows["variant"] != UNTRAINED]
+    if trained.empty:
+        raise RequestError("nothing to put into a table: every method is untrained; give weights with --weights PATH")
+    common = check_one_protocol(trained, protocols or {})
+    names = displays or {}
+    methods = _methods(trained, names)
+    metrics = tuple(_column(name, infos) for name in dict.fromkeys(trained["metric"]))
+    table = Table(
+        datasets=tuple(dict.fromkeys(trained["dataset"])),
+        scales=tuple(dict.fromkeys(trained["scale"])),
+        metrics=metrics,
+        methods=methods,
+        cells=_cells(trained, metrics),
+        protocol=protocol or (common[0] if common else ""),
+        images=_images(trained),
+        signatures=tuple(signature_lines(trained)),
+        notes=(),
+        caption=options.caption,
+        label=options.label,
+    )
+    return replace(_ranked(table), notes=_notes(rows, trained, metrics, names))
+
+
+def _methods(rows: pd.DataFrame, displays: Mapping[tuple[str, str], str]) -> tuple[MethodRow, ...]:
+    pairs = rows[["method", "variant"]].drop_duplicates().itertuples(index=False, name=None)
+    return tuple(MethodRow(m, v, _display(m, v, displays)) for m, v in pairs)
+
+
+def _display(method: str, variant: str, displays: Mapping[tuple[str, str], str]) -> str:
+    return displays.get((method, variant)) or (f"{method} ({variant})" if variant else method)
+
+
+def _column(name: str, infos: Mapping[str, MetricInfo]) -> MetricColumn:
+    base, reference = split_reference(name)
+    info = infos.get(name) or infos.get(base)
+    if info is None:
+        return MetricColumn(name, name, None, 4)
+    display = info.display if reference is None else f"{info.display}@{format_scale(reference)}"
+    return MetricColumn(name, display, info.direction, info.decimals)
+
+
+def _cells(rows: pd.DataFrame, metrics: Sequence[MetricColumn]) -> dict[CellKey, TableCell]:
+    decimals = {metric.name: metric.decimals for metric in metrics}
+    columns = ["dataset", "scale", "metric", "method", "variant", "mean", "seed_sd", "n", "expected", "seeds", "note"]
+    cells: dict[CellKey, TableCell] = {}
+    for dataset, scale, metric, method, variant, mean, sd, n, expected, seeds, note in rows[columns].itertuples(
+        index=False, name=None
+    ):
+        key = CellKey(dataset, scale, metric, method, variant)
+        counts = {"expected": int(expected), "seeds": int(seeds)}
+        if str(note).startswith(UNAVAILABLE_NOTE):
+            cell = TableCell(None, "", reason=str(note).removeprefix(UNAVAILABLE_NOTE), **counts)
+        elif pd.isna(mean):
+            cell = TableCell(None, f"{int(n)}/{int(expected)}", **counts)
+        else:
+            spread = "" if pd.isna(sd) else printed(float(sd), decimals[metric])
+            cell = TableCell(float(mean), printed(float(mean), decimals[metric]), spread, **counts)
+        if key not in cells or cells[key].value is None:
+            cells[key] = cell
+    return cells
+
+
+def _ranked(table: Table) -> Table:
+    """The table with its marks; methods scored on different numbers of images are not ranked against each other."""
+    cells = dict(table.cells)
+    for dataset in table.datasets:
+        for scale in table.scales:
+            for metric in table.metrics:
+                keys = {row: CellKey(dataset, scale, metric.name, row.method, row.variant) for row in table.methods}
+                full = {row: cells[key] for row, key in keys.items() if key in cells and cells[key].value is not None}
+                if len({cell.expected for cell in full.values()}) > 1:
+                    continue
+                marks = mark_printed({row: cell.text for row, cell in full.items()}, metric.direction)
+                for row, mark in marks.items():
+                    if mark is not Mark.NONE:
+                        cells[keys[row]] = replace(cells[keys[row]], mark=mark)
+    return replace(table, cells=cells)
+
+
+def _images(rows: pd.DataFrame) -> tuple[ImageCount, ...]:
+    counts = rows.groupby(["dataset", "scale"], sort=False)["expected"].max().reset_index()
+    found = []
+    for dataset in dict.fromkeys(rows["dataset"]):
+        own = counts.loc[counts["dataset"] == dataset]
+        numbers = list(dict.fromkeys(own["expected"]))
+        for number in numbers:
+            scales = () if len(numbers) == 1 else tuple(sorted(own.loc[own["expected"] == number, "scale"]))
+            found.append(ImageCount(dataset, scales, int(number)))
+    return tuple(found)
+
+
+def _notes(
+    rows: pd.DataFrame,
+    trained: pd.DataFrame,
+    metrics: Sequence[MetricColumn],
+    displays: Mapping[tuple[str, str], str],
+) -> tuple[str, ...]:
+    notes = []
+    if (trained["variant"] == "lite").any():
+        notes.append(LITE_NOTE)
+    left = rows.loc[rows["variant"] == UNTRAINED, ["method", "variant"]].drop_duplicates()
+    if len(left):
+        names = [_display(m, v, displays) for m, v in left.itertuples(index=False, name=None)]
+        notes.append(f"Left out because it has no trained weights: {', '.join(names)}.")
+    unknown = [metric.display for metric in metrics if metric.direction is None]
+    if unknown:
+        notes.append(f"Not ranked, because its direction is not known here: {', '.join(unknown)}.")
+    counts = trained.loc[trained["mean"].notna()].groupby(["dataset", "scale", "metric"])["expected"].nunique()
+    if (counts > 1).any():
+        notes.append("Where methods were scored on different numbers of images they are not ranked.")
+    return tuple(notes)

@@ -1,0 +1,126 @@
+"""The files at the end of a run: records.csv, summary.csv, table.tex and table.md, each written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from bench.analysis import RunFrames, Selection, select
+from bench.api import MetricInfo, RequestError, format_scale
+from bench.imaging.atomic import atomic_write
+from bench.report.build import TableOptions, build_table
+from bench.report.latex import render_latex
+from bench.report.layout import Grid, arrange
+from bench.report.markdown import render_markdown
+
+
+def write_exports(
+    out: Path,
+    frames: RunFrames,
+    infos: Mapping[str, MetricInfo],
+    *,
+    selection: Selection | None = None,
+    options: TableOptions | None = None,
+) -> str:
+    """Write the four exports of a run.
+
+    Args:
+        out: The run folder.
+        frames: The run.
+        infos: metric -> direction and decimals.
+        selection: What the tables show; the CSV files always hold everything. None: all of the run, one table per
+            protocol that it holds.
+        options: Layout, caption, label.
+    Returns:
+        The Markdown table, for the terminal; a sentence where there is nothing to put into a table.
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    _write(out / "records.csv", csv_text(frames.records))
+    _write(out / "summary.csv", csv_text(frames.summary))
+    try:
+        grids = table_grids(frames, infos, selection=selection, options=options)
+        tex, text = render_latex(grids), render_markdown(grids)
+    except RequestError as fault:
+        tex, text = f"% no table: {' '.join(str(fault).split())}\n", f"No table: {fault}\n"
+    _write(out / "table.tex", tex)
+    _write(out / "table.md", text)
+    return text
+
+
+def render_tables(
+    frames: RunFrames,
+    infos: Mapping[str, MetricInfo],
+    *,
+    output: str,
+    selection: Selection | None = None,
+    options: TableOptions | None = None,
+) -> str:
+    """One table of a run as text.
+
+    Args:
+        output: "tex", "md" or "csv" (the summary rows of the selection).
+    Raises:
+        RequestError: an unknown output, a selection that fits nothing, or rows of more than one protocol.
+    """
+    chosen = selection or Selection()
+    if output == "csv":
+        return csv_text(select(frames.summary, chosen, protocols=frames.protocols))
+    renderers = {"tex": render_latex, "md": render_markdown}
+    if output not in renderers:
+        raise RequestError(f"unknown format '{output}'; choose --format tex, md or csv")
+    return renderers[output](_grids(frames, infos, chosen, options or TableOptions()))
+
+
+def table_grids(
+    frames: RunFrames,
+    infos: Mapping[str, MetricInfo],
+    *,
+    selection: Selection | None = None,
+    options: TableOptions | None = None,
+) -> list[Grid]:
+    """The tables of a run, laid out: one per protocol where the selection leaves more than one.
+
+    Raises:
+        RequestError: nothing is left to show.
+    """
+    chosen, options = selection or Selection(), options or TableOptions()
+    try:
+        return _grids(frames, infos, chosen, options)
+    except RequestError:
+        names = list(dict.fromkeys(name for own in frames.protocols.values() for name in own))
+        if len(names) < 2 or chosen.protocol is not None:
+            raise
+        grids: list[Grid] = []
+        for name in names:
+            own = replace(options, label=f"{options.label}-{name}" if options.label else f"tab:{name}")
+            grids += _grids(frames, infos, replace(chosen, protocol=name), own)
+        return grids
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A frame as CSV: scales as 4 or 3.6, no number where there is none, inf for an infinite PSNR."""
+    return frame.assign(scale=frame["scale"].map(format_scale)).to_csv(index=False, lineterminator="\n")
+
+
+def _grids(
+    frames: RunFrames, infos: Mapping[str, MetricInfo], selection: Selection, options: TableOptions
+) -> list[Grid]:
+    rows = select(frames.summary, selection, protocols=frames.protocols)
+    table = build_table(
+        rows,
+        infos,
+        displays=frames.displays,
+        protocols=frames.protocols,
+        protocol=selection.protocol,
+        options=options,
+    )
+    return arrange(table, options.layout)
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_write(path) as file:
+        file.write(text)

@@ -1,0 +1,133 @@
+"""LaTeX tables: booktabs, grouped columns, best bold, second underlined, the signatures underneath.
+
+Every text goes through `escape.latex`; the output needs the packages booktabs and, where a table is wide, graphicx.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bench.api import Direction, RequestError
+from bench.report.escape import BENCHCHAR, latex, latex_code
+from bench.report.layout import COLUMN_WIDTH, Grid, GridBlock, Head
+from bench.report.model import Mark, TableCell
+from bench.report.notes import Code, NoteLine, default_caption, footnote_letters, footnote_reason, note_lines
+
+DEFAULT_LABEL = "tab:assr-bench"
+_ARROWS = {Direction.HIGHER: r"\,$\uparrow$", Direction.LOWER: r"\,$\downarrow$", None: ""}
+_LABEL = re.compile(r"[A-Za-z0-9:._/+-]+")
+_SINGLE_COLUMN_PAGE = 340.0
+"""Text width of a one-column article; a wider table is shrunk to the line where it has to be."""
+
+
+def render_latex(grids: Sequence[Grid]) -> str:
+    """One table environment per grid.
+
+    Args:
+        grids: What `arrange` made of one or several tables.
+    Raises:
+        RequestError: a label with characters that LaTeX labels cannot hold.
+    """
+    tables = [_float(grid, number, len(grids)) for number, grid in enumerate(grids, 1)]
+    packages = ["booktabs"] + (["graphicx"] if any(r"\resizebox" in text for text in tables) else [])
+    head = "% In the preamble: " + " ".join(rf"\usepackage{{{name}}}" for name in packages)
+    macro = [BENCHCHAR] if any(r"\benchchar" in text for text in tables) else []
+    return "\n".join([head, *macro, "\n\n".join(tables)]) + "\n"
+
+
+def _float(grid: Grid, number: int, total: int) -> str:
+    table = grid.table
+    wide = grid.width > COLUMN_WIDTH
+    kind = "table*" if wide else "table"
+    caption = latex(table.caption or default_caption(table))
+    if grid.title:
+        caption += f" Part {number} of {total}: {latex(grid.title)}."
+    body = _tabular(grid, footnote_letters(table))
+    if grid.width > _SINGLE_COLUMN_PAGE:
+        body = [r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%", *body[:-1], body[-1] + "}"]
+    return "\n".join(
+        [
+            rf"\begin{{{kind}}}[t]",
+            r"\centering",
+            rf"\caption{{{caption}}}",
+            rf"\label{{{_label(table.label, number, total)}}}",
+            r"\footnotesize",
+            r"\setlength{\tabcolsep}{4pt}",
+            *body,
+            "",
+            r"\vspace{3pt}",
+            r"\parbox{\linewidth}{\scriptsize\raggedright",
+            (r"\\" + "\n").join(_note(line) for line in note_lines(table)),
+            "}",
+            rf"\end{{{kind}}}",
+        ]
+    )
+
+
+def _tabular(grid: Grid, letters: dict[str, str]) -> list[str]:
+    lines = [rf"\begin{{tabular}}{{@{{}}l{_column_spec(grid)}@{{}}}}", r"\toprule"]
+    if grid.groups:
+        lines.append("".join(f" & \\multicolumn{{{head.span}}}{{c}}{{{_head(head)}}}" for head in grid.groups) + r" \\")
+        lines.append(" ".join(_rules(grid.groups)))
+    lines.append(" & ".join(["Method", *map(_head, grid.columns)]) + r" \\")
+    for block in grid.blocks:
+        lines.append(r"\midrule")
+        lines += _block(block, len(grid.columns), letters)
+    return [*lines, r"\bottomrule", r"\end{tabular}"]
+
+
+def _column_spec(grid: Grid) -> str:
+    return "".join("c" * head.span for head in grid.groups) if grid.groups else "c" * len(grid.columns)
+
+
+def _rules(groups: Sequence[Head]) -> list[str]:
+    rules, at = [], 2
+    for head in groups:
+        rules.append(rf"\cmidrule(lr){{{at}-{at + head.span - 1}}}")
+        at += head.span
+    return rules
+
+
+def _block(block: GridBlock, columns: int, letters: dict[str, str]) -> list[str]:
+    title = _head(block.title)
+    lines = [rf"\multicolumn{{{columns + 1}}}{{@{{}}l}}{{\textit{{{title}}}}} \\"] if title else []
+    for row in block.rows:
+        lines.append(" & ".join([latex(row.name), *(_cell(cell, letters) for cell in row.cells)]) + r" \\")
+    return lines
+
+
+def _head(head: Head) -> str:
+    text = latex(head.text) if head.scale is None else rf"$\times${head.plain[1:]}"
+    return text + _ARROWS[head.direction]
+
+
+def _cell(cell: TableCell, letters: dict[str, str]) -> str:
+    letter = letters.get(footnote_reason(cell), "")
+    mark = rf"\textsuperscript{{{letter}}}" if letter else ""
+    if cell.value is None:
+        return (cell.text or "--") + mark
+    text = {"∞": r"$\infty$", "-∞": r"$-\infty$"}.get(cell.text) or cell.text.replace("-", "$-$")
+    if cell.mark is Mark.BEST:
+        text = rf"{{\boldmath\textbf{{{text}}}}}" if "$" in text else rf"\textbf{{{text}}}"
+    elif cell.mark is Mark.SECOND:
+        text = rf"\underline{{{text}}}"
+    return text + mark + (rf"\,{{\tiny$\pm$\,{cell.sd}}}" if cell.sd else "")
+
+
+def _note(line: NoteLine) -> str:
+    text = "".join(latex_code(part.text) if isinstance(part, Code) else latex_spaced(part) for part in line.parts)
+    # braces: a line that begins with "[" or "*" would be read as an argument of the line break before it
+    return rf"\textsuperscript{{{line.letter}}}\,{text}" if line.letter else f"{{}}{text}"
+
+
+def latex_spaced(text: str) -> str:
+    """Escaped text that keeps one space at either end, where the plain text has one."""
+    return (" " if text[:1].isspace() else "") + latex(text) + (" " if len(text) > 1 and text[-1:].isspace() else "")
+
+
+def _label(label: str, number: int, total: int) -> str:
+    label = label or DEFAULT_LABEL
+    if not _LABEL.fullmatch(label):
+        raise RequestError(f"--label '{label}' cannot be a LaTeX label; use letters, digits and : . _ / + -")
+    return label if total == 1 else f"{label}-{number}"

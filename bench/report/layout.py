@@ -1,0 +1,203 @@
+"""Arranging a table on a page: which of scales, metrics and datasets run across, and where to split.
+
+`wide`: column groups are scales, columns metrics, blocks datasets. `by-metric`: column groups are datasets, columns
+scales, blocks metrics. `by-scale`: column groups are datasets, columns metrics, blocks scales. `auto` takes the first
+of these that fits a page, and splits by dataset, then scales, then metrics where none does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.api import Direction, RequestError, format_scale
+from bench.report.model import Table, TableCell
+
+LAYOUTS = ("auto", "wide", "by-metric", "by-scale")
+
+PAGE_WIDTH = 490.0
+"""Points across both columns of a two-column page (CVPR 496, IEEE 516)."""
+COLUMN_WIDTH = 236.0
+"""Points across one column (CVPR 237, IEEE 252)."""
+PAGE_ROWS = 46
+"""Body rows that leave room for caption and notes on a page in 8 pt type."""
+
+_DIGIT, _LETTER, _SMALL, _GAP = 4.3, 4.9, 3.3, 8.0
+"""Widths in points at 8 pt: a digit, a letter, a digit of the sd, and the space between two columns."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A heading: text, arrow (direction) and how many columns it spans; a `scale` is set as ×s."""
+
+    text: str = ""
+    scale: float | None = None
+    direction: Direction | None = None
+    span: int = 1
+
+    @property
+    def plain(self) -> str:
+        """The heading in unescaped text."""
+        arrow = {Direction.HIGHER: " ↑", Direction.LOWER: " ↓", None: ""}[self.direction]
+        return (self.text if self.scale is None else f"×{format_scale(self.scale)}") + arrow
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """A printed row."""
+
+    name: str
+    cells: tuple[TableCell, ...]
+
+
+@dataclass(frozen=True)
+class GridBlock:
+    """Rows under one title (empty for a table with a single block that needs none)."""
+
+    title: Head
+    rows: tuple[GridRow, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table arranged for print: optional group headings over the columns, then the blocks."""
+
+    table: Table
+    groups: tuple[Head, ...]
+    columns: tuple[Head, ...]
+    blocks: tuple[GridBlock, ...]
+    title: str = ""
+    """What sets this part apart, where the table is split."""
+
+    @property
+    def row_count(self) -> int:
+        """Body rows with the titles of the blocks."""
+        return sum(len(block.rows) + bool(block.title.plain) for block in self.blocks)
+
+    @property
+    def width(self) -> float:
+        """Estimated width in points, set at 8 pt."""
+        names = [row.name for block in self.blocks for row in block.rows]
+        width = max(map(len, [*names, "Method"])) * _LETTER
+        widths = [
+            max(len(head.plain) * _LETTER, *(_cell_width(row.cells[i]) for block in self.blocks for row in block.rows))
+            for i, head in enumerate(self.columns)
+        ]
+        at = 0
+        for group in self.groups:
+            inside = sum(widths[at : at + group.span]) + _GAP * (group.span - 1)
+            width += max(0.0, len(group.plain) * _LETTER - inside)
+            at += group.span
+        return width + sum(widths) + _GAP * len(widths)
+
+    @property
+    def fits(self) -> bool:
+        """Whether it fits a page."""
+        return self.width <= PAGE_WIDTH and self.row_count <= PAGE_ROWS
+
+
+def arrange(table: Table, layout: str = "auto") -> list[Grid]:
+    """Lay a table out, split into parts where it does not fit a page.
+
+    Args:
+        table: The table.
+        layout: One of LAYOUTS; a named one is kept and only split.
+    Raises:
+        RequestError: no such layout.
+    """
+    if layout not in LAYOUTS:
+        raise RequestError(f"unknown layout '{layout}'; choose --layout {', '.join(LAYOUTS)}")
+    makers = list(_MAKERS.values()) if layout == "auto" else [_MAKERS[layout]]
+    return _fit(table, makers, "")
+
+
+def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], title: str) -> list[Grid]:
+    grids = [make(table, title) for make in makers]
+    for grid in grids:
+        if grid.fits:
+            return [grid]
+    if len(table.datasets) > 1:
+        parts = [(table.part(datasets=[name]), name) for name in table.datasets]
+    elif len(table.scales) > 1 and all(grid.width > PAGE_WIDTH for grid in grids):
+        halves = _halves(table.scales)
+        parts = [(table.part(scales=h), ", ".join(f"×{format_scale(s)}" for s in h)) for h in halves]
+    elif len(table.metrics) > 1:
+        parts = [(table.part(metrics=h), ", ".join(m.display for m in h)) for h in _halves(table.metrics)]
+    elif len(table.scales) > 1:
+        parts = [(table.part(scales=h), ", ".join(f"×{format_scale(s)}" for s in h)) for h in _halves(table.scales)]
+    else:
+        return [grids[0]]
+    return [grid for part, own in parts for grid in _fit(part, makers, "; ".join(t for t in (title, own) if t))]
+
+
+def _halves(items: Sequence) -> tuple[Sequence, Sequence]:
+    middle = (len(items) + 1) // 2
+    return items[:middle], items[middle:]
+
+
+def _wide(table: Table, title: str) -> Grid:
+    columns = [(scale, metric) for scale in table.scales for metric in table.metrics]
+    return Grid(
+        table=table,
+        groups=tuple(Head(scale=scale, span=len(table.metrics)) for scale in table.scales),
+        columns=tuple(Head(metric.display, direction=metric.direction) for _, metric in columns),
+        blocks=tuple(
+            GridBlock(
+                Head(dataset),
+                tuple(
+                    GridRow(row.display, tuple(table.cell(dataset, s, metric.name, row) for s, metric in columns))
+                    for row in table.methods
+                ),
+            )
+            for dataset in table.datasets
+        ),
+        title=title,
+    )
+
+
+def _by_metric(table: Table, title: str) -> Grid:
+    columns = [(dataset, scale) for dataset in table.datasets for scale in table.scales]
+    return Grid(
+        table=table,
+        groups=tuple(Head(dataset, span=len(table.scales)) for dataset in table.datasets),
+        columns=tuple(Head(scale=scale) for _, scale in columns),
+        blocks=tuple(
+            GridBlock(
+                Head(metric.display, direction=metric.direction),
+                tuple(
+                    GridRow(row.display, tuple(table.cell(d, s, metric.name, row) for d, s in columns))
+                    for row in table.methods
+                ),
+            )
+            for metric in table.metrics
+        ),
+        title=title,
+    )
+
+
+def _by_scale(table: Table, title: str) -> Grid:
+    columns = [(dataset, metric) for dataset in table.datasets for metric in table.metrics]
+    return Grid(
+        table=table,
+        groups=tuple(Head(dataset, span=len(table.metrics)) for dataset in table.datasets),
+        columns=tuple(Head(metric.display, direction=metric.direction) for _, metric in columns),
+        blocks=tuple(
+            GridBlock(
+                Head(scale=scale),
+                tuple(
+                    GridRow(row.display, tuple(table.cell(d, scale, metric.name, row) for d, metric in columns))
+                    for row in table.methods
+                ),
+            )
+            for scale in table.scales
+        ),
+        title=title,
+    )
+
+
+def _cell_width(cell: TableCell) -> float:
+    sd = (len(cell.sd) + 2) * _SMALL if cell.sd else 0.0
+    return max(len(cell.text), 2) * _DIGIT + sd
+
+
+_MAKERS: dict[str, Callable[[Table, str], Grid]] = {"wide": _wide, "by-metric": _by_metric, "by-scale": _by_scale}

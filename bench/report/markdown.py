@@ -1,0 +1,78 @@
+"""Markdown tables for GitHub with the same content as the LaTeX ones; columns are padded so that the source reads too.
+
+Markdown has one header line, so the group stands before the column: "×2 PSNR ↑". Second best is set as <ins>, which
+GitHub underlines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.report.escape import markdown, markdown_code
+from bench.report.layout import Grid, Head
+from bench.report.model import Mark, TableCell
+from bench.report.notes import Code, NoteLine, default_caption, footnote_letters, footnote_reason, note_lines
+
+
+def render_markdown(grids: Sequence[Grid]) -> str:
+    """A caption, a table and its notes per grid.
+
+    Args:
+        grids: What `arrange` made of one or several tables.
+    """
+    return "\n".join(_section(grid, number, len(grids)) for number, grid in enumerate(grids, 1))
+
+
+def _section(grid: Grid, number: int, total: int) -> str:
+    table = grid.table
+    caption = markdown(table.caption or default_caption(table))
+    if grid.title:
+        caption += f" Part {number} of {total}: {markdown(grid.title)}."
+    notes = [f"- {_note(line)}" for line in note_lines(table)]
+    return "\n".join([f"**{caption}**", "", *_table(grid), "", *notes, ""])
+
+
+def _table(grid: Grid) -> list[str]:
+    letters = footnote_letters(grid.table)
+    stub = any(block.title.plain for block in grid.blocks)
+    rows = [[*([""] if stub else []), "Method", *_headings(grid)]]
+    for block in grid.blocks:
+        for row in block.rows:
+            title = [markdown(block.title.plain)] if stub else []
+            rows.append([*title, markdown(row.name), *(_cell(cell, letters) for cell in row.cells)])
+    left = 2 if stub else 1
+    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(rows[0]))]
+    rule = [":" + "-" * (w - 1) if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    lines = [_line(row, widths, left) for row in rows]
+    return [lines[0], "| " + " | ".join(rule) + " |", *lines[1:]]
+
+
+def _headings(grid: Grid) -> list[str]:
+    groups = [head for head in grid.groups for _ in range(head.span)] or [Head()] * len(grid.columns)
+    return [
+        " ".join(part for part in (markdown(g.plain), markdown(c.plain)) if part)
+        for g, c in zip(groups, grid.columns, strict=True)
+    ]
+
+
+def _line(row: Sequence[str], widths: Sequence[int], left: int) -> str:
+    cells = (text.ljust(w) if i < left else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True)))
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(cell: TableCell, letters: dict[str, str]) -> str:
+    letter = letters.get(footnote_reason(cell), "")
+    mark = f"<sup>{letter}</sup>" if letter else ""
+    if cell.value is None:
+        return (cell.text or "--") + mark
+    text = {Mark.BEST: f"**{cell.text}**", Mark.SECOND: f"<ins>{cell.text}</ins>", Mark.NONE: cell.text}[cell.mark]
+    return text + mark + (f" ± {cell.sd}" if cell.sd else "")
+
+
+def _note(line: NoteLine) -> str:
+    parts = (markdown_code(p.text) if isinstance(p, Code) else _spaced(p) for p in line.parts)
+    return (f"<sup>{line.letter}</sup> " if line.letter else "") + "".join(parts)
+
+
+def _spaced(text: str) -> str:
+    return markdown(text) + (" " if text[-1:].isspace() else "")

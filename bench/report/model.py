@@ -1,0 +1,165 @@
+"""A table before it is typeset: methods, datasets, scales, metrics, cells and everything that must stand under it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bench.analysis.signatures import SignatureLine
+from bench.api import Direction
+
+
+class Mark(StrEnum):
+    """How a cell stands among the methods of its dataset, scale and metric."""
+
+    NONE = ""
+    BEST = "best"
+    SECOND = "second"
+
+
+@dataclass(frozen=True)
+class MetricColumn:
+    """A metric as the table shows it; without a direction (an unknown metric) it is not ranked."""
+
+    name: str
+    display: str
+    direction: Direction | None
+    decimals: int
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """A method variant under the name that the table prints."""
+
+    method: str
+    variant: str
+    display: str
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """One printed value, or why there is none.
+
+    Attributes:
+        value: The mean; None for a missing or incomplete cell.
+        text: The value as printed ("24.13", "∞"), "37/100" for an incomplete cell, empty for a missing one.
+        sd: Between-seed sd as printed; empty for one seed.
+        mark: Best or second; never set without a value.
+        reason: Why the cell is missing; empty otherwise.
+        expected: Images that the cell should have.
+        seeds: Number of seeds.
+    """
+
+    value: float | None
+    text: str
+    sd: str = ""
+    mark: Mark = Mark.NONE
+    reason: str = ""
+    expected: int = 0
+    seeds: int = 1
+
+
+@dataclass(frozen=True)
+class CellKey:
+    """Where a cell stands."""
+
+    dataset: str
+    scale: float
+    metric: str
+    method: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class ImageCount:
+    """Number of images of a dataset; `scales` is empty where it is the same at every scale."""
+
+    dataset: str
+    scales: tuple[float, ...]
+    images: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """The whole table; `part` returns a smaller one with the notes that still apply."""
+
+    datasets: tuple[str, ...]
+    scales: tuple[float, ...]
+    metrics: tuple[MetricColumn, ...]
+    methods: tuple[MethodRow, ...]
+    cells: Mapping[CellKey, TableCell]
+    protocol: str
+    images: tuple[ImageCount, ...]
+    signatures: tuple[SignatureLine, ...]
+    notes: tuple[str, ...]
+    caption: str = ""
+    label: str = ""
+
+    def cell(self, dataset: str, scale: float, metric: str, row: MethodRow) -> TableCell:
+        """The cell, missing ("not requested") where the run holds nothing of it."""
+        key = CellKey(dataset, scale, metric, row.method, row.variant)
+        return self.cells.get(key, TableCell(None, "", reason="not part of this run"))
+
+    def part(
+        self,
+        *,
+        datasets: Iterable[str] | None = None,
+        scales: Iterable[float] | None = None,
+        metrics: Iterable[MetricColumn] | None = None,
+    ) -> Table:
+        """The same table restricted to some datasets, scales or metrics; marks stay as they are."""
+        kept_sets = self.datasets if datasets is None else tuple(datasets)
+        kept_scales = self.scales if scales is None else tuple(scales)
+        kept_metrics = self.metrics if metrics is None else tuple(metrics)
+        names = {metric.name for metric in kept_metrics}
+        return replace(
+            self,
+            datasets=kept_sets,
+            scales=kept_scales,
+            metrics=kept_metrics,
+            images=tuple(
+                count
+                for count in self.images
+                if count.dataset in kept_sets and (not count.scales or set(count.scales) & set(kept_scales))
+            ),
+            signatures=tuple(
+                line
+                for line in self.signatures
+                if line.metric in names and (not line.scales or set(line.scales) & set(kept_scales))
+            ),
+        )
+
+    def shown(self) -> list[TableCell]:
+        """All cells that this table prints."""
+        return [
+            self.cell(dataset, scale, metric.name, row)
+            for dataset in self.datasets
+            for scale in self.scales
+            for metric in self.metrics
+            for row in self.methods
+        ]
+
+
+def printed(value: float, decimals: int) -> str:
+    """A number as tables print it: fixed decimals, "∞" for inf, no negative zero."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    text = f"{value:.{decimals}f}"
+    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def mark_printed(texts: Mapping[MethodRow, str], direction: Direction | None) -> dict[MethodRow, Mark]:
+    """Best and second among printed values; equal prints share a mark, and a lone value gets none.
+
+    Args:
+        texts: The printed values of the complete cells of one dataset, scale and metric.
+        direction: Which way is better; None ranks nothing.
+    """
+    if direction is None or len(texts) < 2:
+        return dict.fromkeys(texts, Mark.NONE)
+    number = {row: float(text.replace("∞", "inf")) for row, text in texts.items()}
+    order = sorted(set(number.values()), reverse=direction is Direction.HIGHER)
+    marks = dict(zip(order, (Mark.BEST, Mark.SECOND), strict=False))
+    return {row: marks.get(value, Mark.NONE) for row, value in number.items()}

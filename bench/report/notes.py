@@ -1,0 +1,88 @@
+"""What stands under every table: legend, protocol, images, seeds, signatures, and the footnotes of single cells."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bench.analysis.signatures import format_scales
+from bench.report.model import Mark, Table, TableCell
+
+INFINITE = "infinite: at least one image is identical to its reference"
+NOT_HERE = "not part of this run"
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text to be set in typewriter type."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class NoteLine:
+    """One line under the table; `letter` is set for a footnote of cells."""
+
+    parts: tuple[str | Code, ...]
+    letter: str = ""
+
+
+def footnote_reason(cell: TableCell) -> str:
+    """Why a cell carries a footnote; empty where it carries none."""
+    if cell.value is not None:
+        return INFINITE if math.isinf(cell.value) else ""
+    return cell.reason
+
+
+def footnote_letters(table: Table) -> dict[str, str]:
+    """reason -> letter, in the order in which the cells are read."""
+    reasons = list(dict.fromkeys(reason for cell in table.shown() if (reason := footnote_reason(cell))))
+    return {reason: _letter(number) for number, reason in enumerate(reasons)}
+
+
+def note_lines(table: Table) -> list[NoteLine]:
+    """The lines under the table, the same for LaTeX and Markdown."""
+    shown = table.shown()
+    lines = [NoteLine((_legend(shown),))] if any(cell.mark is not Mark.NONE for cell in shown) else []
+    if table.protocol:
+        lines.append(NoteLine(("Protocol: ", Code(table.protocol), ".")))
+    counts = [
+        f"{count.dataset} {count.images}"
+        + (f" ({format_scales([s for s in count.scales if s in table.scales])})" if count.scales else "")
+        for count in table.images
+    ]
+    lines.append(NoteLine((f"Number of images: {', '.join(counts)}.",)))
+    seeds = sorted({cell.seeds for cell in shown if cell.sd})
+    if seeds:
+        lines.append(NoteLine((f"±: sample standard deviation between {' or '.join(map(str, seeds))} seeds.",)))
+    displays = {metric.name: metric.display for metric in table.metrics}
+    for line in table.signatures:
+        scales = [scale for scale in line.scales if scale in table.scales]
+        head = displays[line.metric] + (f" ({format_scales(scales)})" if scales else "")
+        lines.append(NoteLine((f"{head}: ", Code(line.signature))))
+    if any(cell.value is None and cell.text for cell in shown):
+        lines.append(NoteLine(("n/N: only n of N images have a value, so there is no mean.",)))
+    lines += [NoteLine((note,)) for note in table.notes]
+    lines += [NoteLine((f"{_sentence(reason)}",), letter) for reason, letter in footnote_letters(table).items()]
+    return lines
+
+
+def default_caption(table: Table) -> str:
+    """The caption where the user gives none."""
+    sets = ", ".join(table.datasets) if len(table.datasets) <= 4 else f"{len(table.datasets)} datasets"
+    return f"Super-resolution at {format_scales(table.scales)} on {sets}."
+
+
+def _legend(shown: list[TableCell]) -> str:
+    second = any(cell.mark is Mark.SECOND for cell in shown)
+    return "Best in bold, second best underlined." if second else "Best in bold."
+
+
+def _sentence(reason: str) -> str:
+    prefix = "" if reason in (INFINITE, NOT_HERE) else "unavailable: "
+    return f"{prefix}{reason.rstrip('.')}."
+
+
+def _letter(number: int) -> str:
+    more, last = divmod(number, 26)
+    return (_letter(more - 1) if more else "") + chr(ord("a") + last)

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-import numpy as np
 import torch
 
 from bench.api import Method, MethodInfo, Size, Upscaled
-from bench.imaging.resize import interpolate
 from methods.classic.info import BICUBIC, BILINEAR, LANCZOS, NEAREST
+from methods.classic.planes import Kernel, resize_planes
 
 
 class Interpolation(Method):
-    """One kernel. It always computes on the CPU: the result must not depend on the device."""
+    """One kernel."""
 
-    kernel: ClassVar[Literal["nearest", "bilinear", "bicubic", "lanczos"]]
+    kernel: ClassVar[Kernel]
 
     def upscale(self, lr: torch.Tensor, size: Size, *, seed: int) -> Upscaled:
-        """Resize each channel; equal channels (a luma protocol) are computed once."""
-        planes = lr.cpu().numpy()
-        if np.array_equal(planes[0], planes[1]) and np.array_equal(planes[0], planes[2]):
-            luma = interpolate(planes[0].astype(np.float64), size, self.kernel).astype(np.float32)
-            return Upscaled(torch.from_numpy(luma).expand(3, *size))
-        sr = np.empty((3, *size), np.float32)
-        for channel, plane in zip(sr, planes, strict=True):
-            channel[:] = interpolate(plane.astype(np.float64), size, self.kernel)
-        return Upscaled(torch.from_numpy(sr))
+        """Resize."""
+        return Upscaled(resize_planes(lr, size, self.kernel))
 
 
 class Nearest(Interpolation):

@@ -1,0 +1,1 @@
+"""An external program as a method."""

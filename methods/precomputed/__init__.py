@@ -1,0 +1,1 @@
+"""Images made elsewhere, scored as if they were a method's."""

@@ -1,0 +1,74 @@
+"""A folder of someone's outputs as a registered method (no torch here)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Formatter
+from typing import cast
+
+from pydantic import Field, field_validator
+
+import bench.imaging
+from bench.api import MethodInfo, MethodOptions, MethodSpec, UnitError, format_scale
+from methods.precomputed.files import file_digest, locate
+
+_IMAGING = Path(str(bench.imaging.__file__)).parent
+
+
+class PrecomputedOptions(MethodOptions):
+    """`--set precomputed.KEY=VALUE`."""
+
+    folder: Path = Field(description="The folder of SR images; a subfolder x2, x3.6, ... is used where there is one.")
+    pattern: str = Field(
+        default="",
+        description="File name below the folder with {image} and {scale}, such as 'x{scale}/{image}.png'. Default: the "
+        "image id with any suffix, else the one file called after it.",
+    )
+    luma: bool = Field(
+        default=False, description="Take the studio luma of colour files: for outputs stored as RGB under classic-y."
+    )
+
+    @field_validator("folder")
+    @classmethod
+    def _there(cls, folder: Path) -> Path:
+        if not folder.expanduser().is_dir():
+            raise ValueError(f"there is no folder {folder}")
+        return folder
+
+    @field_validator("pattern")
+    @classmethod
+    def _known_fields(cls, pattern: str) -> str:
+        if not pattern:
+            return pattern
+        try:
+            parts = list(Formatter().parse(pattern))
+        except ValueError as fault:
+            raise ValueError(f"it cannot be read: {fault}") from None
+        fields = {name for _, name, _, _ in parts if name is not None}
+        if any(spec for _, _, spec, _ in parts) or "image" not in fields or not fields <= {"image", "scale"}:
+            raise ValueError("{image} must stand in it, {scale} may, and nothing else in braces")
+        return pattern
+
+
+def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
+    """The hash of the file that this unit will read, so that a changed file is seen; "missing" where there is none."""
+    given = cast("PrecomputedOptions", options)
+    try:
+        return file_digest(locate(given.folder, image, format_scale(scale), given.pattern))
+    except UnitError:
+        return "missing"
+
+
+PRECOMPUTED = MethodSpec(
+    info=MethodInfo(
+        name="precomputed",
+        display="Precomputed",
+        summary="a folder of SR images made elsewhere, sizes checked, never resized; --set precomputed.folder=PATH",
+        licence="that of the images",
+    ),
+    factory="methods.precomputed.method:Precomputed",
+    root=Path(__file__).parent,
+    shared=tuple(_IMAGING / name for name in ("io.py", "png.py", "colour.py")),
+    options=PrecomputedOptions,
+    fingerprint=fingerprint,
+)

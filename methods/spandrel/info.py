@@ -1,0 +1,54 @@
+"""Checkpoints of the spandrel library as a registered method (no torch here)."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import Field
+
+import bench.imaging
+import methods.classic
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
+
+_IMAGING = Path(str(bench.imaging.__file__)).parent
+WEIGHTS_HOW = (
+    "give a checkpoint of an architecture that spandrel knows (ESRGAN, SwinIR, HAT, SPAN, Compact, ...) with "
+    "--weights spandrel=FILE.safetensors (or .pth, .pt, .ckpt)"
+)
+
+
+class SpandrelOptions(MethodOptions):
+    """`--set spandrel.KEY=VALUE`."""
+
+    passes: int = Field(default=1, ge=1, le=8, description="How often the model is applied before the resize.")
+    tile: int | None = Field(
+        default=None,
+        ge=32,
+        description="LR tile side to begin with; None: the whole image, smaller on a lack of memory.",
+    )
+
+
+def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
+    """The version of the library, whose code is the network."""
+    return f"spandrel {version('spandrel')}"
+
+
+SPANDREL = MethodSpec(
+    info=MethodInfo(
+        name="spandrel",
+        display="Spandrel",
+        summary="a fixed-scale checkpoint loaded by the spandrel library, then MATLAB's bicubic to the exact size",
+        licence="MIT (the library); that of the checkpoint",
+        tiling=Tiling.INTERNAL,
+    ),
+    factory="methods.spandrel.method:Spandrel",
+    root=Path(__file__).parent,
+    shared=(
+        Path(str(methods.classic.__file__)).parent / "planes.py",
+        *(_IMAGING / name for name in ("resize.py", "weights.py", "tiling.py")),
+    ),
+    options=SpandrelOptions,
+    weights_how=WEIGHTS_HOW,
+    fingerprint=fingerprint,
+)

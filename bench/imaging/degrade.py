@@ -1,0 +1,102 @@
+"""Degradations as data: drawn once from a seed, storable as JSON, applied the same way ever after.
+
+The blind arbitrary-scale recipe (anisotropic Gaussian blur, then a random choice of downsampler) lives here, the
+second-order Real-ESRGAN one in `real_esrgan`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.imaging.draws import Draws
+from bench.imaging.errors import ImageError
+from bench.imaging.kernels import GaussianBlur, SincBlur, apply_kernel
+from bench.imaging.real_esrgan import RealEsrganDegradation, draw_real_esrgan
+from bench.imaging.resize import Size, area, interpolate
+
+__all__ = [
+    "BlindDegradation",
+    "Degradation",
+    "GaussianBlur",
+    "RealEsrganDegradation",
+    "SincBlur",
+    "apply",
+    "apply_kernel",
+    "draw_blind_assr",
+    "draw_real_esrgan",
+    "shrink",
+]
+
+Shrinker = Literal["bicubic", "bilinear", "area"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlindDegradation:
+    """Blur, then shrink, then round to 8 bit; no noise.
+
+    Attributes:
+        blur: The HR-space kernel.
+        shrinker: "bicubic": MATLAB's, antialiased; "bilinear": without antialiasing; "area": adaptive averaging.
+    Source: the blind arbitrary-scale paper (section 4); the three downsamplers as the authors' code makes them.
+    """
+
+    kind: ClassVar[str] = "blind-assr"
+    blur: GaussianBlur
+    shrinker: Shrinker
+
+    def apply(self, hr: NDArray[np.uint8], lr_size: Size) -> NDArray[np.uint8]:
+        """Make the LR image.
+
+        Args:
+            hr: (H, W) or (H, W, 3) uint8.
+            lr_size: (height, width) of the result.
+        Returns:
+            uint8 of exactly that size.
+        Raises:
+            ImageError: not uint8, or an empty result.
+        """
+        if hr.dtype != np.uint8:
+            raise ImageError(f"a degradation expects uint8 pixels, got {hr.dtype}")
+        small = shrink(apply_kernel(hr, self.blur.kernel()), lr_size, self.shrinker)
+        return np.clip(np.rint(small), 0, 255).astype(np.uint8)
+
+
+Degradation = BlindDegradation | RealEsrganDegradation
+
+
+def shrink(image: NDArray[Any], size: Size, shrinker: Shrinker) -> NDArray[np.float64]:
+    """One of the three downsamplers of the blind recipe; float64, unrounded, errors as in `imresize`."""
+    if shrinker == "area":
+        return area(image, size)
+    if shrinker not in ("bicubic", "bilinear"):
+        raise ImageError(f"unknown downsampler '{shrinker}': expected bicubic, bilinear or area")
+    return interpolate(image, size, shrinker, antialias=shrinker == "bicubic")
+
+
+def draw_blind_assr(seed: int, *, eigenvalue: Literal["sigma", "variance"] = "sigma") -> BlindDegradation:
+    """Draw one: kernel side odd in 7..21, eigenvalues U(0.2, 4), angle U(0, pi), one of the three shrinkers.
+
+    Args:
+        seed: 0 <= seed < 2**63, derived by the caller from the image id.
+        eigenvalue: What U(0.2, 4) draws. [inferred] "sigma", as the code of DASR and of the authors; the paper's
+            wording ("eigenvalues of the covariance") would be "variance".
+    """
+    draws = Draws(seed)
+    size = draws.choice(range(7, 22, 2))
+    first, second = draws.uniform(0.2, 4.0), draws.uniform(0.2, 4.0)
+    if eigenvalue == "variance":
+        first, second = math.sqrt(first), math.sqrt(second)
+    theta = draws.uniform(0.0, math.pi)
+    shrinkers: tuple[Shrinker, ...] = ("bicubic", "bilinear", "area")
+    blur = GaussianBlur(size=size, sigma_1=first, sigma_2=second, theta=theta)
+    return BlindDegradation(blur=blur, shrinker=draws.choice(shrinkers))
+
+
+def apply(degradation: Degradation, hr: NDArray[np.uint8], lr_size: Size) -> NDArray[np.uint8]:
+    """Apply a degradation: `degradation.apply(hr, lr_size)`."""
+    return degradation.apply(hr, lr_size)

@@ -1,0 +1,86 @@
+"""Finding the images of a folder and naming them; nothing is decoded here."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+from PIL import Image
+
+from bench.api import RequestError, Size
+from bench.imaging.io import SUFFIXES
+
+_ORIENTATION = 0x0112
+_UNSAFE = frozenset('/\\:*?"<>|')
+_LONGEST_ID = 200
+"""Bytes; leaves room for a suffix within the 255 of common file systems."""
+
+
+def has_images(folder: Path) -> bool:
+    """Whether at least one image file lies directly in this folder."""
+    with os.scandir(folder) as entries:
+        return any(_is_image(entry) for entry in entries)
+
+
+def list_images(folder: Path) -> dict[str, Path]:
+    """The images that lie directly in a folder.
+
+    Args:
+        folder: Not searched recursively; hidden files and other file types are left out.
+    Returns:
+        id -> file, sorted by id. The id is the file name without its suffix, in Unicode's composed form (NFC), so that
+        a name typed on one system is found on another.
+    Raises:
+        RequestError: no image, two images of one stem, a name that cannot name a result file, an unreadable folder.
+    """
+    found: dict[str, Path] = {}
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if _is_image(entry))
+    except OSError as fault:
+        raise RequestError(f"cannot list {folder}: {fault.strerror or fault}; give a folder of images") from None
+    for name in names:
+        path = folder / name
+        key = unicodedata.normalize("NFC", path.stem)
+        if key in found:
+            raise RequestError(
+                f"two images in {folder} have the name '{key}': {found[key].name} and {name}; "
+                "every image needs a name of its own, so move one of them away"
+            )
+        _require_safe(key, folder)
+        found[key] = path
+    if not found:
+        raise RequestError(f"no image in {folder}: expected {', '.join(SUFFIXES)} files directly inside it")
+    return dict(sorted(found.items()))
+
+
+def header_size(path: Path) -> Size | None:
+    """The upright (height, width) that a file's header tells; None where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    except Exception:  # Pillow's plugins raise whatever a damaged file provokes; decoding will say it properly
+        return None
+    return (width, height) if turned else (height, width)
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    # "._name.png" are the resource forks that macOS leaves on foreign disks
+    if entry.name.startswith(".") or not entry.name.lower().endswith(SUFFIXES):
+        return False
+    return entry.is_file()
+
+
+def _require_safe(key: str, folder: Path) -> None:
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise RequestError(f"an image name in {folder} is not valid UTF-8: {key!r}; rename the file") from None
+    bad = sorted({character for character in key if character in _UNSAFE or not character.isprintable()})
+    if bad or size > _LONGEST_ID or key != key.strip() or key.endswith("."):
+        why = f"it contains {' '.join(map(repr, bad))}" if bad else "it is too long or ends in a space or a dot"
+        raise RequestError(
+            f"the image name {key!r} in {folder} cannot name a result file on every system ({why}); rename the file"
+        )

@@ -1,0 +1,235 @@
+"""From a sample to pixels: the pair half of a protocol, carried out for one image.
+
+HR-only samples are cropped and degraded as the protocol says, paired samples keep the LR image they came with, LR-only
+samples have no reference. Sources of the rules: LIIF's wrappers (floor-crop), Kim et al. and IDM (fixed-lr), SRCNN (the
+luma plane), StableSR's crops of RealSR (centre crop of a pair).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.api import ImageRef, Protocol, Sample, Size, UnitError, derive_seed, format_scale, lr_size, sr_size
+from bench.imaging.colour import studio_luma_u8
+from bench.imaging.downsample import downsample, pillow_bicubic
+from bench.imaging.errors import ImageError
+from bench.imaging.io import LoadedImage, read_image
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The pixels of one unit.
+
+    Attributes:
+        hr: uint8 (H, W, 3), or (H, W) under `plane="y"`; None for an LR-only sample.
+        lr: float32 (h, w, 3) on the scale 0..1, three equal channels under `plane="y"`; None where it was not asked for.
+            With `lr_depth="float"` it is not clipped: bicubic may overshoot by a few grey levels, as in MATLAB.
+        lr_shape: (h, w).
+        size: (H, W) of the result; the effective ratio per axis is size / lr_shape.
+    """
+
+    hr: U8 | None
+    lr: F32 | None
+    lr_shape: Size
+    size: Size
+
+
+def prepare(sample: Sample, scale: float, protocol: Protocol, *, need_lr: bool = True) -> Pair:
+    """Read one sample and make its HR and LR images.
+
+    Args:
+        sample: What to read.
+        scale: Nominal scale, at least 1.
+        protocol: Its pair half decides every pixel.
+        need_lr: False leaves out making the LR image.
+    Returns:
+        The pair; the same for every caller and process.
+    Raises:
+        UnitError: an image is unreadable or too small for the protocol, HR and LR sizes do not fit, or the LR image
+            would be empty (says the HR size, the scale and the largest scale possible).
+    """
+    try:
+        if sample.hr is None:
+            return _lr_only(sample, scale, protocol, need_lr)
+        if sample.lr is not None:
+            return _given_pair(sample.hr, sample.lr, scale, protocol, need_lr)
+        if protocol.size_rule == "fixed-lr":
+            return _fixed_lr(sample, scale, protocol, need_lr)
+        return _floor_crop(sample, scale, protocol, need_lr)
+    except ImageError as fault:
+        raise UnitError(str(fault)) from fault
+
+
+def _floor_crop(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
+    hr = _source(sample, protocol)
+    whole = hr.shape[:2]
+    if protocol.hr_mod > 1:
+        hr = _top_left(hr, (whole[0] - whole[0] % protocol.hr_mod, whole[1] - whole[1] % protocol.hr_mod))
+    lr_shape = lr_size((hr.shape[0], hr.shape[1]), scale)
+    if min(lr_shape) < 1:
+        raise UnitError(
+            f"x{format_scale(scale)} leaves no LR image: HR is {hr.shape[0]} x {hr.shape[1]} px (height x width), so the "
+            f"LR image would be {lr_shape[0]} x {lr_shape[1]}; the largest scale for it is {min(hr.shape[:2])}"
+        )
+    size = sr_size(lr_shape, scale)
+    hr = np.ascontiguousarray(_top_left(hr, size))
+    lr = _degraded(hr, lr_shape, sample.id, scale, protocol) if need_lr else None
+    return Pair(_as_plane(hr, protocol), lr, lr_shape, size)
+
+
+def _fixed_lr(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
+    source = _square(_source(sample, protocol))
+    side = protocol.lr_side or 0  # Protocol refuses a fixed-lr rule without it
+    (target, _) = size = sr_size((side, side), scale)
+    if target > source.shape[0]:
+        raise UnitError(
+            f"{side} px at x{format_scale(scale)} needs an HR image of {target} px, the source has {source.shape[0]}; "
+            f"the largest scale for it is {format_scale(source.shape[0] / side)}"
+        )
+    kernel = protocol.downsampler_at(scale)
+    hr = downsample(source, size, kernel=kernel, depth="u8").astype(np.uint8)
+    base = hr if protocol.lr_from == "hr" else source
+    lr = _degraded(base, (side, side), sample.id, scale, protocol) if need_lr else None
+    return Pair(_as_plane(hr, protocol), lr, (side, side), size)
+
+
+def _given_pair(hr_ref: ImageRef, lr_ref: ImageRef, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
+    """The LR image of the set. Such a pair is gray only where both files are: otherwise the gray one is read as RGB, so
+    that luma of both is on one range."""
+    hr_file, lr_file = _load(hr_ref, protocol), _load(lr_ref, protocol)
+    both_gray = hr_file.gray and lr_file.gray
+    hr, lr = (_pixels(file, protocol, gray=both_gray) for file in (hr_file, lr_file))
+    if not pair_fits((hr.shape[0], hr.shape[1]), (lr.shape[0], lr.shape[1]), scale):
+        raise UnitError(
+            f"{hr_ref.path.name} ({hr.shape[0]} x {hr.shape[1]}) and {lr_ref.path.name} ({lr.shape[0]} x {lr.shape[1]}) "
+            f"do not fit x{format_scale(scale)}: expected HR of {' x '.join(map(str, sr_size(_hw(lr), scale)))} px or a "
+            "remainder of less than one LR pixel more; nothing is resized silently"
+        )
+    if protocol.source_crop is not None:
+        hr, lr = _centre_pair(hr, lr, scale, protocol.source_crop)
+    size = sr_size(_hw(lr), scale)
+    hr = np.ascontiguousarray(_top_left(hr, size))
+    return Pair(_as_plane(hr, protocol), _given_lr(lr, protocol) if need_lr else None, _hw(lr), size)
+
+
+def _lr_only(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
+    if sample.lr is None:
+        raise UnitError(f"{sample.id} has neither an HR nor an LR image")
+    file = _load(sample.lr, protocol)
+    lr = _pixels(file, protocol, gray=file.gray)
+    return Pair(None, _given_lr(lr, protocol) if need_lr else None, _hw(lr), sr_size(_hw(lr), scale))
+
+
+def pair_fits(hr: Size, lr: Size, scale: float) -> bool:
+    """Whether an LR image belongs to an HR image at this scale: HR covers LR times the scale, and less than one LR pixel
+    (and a rounding) is left over."""
+    need = sr_size(lr, scale)
+    return all(0 <= have - wanted <= scale + 0.5 for have, wanted in zip(hr, need, strict=True))
+
+
+def _load(ref: ImageRef, protocol: Protocol) -> LoadedImage:
+    image = read_image(ref.path, alpha=protocol.alpha)
+    if ref.centre_crop is None:
+        return image
+    height, width = image.pixels.shape[:2]
+    pixels = _centre(image.pixels, (min(height, ref.centre_crop[0]), min(width, ref.centre_crop[1])))
+    return LoadedImage(pixels, image.gray, image.bits)
+
+
+def _source(sample: Sample, protocol: Protocol) -> U8:
+    """The HR source after the crops and the resize that come before everything else: (H, W), or (H, W, 3) RGB."""
+    if sample.hr is None:
+        raise UnitError(f"{sample.id} has no HR image")
+    file = _load(sample.hr, protocol)
+    pixels = file.pixels
+    if protocol.source_crop is not None:
+        pixels = _centre_square(pixels, protocol.source_crop)
+    if protocol.source_side is not None:
+        pixels = pillow_bicubic(np.ascontiguousarray(_square(pixels)), (protocol.source_side, protocol.source_side))
+    return _pixels(LoadedImage(pixels, file.gray, file.bits), protocol, gray=file.gray)
+
+
+def _pixels(file: LoadedImage, protocol: Protocol, *, gray: bool) -> U8:
+    """What the protocol takes a file for: its luma plane, gray (H, W), or RGB (H, W, 3)."""
+    if protocol.plane == "y":
+        if gray and protocol.gray == "luma":
+            return file.pixels
+        return studio_luma_u8(_rgb(file.pixels))
+    return file.pixels if gray else _rgb(file.pixels)
+
+
+def _degraded(hr: U8, size: Size, image_id: str, scale: float, protocol: Protocol) -> F32:
+    if protocol.degradation == "none":
+        return _as_lr(downsample(hr, size, kernel=protocol.downsampler_at(scale), depth=protocol.lr_depth))
+    from bench.data.degradation import degrade
+
+    seed = derive_seed(protocol.degradation_seed, image_id)
+    return _as_lr(degrade(protocol.degradation, _rgb(hr), size, seed=seed, depth=protocol.lr_depth))
+
+
+def _given_lr(lr: U8, protocol: Protocol) -> F32:
+    return _as_lr(lr.astype(np.float32))
+
+
+def _as_lr(values: F32) -> F32:
+    """0..255 values, (h, w) or (h, w, 3), as (h, w, 3) on the scale 0..1."""
+    scaled = values / np.float32(255)
+    return scaled if scaled.ndim == 3 else np.repeat(scaled[:, :, None], 3, axis=2)
+
+
+def _as_plane(hr: U8, protocol: Protocol) -> U8:
+    return hr if protocol.plane == "y" else _rgb(hr)
+
+
+def _rgb(pixels: U8) -> U8:
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
+
+
+def _hw(pixels: U8) -> Size:
+    return pixels.shape[0], pixels.shape[1]
+
+
+def _top_left(pixels: U8, size: Size) -> U8:
+    return pixels[: size[0], : size[1]]
+
+
+def _centre(pixels: U8, size: Size) -> U8:
+    top, left = (pixels.shape[0] - size[0]) // 2, (pixels.shape[1] - size[1]) // 2
+    return pixels[top : top + size[0], left : left + size[1]]
+
+
+def _square(pixels: U8) -> U8:
+    side = min(pixels.shape[:2])
+    return _centre(pixels, (side, side))
+
+
+def _centre_square(pixels: U8, side: int) -> U8:
+    if min(pixels.shape[:2]) < side:
+        raise UnitError(
+            f"the protocol takes the centre {side} x {side} px of the source, which has only {pixels.shape[0]} x "
+            f"{pixels.shape[1]} (height x width); use larger images or a protocol without source_crop"
+        )
+    return _centre(pixels, (side, side))
+
+
+def _centre_pair(hr: U8, lr: U8, scale: float, side: int) -> tuple[U8, U8]:
+    """The centre of LR with side / scale pixels, and the HR pixels above it."""
+    if not float(scale).is_integer() or side % int(scale):
+        raise UnitError(
+            f"a centre crop of {side} px of a given pair needs a whole scale that divides it, got {scale:g}"
+        )
+    factor = int(scale)
+    part = side // factor
+    if min(lr.shape[:2]) < part:
+        raise UnitError(
+            f"the protocol takes the centre {part} px of the LR image, which has {lr.shape[0]} x {lr.shape[1]}"
+        )
+    top, left = (lr.shape[0] - part) // 2, (lr.shape[1] - part) // 2
+    area = hr[top * factor : top * factor + side, left * factor : left * factor + side]
+    return area, lr[top : top + part, left : left + part]

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import MetricInfo, Protocol
+from bench.api import MetricInfo, Protocol, UnitError
+from bench.api.protocol import Colour
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """(H, W, 3) RGB or (H, W) luma; uint16 is 0..65535 (257 per 8-bit level)."""
+Plane = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float64]
+"""What kernels compare: uint8 and float64 on the scale 0..255, uint16 on 0..65535."""
+
+VERSION = "v1"
+"""Last token of every signature; raised when a kernel of this package changes its numbers."""
 
 
 @dataclass
@@ -46,12 +52,34 @@ class ScoredPair:
             memo[key] = make()
         return memo[key]
 
+    def plane(self, colour: Colour, *, reference: bool = False) -> Plane:
+        """SR (or HR) in one colour, in the smallest exact form.
+
+        Args:
+            colour: As in `bench.imaging.to_colour`.
+            reference: HR instead of SR.
+        Returns:
+            The pixels themselves for "rgb" and for a luma image that needs no rounding; uint8 (H, W) for a "-u8"
+            colour; float64 (H, W) for unrounded luma. Shared: do not modify.
+        Raises:
+            UnitError: there is no HR.
+        """
+        pixels = self.hr if reference else self.sr
+        if pixels is None:
+            raise UnitError("the set has no HR")
+        if colour == "rgb" or (pixels.ndim == 2 and (pixels.dtype == np.uint8 or not colour.endswith("-u8"))):
+            return pixels
+        return self.cached(f"plane:{colour}", lambda: _make_plane(pixels, colour), reference=reference)
+
 
 class Metric(ABC):
     """One metric; the constructor is cheap and must not import torch."""
 
     info: ClassVar[MetricInfo]
     needs_lr: ClassVar[bool] = False
+    """Compares with the LR that the method was given, instead of HR."""
+    may_be_infinite: ClassVar[bool] = False
+    """+inf is a value (PSNR of identical images); elsewhere it means that there is none."""
 
     def __init__(self, weights_root: Path | None = None) -> None:
         """Args: weights_root: where parameters lie; None: `TORCH_HOME`, else torch's default."""
@@ -73,3 +101,50 @@ class Metric(ABC):
             Unavailable: parameters are missing.
             UnitError: this pair cannot be scored (shapes differ, too small, not finite); says what was seen.
         """
+
+
+def build_signature(name: str, *own: str, protocol: Protocol, scale: float, batched: bool = False) -> str:
+    """The signature that every metric uses: its own tokens, then how SR, LR and the mean were made.
+
+    Args:
+        name: The metric's name.
+        own: Its own tokens: colour, shave, kernel, weights hash; empty ones are left out.
+        protocol: The knobs.
+        scale: Nominal scale (the downsampler may depend on it).
+        batched: The protocol's batch aggregation applies to this metric (only to PSNR).
+    Returns:
+        Tokens joined by "|", ending in the version.
+    """
+    aggregate = protocol if batched else replace(protocol, aggregate="img")
+    tokens = [name, *own, protocol.quantise_token(), aggregate.aggregate_token(), *protocol.pair_tokens(scale)]
+    return "|".join([*(token for token in tokens if token), VERSION])
+
+
+def shaved(image: Plane, border: int, *, smallest: int = 1) -> Plane:
+    """The image without a border, as a view.
+
+    Args:
+        image: (H, W) or (H, W, 3).
+        border: Pixels to ignore on each side.
+        smallest: The smallest side that is still of use.
+    Raises:
+        UnitError: a side of what is left is below `smallest`.
+    """
+    height, width = image.shape[0] - 2 * border, image.shape[1] - 2 * border
+    if min(height, width) < smallest:
+        raise UnitError(
+            f"expected at least {smallest} x {smallest} px after a shave of {border} px on each side, "
+            f"got {max(height, 0)} x {max(width, 0)} of {image.shape[0]} x {image.shape[1]} (height x width)"
+        )
+    return image[border : border + height, border : border + width]
+
+
+def _make_plane(pixels: Pixels, colour: Colour) -> Plane:
+    from bench.imaging import colour as luma
+
+    if pixels.ndim == 3 and colour == "yiq-u8":
+        return luma.yiq_luma_u8(pixels)
+    if pixels.ndim == 3 and colour == "y601s-u8":
+        return luma.studio_luma_u8(pixels)
+    values = luma.to_colour(pixels, colour)
+    return values.astype(np.uint8) if colour.endswith("-u8") else values

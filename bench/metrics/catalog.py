@@ -1,0 +1,55 @@
+"""Every metric of this package by name, resolved on first use, beside those that other packages register.
+
+`pyiqa:<name>` reaches any metric of pyiqa without being listed here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from bench.api import MetricInfo
+from bench.metrics.base import Metric
+from bench.registry import METRICS
+
+BUILT_IN: dict[str, str] = {
+    "psnr": "bench.metrics.psnr:PSNR",
+    "ssim": "bench.metrics.ssim:SSIM",
+    "lr_psnr": "bench.metrics.lr_psnr:LRPSNR",
+    "niqe": "bench.metrics.niqe:NIQE",
+}
+"""name -> "module:Class" of a `Metric`."""
+
+PYIQA_PREFIX = "pyiqa:"
+_MAKE_PYIQA = "bench.metrics.pyiqa_metrics:make_pyiqa"
+"""make_pyiqa(name without the prefix, weights_root) -> Metric; a RequestError for a name that pyiqa does not have."""
+
+for _name, _target in BUILT_IN.items():
+    METRICS.add(_name, _target, origin="assr-bench")
+
+
+def metric_names() -> list[str]:
+    """All registered names, sorted; `pyiqa:<name>` works besides."""
+    return METRICS.names()
+
+
+def make_metric(name: str, weights_root: Path | None = None) -> Metric:
+    """A metric by name; imports its module, never torch.
+
+    Args:
+        name: A registered name, or "pyiqa:<name>".
+        weights_root: Where parameters lie; None: `TORCH_HOME`, else torch's default.
+    Raises:
+        RequestError: nobody registered it (names the nearest one), or its code cannot be loaded.
+    """
+    if name.startswith(PYIQA_PREFIX):
+        module, _, attribute = _MAKE_PYIQA.partition(":")
+        make: Any = getattr(importlib.import_module(module), attribute)
+        return make(name.removeprefix(PYIQA_PREFIX), weights_root)
+    return METRICS.get(name)(weights_root)
+
+
+def metric_info(name: str) -> MetricInfo:
+    """What lists and tables need to know of a metric; errors as in `make_metric`."""
+    return make_metric(name).info

@@ -4,43 +4,48 @@ from __future__ import annotations
 
 from bench.cli.output import say, warn
 from bench.cli.progress import cell_label, make_progress
-from bench.engine.events import Tally
 from bench.engine.request import RunRequest
+from bench.engine.run import RunResult, execute
+
+EXPORTS = ("records.csv", "summary.csv", "table.tex", "table.md")
 
 
 def carry_out(request: RunRequest) -> int:
-    """Do the work and print the table.
+    """Do the work, write the exports and print the table.
 
     Returns:
         The exit code: 0 done, 1 some units failed, 130 stopped with Ctrl-C.
     Raises:
         RequestError: the request is wrong.
     """
-    from bench.engine.run import execute
-
     with make_progress() as progress:
-        tally = execute(request, progress)
-    table = _export(request)
-    if table:
-        say(table)
-    _report(request, tally)
-    if tally.interrupted:
+        result = execute(request, progress)
+    say(_export(result))
+    _report(result)
+    if result.tally.interrupted:
         return 130
-    return 1 if tally.failures else 0
+    return 1 if result.tally.failures else 0
 
 
-def _export(request: RunRequest) -> str:
-    from bench.engine.export import export_run
+def _export(result: RunResult) -> str:
+    """Write the exports where something changed; the table as Markdown."""
+    out = result.plan.request.out
+    if result.unchanged and all((out / name).is_file() for name in EXPORTS):
+        return (out / "table.md").read_text(encoding="utf-8")
+    from bench.cli.exports import write_all
 
-    return export_run(request)
+    return write_all(result)
 
 
-def _report(request: RunRequest, tally: Tally) -> None:
+def _report(result: RunResult) -> None:
+    request, tally = result.plan.request, result.tally
     say(
         f"computed {tally.inferred} images ({tally.reused} were there), "
         f"made {tally.scored} numbers ({tally.kept} were there)"
         + ("" if tally.inferred else "; no inference was needed")
     )
+    for name, reason in result.metrics.unavailable.items():
+        warn(f"not available: {name}: {reason}")
     for text in tally.warnings:
         warn(f"doubtful: {text}")
     if tally.failures:
@@ -49,6 +54,6 @@ def _report(request: RunRequest, tally: Tally) -> None:
             warn(f"  {cell_label(cell)} · {image}: {error}")
         if len(tally.failures) > 20:
             warn(f"  … and {len(tally.failures) - 20} more, all of them in records.csv")
-    say(f"{request.out}: records.csv, summary.csv, table.tex, table.md, images/")
+    say(f"{request.out}: {', '.join(EXPORTS)}, images/")
     if tally.interrupted:
         warn(f"stopped; finished work is kept. To go on, type the same command again:\n  {request.command}")

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.api import Dataset, MethodOptions, MethodSpec, Protocol, RequestError, unknown_name
-from bench.engine.keys import file_hash
+from bench.engine.keys import digest, file_hash
 from bench.plugins import method_spec
 
 
@@ -25,6 +25,7 @@ class MethodChoice:
         options: Validated options.
         variant: How the row differs from the bare method ("lite", "lite,ensemble=False"); "" where it does not.
         default: True for the shipped variant without overrides, whose folder is the bare method name.
+        label: A name for tables that stands for all of this; "" where the paper's name and the variant do.
     """
 
     spec: MethodSpec
@@ -32,6 +33,7 @@ class MethodChoice:
     options: MethodOptions
     variant: str
     default: bool
+    label: str = ""
 
     @property
     def name(self) -> str:
@@ -41,6 +43,8 @@ class MethodChoice:
     @property
     def display(self) -> str:
         """The name in tables: the paper's name with the variant in brackets."""
+        if self.label:
+            return self.label
         return f"{self.spec.info.display} ({self.variant})" if self.variant else self.spec.info.display
 
     @property
@@ -123,7 +127,7 @@ def _choose(spec: MethodSpec, weights: str | None, values: Mapping[str, str]) ->
     name = spec.info.name
     options = _options(spec, values)
     label, path = _find_weights(spec, weights)
-    changed = [f"{key}={getattr(options, key)}" for key in sorted(values)]
+    changed = [f"{key}={_short(getattr(options, key))}" for key in sorted(values)]
     variant = ",".join(([label] if label else []) + changed)
     default = not changed and (path is None or label == spec.default_weights)
     if path is not None and not path.exists():
@@ -161,6 +165,11 @@ def _find_weights(spec: MethodSpec, weights: str | None) -> tuple[str, Path | No
         f"weights '{weights}' of {spec.info.name}: neither a shipped label ({labels}) nor a file; "
         f"{spec.weights_how or 'give a path to a file'}"
     )
+
+
+def _short(value: object) -> str:
+    """An option's value as a variant shows it: a path by its name and a few digits that keep two of them apart."""
+    return f"{value.name}-{digest(str(value))[:4]}" if isinstance(value, Path) else str(value)
 
 
 def takes_weights(spec: MethodSpec) -> bool:

@@ -7,9 +7,11 @@ the numbers, so metrics do not hold up the model.
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.api import (
     MetricKind,
@@ -30,6 +32,7 @@ from bench.engine.executor import Executor, make_executor
 from bench.engine.inference import Inferred, Runner
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit, make_plan
 from bench.engine.request import RunRequest
+from bench.engine.rows import Row, record_rows
 from bench.engine.scoring import ScoreJob, Scored, ScorerConfig
 from bench.engine.store import Store
 from bench.metrics.catalog import metric_info
@@ -45,6 +48,27 @@ class Ticket:
     output: Output | None
 
 
+@dataclass(frozen=True)
+class RunResult:
+    """What `execute` hands to the exports.
+
+    Attributes:
+        tally: What was done.
+        plan: The cells and units of the request.
+        metrics: What could be had of the metrics.
+        rows: Everything in the run folder, as rows of records.csv.
+        unchanged: True where nothing was done and the same request was exported before.
+        run: run.json as it was written.
+    """
+
+    tally: Tally
+    plan: Plan
+    metrics: MetricPlan
+    rows: list[Row]
+    unchanged: bool
+    run: dict[str, Any]
+
+
 def plan_metrics(request: RunRequest) -> MetricPlan:
     """Which metrics can be had and how their numbers will be signed; no torch import.
 
@@ -57,11 +81,11 @@ def plan_metrics(request: RunRequest) -> MetricPlan:
     return MetricPlan(kinds, dict(scorer.unavailable()), signatures)
 
 
-def execute(request: RunRequest, listener: Listener | None = None) -> Tally:
+def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
     """Do what is left to do of a request and write run.json; the exports are the caller's.
 
     Returns:
-        What was done. `interrupted` is set after Ctrl-C; everything finished is stored.
+        What was done and what is there. `tally.interrupted` is set after Ctrl-C; everything finished is stored.
     Raises:
         RequestError: the request is wrong, or the folder cannot be written.
     """
@@ -69,8 +93,9 @@ def execute(request: RunRequest, listener: Listener | None = None) -> Tally:
     metrics = plan_metrics(request)
     with Store(request.out) as store:
         plan = make_plan(request, store, metrics)
-        tally = Tally()
-        _write_run_json(store, plan, metrics, tally)
+        before = store.read_json()
+        tally = Tally(warnings=list(before.get("warnings", {}).get(_where(request), [])))
+        run = _write_run_json(store, plan, metrics, tally)
         units = sum(len(cell.todo()) for cell in plan.cells)
         listener.begin(cells=len(plan.cells), units=units, inferences=plan.inferences, scores=plan.scores)
         tally.reused = sum(not unit.infer for cell in plan.cells for unit in cell.units)
@@ -80,8 +105,10 @@ def execute(request: RunRequest, listener: Listener | None = None) -> Tally:
             _Work(plan, metrics, store, listener, tally).run()
         if not tally.interrupted and any(kind in (MetricKind.SET, MetricKind.CROSS_SCALE) for kind in metrics.kinds.values()):
             score_across(plan, metrics, store, listener, tally)
-        _write_run_json(store, plan, metrics, tally)
-    return tally
+        after = _write_run_json(store, plan, metrics, tally)
+        same = all(before.get(key) == json.loads(json.dumps(after[key])) for key in ("request", "environment", "unavailable"))
+        unchanged = same and not units and not tally.scored and after == run
+        return RunResult(tally, plan, metrics, record_rows(store, metrics), unchanged, after)
 
 
 class _Work:
@@ -243,7 +270,12 @@ class _Work:
             self.tally.warn(f"{cell.id.dataset} {text}")
 
 
-def _write_run_json(store: Store, plan: Plan, metrics: MetricPlan, tally: Tally) -> None:
+def _where(request: RunRequest) -> str:
+    """The heading under which warnings are kept: they depend on the protocol and on the images."""
+    return f"{request.protocol.name}: {', '.join(dataset.name for dataset in request.datasets)}"
+
+
+def _write_run_json(store: Store, plan: Plan, metrics: MetricPlan, tally: Tally) -> dict[str, Any]:
     values = store.read_json()
     request = plan.request
     signatures = {signature: list(names) for signature, names in values.get("signatures", {}).items()}
@@ -252,20 +284,19 @@ def _write_run_json(store: Store, plan: Plan, metrics: MetricPlan, tally: Tally)
             names = signatures.setdefault(signature, [])
             if request.protocol.name not in names:
                 names.append(request.protocol.name)
-    displays = dict(values.get("displays", {}))
-    displays.update({f"{c.name}|{c.variant}": c.display for c in request.methods})
-    warnings = sorted({*values.get("warnings", []), *tally.warnings})
+    displays = {**values.get("displays", {}), **{f"{c.name}|{c.variant}": c.display for c in request.methods}}
     values.update(
         version=1,
         request=request.describe(),
         environment=describe_environment(),
         expected=_merge_expected(values.get("expected", []), plan.expected()),
-        unavailable=metrics.unavailable,
+        unavailable=dict(metrics.unavailable),
         displays=displays,
         signatures=signatures,
-        warnings=warnings,
+        warnings={**values.get("warnings", {}), _where(request): list(tally.warnings)},
     )
     store.write_json(values)
+    return values
 
 
 def _merge_expected(old: list[dict[str, object]], new: list[dict[str, object]]) -> list[dict[str, object]]:

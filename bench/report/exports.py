@@ -22,6 +22,7 @@ def write_exports(
     frames: RunFrames,
     infos: Mapping[str, MetricInfo],
     *,
+    asked: RunFrames | None = None,
     selection: Selection | None = None,
     options: TableOptions | None = None,
 ) -> str:
@@ -31,7 +32,8 @@ def write_exports(
         out: The run folder.
         frames: The run.
         infos: metric -> direction and decimals.
-        selection: What the tables show; the CSV files always hold everything. None: all of the run, one table per
+        asked: The part of the run that the tables show, where it is not all of it; the CSV files hold everything.
+        selection: What the tables show of that. None: all of the run, one table per
             protocol that it holds.
         options: Layout, caption, label.
     Returns:
@@ -42,7 +44,7 @@ def write_exports(
     _write(out / "records.csv", csv_text(frames.records))
     _write(out / "summary.csv", csv_text(frames.summary))
     try:
-        grids = table_grids(frames, infos, selection=selection, options=options)
+        grids = table_grids(asked or frames, infos, selection=selection, options=options)
         tex, text = render_latex(grids), render_markdown(grids)
     except RequestError as fault:
         tex, text = f"% no table: {' '.join(str(fault).split())}\n", f"No table: {fault}\n"

@@ -1,0 +1,52 @@
+"""Resolving methods, weights and options: a typo must never be swallowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.api import RequestError
+from bench.engine.request import choose_methods
+
+
+def choose(*names: str, weights: str | None = None, overrides: tuple[str, ...] = ()) -> None:
+    choose_methods(names, weights=weights, overrides=overrides)
+
+
+def test_the_shipped_variant_is_named_lite_and_keeps_the_plain_folder() -> None:
+    (choice,) = choose_methods(["liif"], weights=None, overrides=[])
+    assert (choice.display, choice.variant, choice.folder) == ("LIIF (lite)", "lite", "liif")
+
+
+def test_a_method_without_weights_has_no_variant() -> None:
+    (choice,) = choose_methods(["bicubic"], weights=None, overrides=[])
+    assert (choice.display, choice.folder) == ("Bicubic", "bicubic")
+
+
+def test_users_weights_get_their_own_row_and_folder(tmp_path: Path) -> None:
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(b"x")
+    (choice,) = choose_methods(["liif"], weights=str(file), overrides=[])
+    assert choice.variant.startswith("mine-")
+    assert choice.folder.startswith("liif+mine-")
+    assert choice.weights == file
+
+
+@pytest.mark.parametrize(
+    ("names", "weights", "overrides", "message"),
+    [
+        (("liff",), None, (), "Did you mean 'liif'"),
+        (("liif",), "nowhere.pt", (), "neither a shipped label"),
+        (("liif",), None, ("liif.ensembel=false",), "unknown option of liif"),
+        (("liif",), None, ("ensemble=false",), "expected METHOD.OPTION=VALUE"),
+        (("liif",), None, ("bicubic.x=1",), "not among the methods of this run"),
+        (("bicubic",), "lite", (), "takes weights"),
+        ((), None, (), "no method given"),
+    ],
+)
+def test_mistakes_are_named(
+    names: tuple[str, ...], weights: str | None, overrides: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(RequestError, match=message):
+        choose(*names, weights=weights, overrides=overrides)

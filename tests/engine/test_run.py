@@ -1,0 +1,172 @@
+"""Runs: nothing is computed twice, nothing finished is lost, nothing failed is averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.api import CellId, UnitStatus
+from bench.engine.request import RunRequest
+from bench.engine.rows import record_rows
+from bench.engine.events import Listener, Silent, Tally
+from bench.engine.run import execute as run_all
+from bench.engine.run import plan_metrics
+from bench.engine.store import CellFolder, Store
+from bench.imaging import read_png_exact, write_png
+
+Build = Callable[..., RunRequest]
+
+
+def execute(request: RunRequest, listener: Listener | None = None) -> Tally:
+    return run_all(request, listener).tally
+
+
+def rows_of(request: RunRequest) -> list[tuple]:
+    with Store(request.out) as store:
+        return record_rows(store, plan_metrics(request))
+
+
+def test_a_finished_run_repeated_computes_nothing(make_request: Build) -> None:
+    request = make_request(methods="bicubic,nearest", scales=(2.0, 3.5))
+    first = execute(request)
+    assert (first.inferred, first.scored, first.failures) == (16, 32, [])
+    before = rows_of(request)
+    again = execute(make_request(methods="bicubic,nearest", scales=(2.0, 3.5)))
+    assert (again.inferred, again.scored, again.reused, again.kept) == (0, 0, 16, 32)
+    assert rows_of(request) == before
+
+
+def test_worker_processes_give_the_numbers_of_the_inline_executor(make_request: Build, tmp_path: Path) -> None:
+    inline, spread = make_request(out=tmp_path / "a"), make_request(out=tmp_path / "b", workers=2)
+    execute(inline)
+    execute(spread)
+    assert rows_of(inline) == rows_of(spread)
+
+
+def test_a_new_metric_scores_stored_images_without_inference(make_request: Build) -> None:
+    execute(make_request(metrics=("psnr",)))
+    tally = execute(make_request(metrics=("psnr", "ssim", "lr_psnr")))
+    assert (tally.inferred, tally.scored) == (0, 8)
+
+
+def test_a_protocol_with_the_same_lr_scores_stored_images_without_inference(make_request: Build) -> None:
+    execute(make_request())
+    tally = execute(make_request(protocol="basicsr-y"))
+    assert (tally.inferred, tally.scored) == (0, 8)
+
+
+def test_a_protocol_with_another_lr_leaves_the_first_images_alone(make_request: Build) -> None:
+    request = make_request()
+    execute(request)
+    before = rows_of(request)
+    tally = execute(make_request(protocol="classic-y"))
+    assert tally.inferred == 4
+    assert set(before) <= set(rows_of(request))
+    assert execute(make_request()).inferred == 0
+
+
+def test_an_unrounded_protocol_computes_again_and_then_serves_the_rounded_ones(make_request: Build) -> None:
+    execute(make_request())
+    assert execute(make_request(protocol="liif-benchmark")).inferred == 4
+    tally = execute(make_request())
+    assert (tally.inferred, tally.scored) == (0, 0)
+
+
+def test_sixteen_bit_images_score_as_eight_bit_ones(make_request: Build, tmp_path: Path) -> None:
+    one = make_request(out=tmp_path / "a", scales=(2.0, 2.5))
+    execute(one)
+    execute(make_request(out=tmp_path / "b", scales=(2.0, 2.5), protocol="liif-benchmark"))
+    two = make_request(out=tmp_path / "b", scales=(2.0, 2.5))
+    assert execute(two).inferred == 0
+    signatures = {row[-1] for row in rows_of(one)}
+    assert [row for row in rows_of(two) if row[-1] in signatures] == rows_of(one)
+
+
+def test_a_changed_source_image_is_noticed(make_request: Build, photos: Path) -> None:
+    execute(make_request())
+    pixels = read_png_exact(photos / "photo 0.png")
+    write_png(photos / "photo 0.png", pixels[::-1].copy())
+    assert execute(make_request()).inferred == 1
+
+
+def test_a_deleted_or_changed_result_is_computed_again(make_request: Build) -> None:
+    request = make_request()
+    execute(request)
+    folder = request.out / "images" / "bicubic" / "Photos" / "x2-s0"
+    (folder / "photo 0.png").unlink()
+    write_png(folder / "photo 1.png", read_png_exact(folder / "photo 2.png"))
+    tally = execute(make_request(metrics=("psnr", "ssim", "lr_psnr")))
+    assert tally.inferred == 2
+    assert len(rows_of(request)) == 12
+
+
+def test_bad_images_fail_alone_and_are_not_averaged(make_request: Build, photos: Path) -> None:
+    (photos / "empty.png").write_bytes(b"")
+    whole = (photos / "photo 3.png").read_bytes()
+    (photos / "photo 3.png").write_bytes(whole[: len(whole) // 2])
+    request = make_request()
+    tally = execute(request)
+    assert sorted(image for _, image, _ in tally.failures) == ["empty", "photo 3"]
+    rows = rows_of(request)
+    assert {row[8] for row in rows if row[3] in ("empty", "photo 3")} == {"failed"}
+    assert all(row[7] is None for row in rows if row[8] == "failed")
+    assert sum(row[8] == "ok" for row in rows) == 6
+    (photos / "photo 3.png").write_bytes(whole)
+    again = execute(make_request())
+    assert (again.inferred, [image for _, image, _ in again.failures]) == (1, ["empty"])
+
+
+def test_a_scale_that_leaves_no_lr_fails_the_unit_with_the_largest_scale(make_request: Build) -> None:
+    tally = execute(make_request(scales=(100.0,)))
+    assert len(tally.failures) == 4
+    assert "72" in tally.failures[0][2]
+
+
+def test_ctrl_c_keeps_what_is_finished(make_request: Build) -> None:
+    class Impatient(Silent):
+        seen = 0
+
+        def unit(self, cell: CellId, image: str, *, error: str = "") -> None:
+            self.seen += 1
+            if self.seen == 2:
+                raise KeyboardInterrupt
+
+    tally = execute(make_request(), Impatient())
+    assert tally.interrupted
+    again = execute(make_request())
+    assert (again.inferred, again.reused) == (2, 2)
+    assert not again.interrupted
+
+
+def test_doubtful_units_are_said_and_remembered(make_request: Build) -> None:
+    request = make_request(scales=(8.0,))
+    tally = execute(request)
+    assert any("below 16 px" in text for text in tally.warnings)
+    again = execute(make_request(scales=(8.0,)))
+    assert any("below 16 px" in text for text in again.warnings)
+
+
+def test_each_record_names_the_lr_pixels_that_the_method_saw(make_request: Build) -> None:
+    request = make_request(methods="bicubic,nearest")
+    execute(request)
+    hashes = []
+    with Store(request.out) as store:
+        for method in ("bicubic", "nearest"):
+            where = CellFolder(CellId(method, "", "Photos", 2.0, 0), method)
+            units = store.units(where)
+            assert all(unit.status is UnitStatus.OK for unit in units.values())
+            hashes.append([unit.output.lr_sha256 for unit in units.values() if unit.output is not None])
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes[0])) == 4
+
+
+def test_two_datasets_of_one_name_are_refused(make_request: Build, photos: Path, tmp_path: Path) -> None:
+    from bench.api import RequestError
+
+    other = tmp_path / "elsewhere" / "Photos"
+    other.mkdir(parents=True)
+    write_png(other / "a.png", read_png_exact(photos / "photo 0.png"))
+    with pytest.raises(RequestError, match="two datasets are called 'Photos'"):
+        execute(make_request(datasets=(photos, other)))

@@ -1,0 +1,63 @@
+"""Fetching a metric's parameters, where the user allowed it: whole and verified, or not at all.
+
+Transfer by pooch; the file appears under its name only after its sha256 was compared with the digits published with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from filelock import FileLock
+
+from bench.api import Unavailable
+from bench.imaging import atomic_write
+from bench.metrics.weights import WeightsFile, downloads_allowed, find_weights, hub_folder, missing
+
+
+def obtain(file: WeightsFile, weights_root: Path | None) -> Path:
+    """The path of a parameter file, fetched first if it is not there and `ASSR_BENCH_DOWNLOAD=1`.
+
+    Args:
+        file: What is needed.
+        weights_root: As for `find_weights`.
+    Raises:
+        Unavailable: it is not there and may not, or cannot, be fetched; says the file, the folder and the address.
+    """
+    found = find_weights(file.relative, weights_root)
+    if found is not None:
+        return found
+    if not downloads_allowed() or not file.url:
+        raise Unavailable(missing(file.relative, weights_root, file.url))
+    target = hub_folder(weights_root) / file.relative
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{target}.lock"):  # several scoring processes may want it at once
+            if not target.is_file():
+                fetch(file, target)
+    except OSError as fault:  # requests' errors are OSErrors too
+        raise Unavailable(f"{file.url} could not be fetched to {target}: {fault}") from fault
+    finally:
+        Path(f"{target}.lock").unlink(missing_ok=True)
+    return target
+
+
+def fetch(file: WeightsFile, target: Path) -> None:
+    """Download one file and verify it; nothing is left behind where it fails.
+
+    Raises:
+        Unavailable: the bytes are not the published ones.
+        OSError: no connection, an HTTP error, or the disk.
+    """
+    import pooch
+
+    with atomic_write(target, "wb") as stream:
+        pooch.HTTPDownloader(progressbar=False, timeout=60)(file.url, stream, None)
+        stream.flush()
+        with Path(stream.name).open("rb") as written:
+            seen = hashlib.file_digest(written, "sha256").hexdigest()
+        if not seen.startswith(file.expected_hash()):
+            raise Unavailable(
+                f"{file.url} gave other bytes than published: sha256 {seen[:12]}, expected {file.expected_hash()}; "
+                "nothing was kept"
+            )

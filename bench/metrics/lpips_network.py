@@ -1,0 +1,238 @@
+"""The three LPIPS networks: torchvision's feature layers, the learned heads of the `lpips` wheel, evaluated tile by tile.
+
+Source: Zhang et al. 2018 (arXiv 1801.03924), version 0.1: inputs in [-1, 1] shifted and scaled per channel, features
+normalised per pixel, squared differences weighted per channel, averaged over each layer's pixels, summed over layers.
+Backbones are built without any values and filled from the published file, so a random one cannot occur.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.api import Unavailable, UnitError
+from bench.metrics.base import Pixels
+from bench.metrics.lpips_files import LPIPSFiles
+from bench.metrics.receptive import Step, Window, output_lengths, plan_axis
+from bench.metrics.weights import check_published, full_hash
+
+Pads = tuple[int, int, int, int]
+"""Left, right, top, bottom, as torch.nn.functional.pad takes them."""
+
+_SHIFT = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
+_SCALE = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
+_EPSILON = 1e-10
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One windowed layer with the pointwise ones behind it; `read` marks a layer whose features are compared."""
+
+    window: Window
+    apply: Callable[[Tensor, Pads], Tensor]
+    read: bool
+
+
+class LPIPSNetwork:
+    """A backbone with its heads, on the CPU, in float32."""
+
+    def __init__(self, layers: list[Layer], heads: list[Tensor], tile: int) -> None:
+        """Args: layers: in order, the last one read; heads: (channels,) weights per read layer; tile: side in pixels."""
+        self.layers, self.heads, self.tile = layers, heads, tile
+        self._windows = [layer.window for layer in layers]
+        self._read = [layer.read for layer in layers]
+
+    def smallest(self) -> int:
+        """The smallest image side that reaches the last layer."""
+        return next(n for n in range(1, 1024) if output_lengths(self._windows, n)[-1] > 0)
+
+    def feature_bytes(self, size: tuple[int, int]) -> int:
+        """Bytes of all features of an image of this (height, width)."""
+        return 4 * sum(head.numel() * h * w for head, (h, w) in zip(self.heads, self._read_sizes(size), strict=True))
+
+    def features(self, image: Pixels) -> Iterator[list[Tensor]]:
+        """The normalised features of an image, tile by tile.
+
+        Args:
+            image: (H, W, 3) RGB or (H, W), uint8 or uint16; a plane stands for three equal channels.
+        Yields:
+            Per tile, the tile's share of every read layer, (1, channels, h, w); the shares partition the layers.
+        Raises:
+            UnitError: a side is too short for the network.
+        """
+        height, width = image.shape[:2]
+        if min(height, width) < (smallest := self.smallest()):
+            raise UnitError(
+                f"the image is {height}x{width} (height x width); this network needs {smallest} px per side"
+            )
+        rows = plan_axis(self._windows, self._read, height, -(-height // self.tile))
+        columns = plan_axis(self._windows, self._read, width, -(-width // self.tile))
+        for row in rows:
+            for column in columns:
+                with torch.inference_mode():
+                    yield self._tile(image, row, column)
+
+    def distance(self, sr: Iterator[list[Tensor]], hr: Iterator[list[Tensor]], size: tuple[int, int]) -> float:
+        """LPIPS from the features of two images of this (height, width), given as `features` gives them."""
+        totals = np.zeros(len(self.heads))
+        with torch.inference_mode():
+            for mine, theirs in zip(sr, hr, strict=True):
+                for k, head in enumerate(self.heads):
+                    per_channel = (mine[k] - theirs[k]).square_().sum(dim=(0, 2, 3), dtype=torch.float64)
+                    totals[k] += float(per_channel @ head.double())
+        return float(sum(total / (h * w) for total, (h, w) in zip(totals, self._read_sizes(size), strict=True)))
+
+    def _read_sizes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
+        heights, widths = (output_lengths(self._windows, n) for n in size)
+        return [hw for hw, read in zip(zip(heights, widths, strict=True), self._read, strict=True) if read]
+
+    def _tile(self, image: Pixels, rows: list[Step], columns: list[Step]) -> list[Tensor]:
+        x = network_input(image[slice(*rows[0].source), slice(*columns[0].source)])
+        top, left = rows[0].source[0], columns[0].source[0]
+        found = []
+        for layer, row, column in zip(self.layers, rows, columns, strict=True):
+            x = _cut(x, row.source, column.source, top, left)
+            x = layer.apply(x, (column.before, column.after, row.before, row.after))
+            top, left = row.out[0], column.out[0]
+            if row.own is not None and column.own is not None:
+                share = _cut(x, row.own, column.own, top, left)
+                norm = share.square().sum(dim=1, keepdim=True).sqrt_()
+                found.append(share / norm.add_(_EPSILON))
+        return found
+
+
+def network_input(image: Pixels) -> Tensor:
+    """(H, W[, 3]) uint8 or uint16 to (1, 3, H, W) float32 as the networks read it: [0, 1], then [-1, 1], then shifted."""
+    pixels = torch.from_numpy(np.ascontiguousarray(image).astype(np.float32) / np.float32(np.iinfo(image.dtype).max))
+    if pixels.ndim == 2:
+        pixels = pixels.unsqueeze(2).expand(-1, -1, 3)
+    x = pixels.permute(2, 0, 1).unsqueeze(0).contiguous()
+    return x.mul_(2).sub_(1).sub_(_SHIFT).div_(_SCALE)
+
+
+def load_network(files: LPIPSFiles, backbone: Path) -> LPIPSNetwork:
+    """Build a network from the published parameters.
+
+    Args:
+        files: Which network.
+        backbone: The torchvision file.
+    Raises:
+        Unavailable: a file is damaged, has other shapes, or holds other parameters than the published ones.
+    """
+    layers = _layers(_backbone(files, backbone), files.read_after)
+    return LPIPSNetwork(layers, _heads(files), files.tile)
+
+
+def _backbone(files: LPIPSFiles, path: Path) -> nn.Sequential:
+    import torchvision
+
+    with torch.device("meta"):  # shapes without values: what the file lacks cannot be random
+        features = getattr(torchvision.models, files.model)().features
+    state = {k.removeprefix("features."): v for k, v in _read(path).items() if k.startswith("features.")}
+    try:
+        features.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as fault:
+        raise Unavailable(f"{path} does not hold the layers of {files.model}: {fault}") from fault
+    if files.features_sha256 != features_hash(state):  # a file stripped of its classifier will do
+        check_published(path, files.backbone)
+    return features.float().eval().requires_grad_(False)
+
+
+def features_hash(state: dict[str, Tensor]) -> str:
+    """The sha256 of parameters by name and bytes, independent of the file they came in."""
+    whole = hashlib.sha256()
+    for key in sorted(state):
+        whole.update(key.encode())
+        whole.update(state[key].contiguous().numpy().tobytes())
+    return whole.hexdigest()
+
+
+def _heads(files: LPIPSFiles) -> list[Tensor]:
+    package = find_spec("lpips")
+    if package is None or package.origin is None:
+        raise Unavailable("the package 'lpips' is not installed; it carries the learned heads: pip install lpips")
+    path = Path(package.origin).parent / files.heads
+    if not path.is_file() or not full_hash(path).startswith(files.heads_sha256):
+        raise Unavailable(
+            f"{path} is not the published LPIPS v0.1 file (sha256 {files.heads_sha256}…): reinstall lpips"
+        )
+    state = _read(path)
+    return [state[f"lin{k}.model.1.weight"].flatten() for k in range(len(files.read_after))]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as fault:
+        raise Unavailable(
+            f"{path} cannot be read as weights ({type(fault).__name__}); remove it and get it again"
+        ) from fault
+    if not isinstance(state, dict):
+        raise Unavailable(f"{path} holds a {type(state).__name__}, expected a table of named tensors")
+    return state
+
+
+def _layers(features: nn.Sequential, read_after: tuple[int, ...]) -> list[Layer]:
+    """The windowed layers of a torchvision feature extractor, with the ReLU behind each."""
+    layers = []
+    for index, module in enumerate(features):
+        if isinstance(module, nn.ReLU):
+            continue
+        rectified = index + 1 < len(features) and isinstance(features[index + 1], nn.ReLU)
+        read = bool({index, index + 1 if rectified else index} & set(read_after))
+        if isinstance(module, nn.Conv2d):
+            window = Window(module.kernel_size[0], module.stride[0], int(module.padding[0]))
+            layers.append(Layer(window, _convolution(module, rectified), read))
+        elif isinstance(module, nn.MaxPool2d):
+            window = Window(_int(module.kernel_size), _int(module.stride), _int(module.padding), module.ceil_mode)
+            layers.append(Layer(window, _pooling(window), read))
+        else:
+            layers.append(Layer(Window(3, 1, 1), _fire(module), read))
+        if read and sum(layer.read for layer in layers) == len(read_after):
+            break
+    return layers
+
+
+def _convolution(conv: nn.Conv2d, rectified: bool) -> Callable[[Tensor, Pads], Tensor]:
+    def apply(x: Tensor, pads: Pads) -> Tensor:
+        y = F.conv2d(_pad(x, pads, 0.0), conv.weight, conv.bias, conv.stride)
+        return y.relu_() if rectified else y
+
+    return apply
+
+
+def _pooling(window: Window) -> Callable[[Tensor, Pads], Tensor]:
+    return lambda x, pads: F.max_pool2d(_pad(x, pads, -torch.inf), window.kernel, window.stride)
+
+
+def _fire(fire: Any) -> Callable[[Tensor, Pads], Tensor]:
+    """SqueezeNet's module: the padding stands between its squeeze and its 3x3 layer."""
+
+    def apply(x: Tensor, pads: Pads) -> Tensor:
+        squeezed = _pad(F.conv2d(x, fire.squeeze.weight, fire.squeeze.bias).relu_(), pads, 0.0)
+        wide = F.conv2d(squeezed, fire.expand3x3.weight, fire.expand3x3.bias)
+        point = F.conv2d(squeezed[..., 1:-1, 1:-1], fire.expand1x1.weight, fire.expand1x1.bias)
+        return torch.cat([point, wide], dim=1).relu_()
+
+    return apply
+
+
+def _pad(x: Tensor, pads: Pads, value: float) -> Tensor:
+    return F.pad(x, pads, value=value) if any(pads) else x
+
+
+def _cut(x: Tensor, rows: tuple[int, int], columns: tuple[int, int], top: int, left: int) -> Tensor:
+    return x[..., rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
+
+
+def _int(value: int | tuple[int, ...]) -> int:
+    return value if isinstance(value, int) else value[0]

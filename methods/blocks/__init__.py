@@ -1,0 +1,1 @@
+"""Blocks that several methods share: EDSR features, coordinates, the continuous decoder, reading weights."""

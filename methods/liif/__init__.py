@@ -1,0 +1,1 @@
+"""LIIF: local implicit image function."""

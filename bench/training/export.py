@@ -1,0 +1,95 @@
+"""From a training's newest checkpoint to a weights file with its card.
+
+The weights are the averaged ones where the training averages. The safetensors metadata holds the method's name and its
+architecture, so the file says itself how to rebuild the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from bench import __version__
+from bench.api import RequestError
+from bench.imaging.atomic import atomic_write
+from bench.training.story import read_figures
+
+
+def newest_checkpoint(out: Path) -> Path:
+    """The checkpoint to resume or export.
+
+    Raises:
+        RequestError: there is none.
+    """
+    marker = out / "last_checkpoint"
+    if not marker.is_file():
+        raise RequestError(f"no checkpoint in {out}; start a training with --out {out}")
+    path = out / Path(marker.read_text(encoding="utf-8").strip()).name
+    if not path.is_file():
+        raise RequestError(f"the newest checkpoint of {out} should be {path.name}, but that file is missing")
+    return path
+
+
+def export_weights(out: Path, target: Path, *, note: str = "") -> dict[str, Any]:
+    """Write the weights and the card beside them.
+
+    Args:
+        out: Folder of the training.
+        target: The .safetensors file; the card gets its name with .json.
+        note: A sentence for the card.
+    Returns:
+        The card.
+    Raises:
+        RequestError: no checkpoint, an unreadable one, or a target of another type.
+    """
+    if target.suffix != ".safetensors":
+        raise RequestError(f"weights are written as .safetensors; got {target}")
+    source = newest_checkpoint(out)
+    try:
+        checkpoint = torch.load(source, map_location="cpu", weights_only=True)
+        about: dict[str, Any] = json.loads(checkpoint["meta"]["training"])
+    except Exception as fault:
+        raise RequestError(f"cannot export {source}: {type(fault).__name__}: {fault}") from fault
+    prefix = "network."
+    tensors = {
+        name.removeprefix(prefix): tensor.float().contiguous() if tensor.is_floating_point() else tensor.contiguous()
+        for name, tensor in checkpoint["state_dict"].items()
+        if name.startswith(prefix)
+    }
+    metadata = {
+        "format": "assr-bench-weights-1",
+        "method": about["method"],
+        "architecture": json.dumps(about["architecture"], sort_keys=True),
+    }
+    data = save(tensors, metadata)
+    steps = int(checkpoint["meta"]["iter"])
+    figures = {step: values for step, values in read_figures(out).items() if step <= steps}
+    validated = max(figures, default=0)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    card = {
+        "file": target.name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "method": about["method"],
+        "parameters": sum(tensor.numel() for tensor in tensors.values()),
+        "made_by": f"assr-bench {__version__}, bench train {about['method']}",
+        **({"note": note} if note else {}),
+        "steps": steps,
+        "train_seconds": round(about["seconds"]),
+        "machine": about["machine"],
+        "seed": about["config"]["seed"],
+        "data": about["data"],
+        "validation": {key: round(value, 3) for key, value in figures.get(validated, {}).items()},
+        "validated_at_step": validated,
+        "config": about["config"],
+    }
+    with atomic_write(target, "wb") as file:
+        file.write(data)
+    with atomic_write(target.with_suffix(".json")) as file:
+        file.write(json.dumps(card, indent=2) + "\n")
+    return card

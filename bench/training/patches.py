@@ -1,0 +1,77 @@
+"""HR crops and their LR, drawn as a pure function of a generator, so that any step can be drawn again on its own.
+
+LR is the antialiased bicubic reduction of the crop to 8 bit by Pillow (a = -0.5), as LIIF trains; away from the border
+it equals MATLAB's, which the benchmarks use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.api import RequestError, derive_seed
+from bench.training.config import PatchConfig
+from bench.training.images import ImagePool
+
+
+@dataclass(frozen=True)
+class Patch:
+    """lr: uint8 (p, p, 3); hr: uint8 (P, P, 3) with P = round(p * scale)."""
+
+    lr: NDArray[np.uint8]
+    hr: NDArray[np.uint8]
+
+
+def step_generator(seed: int, step: int) -> np.random.Generator:
+    """The generator of one training step; steps are independent, so a resumed run draws what the whole run draws."""
+    return np.random.default_rng(derive_seed(seed, "train-step", step))
+
+
+def draw_patch(
+    pool: ImagePool,
+    config: PatchConfig,
+    rng: np.random.Generator,
+    *,
+    scale: float | None = None,
+    side: int | None = None,
+) -> Patch:
+    """Draw an image, a scale, a place and an orientation.
+
+    Args:
+        pool: The images, drawn uniformly.
+        config: Patch side and the range of scales; a small image lowers the largest scale to what fits.
+        rng: The step's generator.
+        scale: This scale instead of a drawn one.
+        side: This LR side instead of `config.lr_patch`.
+    Returns:
+        The pair.
+    Raises:
+        RequestError: no scale fits the drawn image.
+    """
+    lr_side = config.lr_patch if side is None else side
+    which = int(rng.integers(len(pool.images)))
+    image = pool.images[which]
+    room = min(image.shape[:2])
+    wanted = rng.uniform(config.scale_min, config.scale_max) if scale is None else scale
+    hr_side = min(round(lr_side * wanted), room)
+    if hr_side < lr_side:
+        raise RequestError(f"{pool.names[which]} is {room} px: smaller than the LR patch of {lr_side} px")
+    top, left = (int(rng.integers(length - hr_side + 1)) for length in image.shape[:2])
+    hr = image[top : top + hr_side, left : left + hr_side]
+    if config.augment:
+        flips = rng.random(3) < 0.5
+        hr = hr[::-1] if flips[0] else hr
+        hr = hr[:, ::-1] if flips[1] else hr
+        hr = hr.transpose(1, 0, 2) if flips[2] else hr
+    hr = np.ascontiguousarray(hr)
+    return Patch(lr=reduce_bicubic(hr, (lr_side, lr_side)), hr=hr)
+
+
+def reduce_bicubic(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Pillow's antialiased bicubic; uint8 (H, W, 3) -> uint8 (height, width, 3)."""
+    if image.shape[:2] == size:
+        return image
+    return np.array(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC))

@@ -1,0 +1,139 @@
+"""Builds mmengine's Runner for a task: averaging, checkpoints, logs, schedule, mixed precision, exact resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.hooks import EMAHook, Hook
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from bench.api import RequestError
+from bench.training.export import newest_checkpoint
+from bench.training.loop import StepTrainLoop, TaskValLoop, step_loader
+from bench.training.schedule import ScheduledLR
+from bench.training.story import StoryHook
+from bench.training.task import TaskModel, TrainingTask
+from bench.training.validation import SetValidation
+
+
+class PlainCheckpointHook(Hook):
+    """Leaves only tensors and plain values in a checkpoint, so that it loads with `weights_only=True`.
+
+    mmengine stores its log histories as pickled objects, which torch >= 2.6 refuses to read by default, rightly.
+    """
+
+    priority = "LOWEST"
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Drop the log histories (they only smooth the printed numbers)."""
+        hub = checkpoint["message_hub"]
+        info = {key: value for key, value in hub["runtime_info"].items() if type(value) in (int, float, str)}
+        checkpoint["message_hub"] = {
+            "log_scalars": {},
+            "runtime_info": info,
+            "resumed_keys": {key: value for key, value in hub["resumed_keys"].items() if key in info},
+        }
+
+
+class SafeRunner(Runner):
+    """A Runner that never unpickles code."""
+
+    def load_checkpoint(
+        self, filename: str, map_location: Any = "cpu", strict: bool = True, revise_keys: Any = ()
+    ) -> dict[str, Any]:
+        """Load a checkpoint of this program; keys are taken as they are.
+
+        Raises:
+            RequestError: not readable as tensors and plain values, or of another network.
+        """
+        try:
+            checkpoint = torch.load(filename, map_location=map_location, weights_only=True)
+        except Exception as fault:
+            raise RequestError(f"cannot resume from {filename}: {type(fault).__name__}: {fault}") from fault
+        self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
+        try:
+            self.model.load_state_dict(checkpoint["state_dict"], strict=strict)
+        except (RuntimeError, KeyError) as fault:
+            raise RequestError(f"{filename} belongs to another network than this configuration: {fault}") from fault
+        self._has_loaded = True
+        self.logger.info(f"loaded {filename}")
+        return checkpoint
+
+
+def make_runner(
+    task: TrainingTask[Any],
+    out: Path,
+    *,
+    device: str = "cpu",
+    validation: list[SetValidation] | None = None,
+    resume: bool = False,
+    workers: int = 0,
+) -> Runner:
+    """A runner that is ready to `train()`.
+
+    Args:
+        task: What is trained.
+        out: Folder of logs and checkpoints.
+        device: "cpu" or "cuda".
+        validation: Sets to score every `validate_every` steps.
+        resume: Go on from the newest checkpoint in `out`.
+        workers: Processes that draw batches; 0 draws in this one.
+    Returns:
+        The runner.
+    Raises:
+        RequestError: `resume` without a checkpoint, or a fresh run where one already is.
+    """
+    config = task.config
+    start = newest_checkpoint(out) if resume else None
+    if not resume and (out / "last_checkpoint").is_file():
+        raise RequestError(f"{out} already holds a training; add --resume to go on, or give another --out")
+    torch.manual_seed(config.seed)
+    model = TaskModel(task)
+    amp = config.amp and device == "cuda"
+    optimiser: dict[str, Any] = {
+        "type": "AmpOptimWrapper" if amp else "OptimWrapper",
+        "optimizer": {"type": "Adam", "lr": config.lr, "betas": config.betas},
+    }
+    if config.clip is not None:
+        optimiser["clip_grad"] = {"max_norm": config.clip}
+    hooks: list[Any] = [PlainCheckpointHook(), StoryHook(task, device=device)]
+    if config.ema is not None:
+        hooks.append(EMAHook(ema_type="MomentumAnnealingEMA", momentum=1 - config.ema, gamma=10))
+    validate: dict[str, Any] = {}
+    if validation:
+        validate = {
+            "val_dataloader": DataLoader([0]),  # pyright: ignore[reportArgumentType]
+            "val_cfg": {"type": TaskValLoop, "task": task, "sets": validation},
+            "val_evaluator": [],
+        }
+    checkpoints = {
+        "type": "CheckpointHook",
+        "interval": config.checkpoint_every,
+        "by_epoch": False,
+        "max_keep_ckpts": config.keep_checkpoints,
+        "save_last": True,
+    }
+    default_hooks: dict[str, Any] = {
+        "logger": {"type": "LoggerHook", "interval": config.log_every},
+        "checkpoint": checkpoints,
+        "sampler_seed": None,  # the sampler is the step itself
+    }
+    return SafeRunner(
+        model=model.to(device),
+        work_dir=str(out),
+        train_dataloader=step_loader(task, workers=workers),
+        train_cfg={"type": StepTrainLoop, "max_iters": config.steps, "val_interval": config.validate_every},
+        optim_wrapper=optimiser,
+        param_scheduler={"type": ScheduledLR, "schedule": config.schedule, "steps": config.steps, "by_epoch": False},
+        default_hooks=default_hooks,
+        custom_hooks=hooks,
+        log_processor={"by_epoch": False, "window_size": config.log_every},
+        randomness={"seed": config.seed},
+        load_from=str(start) if start else None,
+        resume=resume,
+        experiment_name=f"{task.method}-{out.name}",
+        **validate,
+    )

@@ -1,0 +1,76 @@
+"""What a training tells of itself: configuration, data, machine and wall time in each checkpoint, figures in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from bench.imaging.atomic import atomic_write
+from bench.training.task import TrainingTask
+
+FIGURES = "validation.json"
+"""In the training's folder: step -> figures. A checkpoint is written before its step is validated, so not inside it."""
+
+
+def read_figures(out: Path) -> dict[int, dict[str, float]]:
+    """The validation figures of a training so far, by step; empty where there are none."""
+    path = out / FIGURES
+    if not path.is_file():
+        return {}
+    return {int(step): figures for step, figures in json.loads(path.read_text(encoding="utf-8")).items()}
+
+
+def machine(device: str) -> str:
+    """A line on the hardware, such as "2 CPU cores, x86_64" or "NVIDIA A100"."""
+    if device.startswith("cuda") and torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{os.cpu_count()} CPU cores, {platform.machine()}, {torch.get_num_threads()} thread(s) used"
+
+
+class StoryHook(Hook):
+    """Keeps the story in `checkpoint["meta"]["training"]` (JSON) and the figures in `FIGURES`, across resumes."""
+
+    priority = "NORMAL"
+
+    def __init__(self, task: TrainingTask[Any], *, device: str) -> None:
+        self._task, self._device = task, device
+        self._before = 0.0
+        self._started = time.monotonic()
+
+    def before_train(self, runner: Runner) -> None:
+        """The clock starts."""
+        self._started = time.monotonic()
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Keep the figures; those of later steps belong to a future that was resumed from before."""
+        out = Path(runner.work_dir)
+        kept = {step: figures for step, figures in read_figures(out).items() if step < runner.iter}
+        with atomic_write(out / FIGURES) as file:
+            json.dump({**kept, runner.iter: dict(metrics or {})}, file, indent=1)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Write the story."""
+        pool = self._task.pool
+        checkpoint["meta"]["training"] = json.dumps(
+            {
+                "method": self._task.method,
+                "architecture": self._task.architecture(),
+                "config": self._task.config.model_dump(mode="json"),
+                "data": {"folders": pool.folders, "images": len(pool.images), "left_out": pool.excluded},
+                "machine": machine(self._device),
+                "seconds": self._before + time.monotonic() - self._started,
+            }
+        )
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Go on counting from what the checkpoint says."""
+        told = json.loads(checkpoint["meta"].get("training", "{}"))
+        self._before = float(told.get("seconds", 0.0))

@@ -1,0 +1,78 @@
+"""The contract of a trainable method: its network, one batch as a function of the step, its loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import torch
+from mmengine.model import BaseModel
+from torch import nn
+
+from bench.training.config import TrainConfig
+from bench.training.images import ImagePool
+from bench.training.patches import step_generator
+
+C = TypeVar("C", bound=TrainConfig)
+Batch = dict[str, torch.Tensor]
+
+
+class TrainingTask(ABC, Generic[C]):
+    """What a method brings to the shared loop. A method's `train.py` names its subclass `TASK`."""
+
+    method: ClassVar[str]
+    """Registered name."""
+    Config: ClassVar[type[TrainConfig]]
+    configs: ClassVar[Path]
+    """Folder of the method's `lite.yaml` and `full.yaml`."""
+
+    def __init__(self, config: C, pool: ImagePool) -> None:
+        """Args: config: checked configuration; pool: the training images."""
+        self.config = config
+        self.pool = pool
+
+    @classmethod
+    def smallest_image(cls, config: TrainConfig) -> int:
+        """The shortest side of an image that a batch can be drawn from."""
+        return 1
+
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """A freshly initialised network (the global generator is seeded before this is called)."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> Batch:
+        """One batch on the CPU, drawn from this generator alone."""
+
+    @abstractmethod
+    def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
+        """Scalars to minimise; their names hold "loss"."""
+
+    @abstractmethod
+    def upscale(self, network: nn.Module, lr: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        """(1, 3, h, w) in [0, 1] -> (1, 3, H, W), for validation."""
+
+    @abstractmethod
+    def architecture(self) -> dict[str, Any]:
+        """What rebuilds the network; stored in the weights file."""
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step: the same on every machine and after every resume."""
+        return self.draw(step_generator(self.config.seed, step))
+
+
+class TaskModel(BaseModel):
+    """A network and its task, as mmengine's Runner wants it."""
+
+    def __init__(self, task: TrainingTask[Any]) -> None:
+        super().__init__()
+        self.network = task.network()
+        self._task = task
+
+    def forward(self, inputs: Any, data_samples: Any = None, mode: str = "loss") -> dict[str, torch.Tensor]:
+        """The losses of one batch."""
+        if mode != "loss":
+            raise ValueError(f"only mode 'loss' is run by the loop, got '{mode}'")
+        return self._task.losses(self.network, inputs)

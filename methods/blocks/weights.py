@@ -1,0 +1,156 @@
+"""Reading weights: safetensors first, else `torch.load(weights_only=True)`; damage and wrong shapes are named.
+
+A file of this project carries, in its safetensors metadata, the method's name and its architecture as JSON, so that
+lite, full and a user's own file all load by the same code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel, ValidationError
+from torch import nn
+
+from bench.api import RequestError
+
+A = TypeVar("A", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The content of a weights file.
+
+    Attributes:
+        path: Where it came from, for messages.
+        tensors: name -> tensor, on the CPU.
+        method: Registered name of the method it was made for; empty where the file does not say.
+        architecture: What rebuilds the network; None where the file does not say.
+        extra: Further values that the method stored, each JSON.
+    """
+
+    path: Path
+    tensors: Mapping[str, torch.Tensor]
+    method: str = ""
+    architecture: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a weights file; no code in it is ever run.
+
+    Args:
+        path: A .safetensors file, or what `torch.save` made of tensors, dicts and plain values.
+    Returns:
+        Its tensors and what it says of itself.
+    Raises:
+        RequestError: missing, damaged, or not weights; names the file.
+    """
+    if not path.is_file():
+        raise RequestError(f"no weights file at {path}")
+    with path.open("rb") as file:
+        head = file.read(16)
+    # a safetensors file starts with the length of its JSON header; zip and pickle files do not have '{' there
+    if path.suffix == ".safetensors" or head[8:9] == b"{":
+        return _read_safetensors(path)
+    return _read_torch(path)
+
+
+def load_into(network: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Copy tensors into a network, every one of them and nothing else.
+
+    Args:
+        network: Where they go.
+        tensors: name -> tensor, cast to the network's dtype.
+        path: For messages.
+    Raises:
+        RequestError: a tensor is missing, unknown, of another shape or not finite; names it and both shapes.
+    """
+    wanted = network.state_dict()
+    for name, target in wanted.items():
+        if name not in tensors:
+            raise RequestError(f"{path}: tensor '{name}' of shape {tuple(target.shape)} is missing; {_other(tensors)}")
+        seen = tensors[name]
+        if seen.shape != target.shape:
+            raise RequestError(
+                f"{path}: tensor '{name}' has shape {tuple(seen.shape)}, expected {tuple(target.shape)}; "
+                "these are the weights of another architecture"
+            )
+        if seen.is_floating_point() and not bool(torch.isfinite(seen).all()):
+            raise RequestError(f"{path}: tensor '{name}' holds values that are not finite; the file is damaged")
+    unknown = sorted(set(tensors) - set(wanted))
+    if unknown:
+        raise RequestError(
+            f"{path}: unknown tensor '{unknown[0]}' ({len(unknown)} in all); expected {len(wanted)} tensors"
+        )
+    network.load_state_dict(dict(tensors))
+
+
+def read_architecture(kind: type[A], weights: Weights, *, method: str) -> A:
+    """The architecture that a file carries.
+
+    Args:
+        kind: The method's architecture model.
+        weights: The file's content.
+        method: Registered name that is expected in the file.
+    Returns:
+        The architecture; the class's defaults (the paper's size) where the file does not say.
+    Raises:
+        RequestError: made for another method, or not a valid architecture.
+    """
+    if weights.method and weights.method != method:
+        raise RequestError(f"{weights.path} holds weights of '{weights.method}', expected '{method}'")
+    try:
+        return kind.model_validate(weights.architecture or {})
+    except ValidationError as fault:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors())
+        raise RequestError(f"{weights.path} describes an architecture this version does not know: {faults}") from fault
+
+
+def _read_safetensors(path: Path) -> Weights:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            said = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError, ValueError) as fault:
+        raise RequestError(f"{path} is damaged or no safetensors file: {fault}; get it again") from fault
+    try:
+        extra = {key: json.loads(text) for key, text in said.items() if key not in ("format", "method")}
+    except ValueError as fault:
+        raise RequestError(f"{path}: its metadata is not JSON: {fault}") from fault
+    return Weights(path, tensors, said.get("method", ""), extra.pop("architecture", None), extra)
+
+
+def _read_torch(path: Path) -> Weights:
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as fault:
+        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+        raise RequestError(f"{path} is damaged, or holds more than tensors and plain values: {reason}") from fault
+    tensors = _find_tensors(loaded)
+    if not tensors:
+        raise RequestError(f"{path}: found no tensors by name; expected a state dict")
+    return Weights(path, tensors)
+
+
+def _find_tensors(value: Any) -> dict[str, torch.Tensor]:
+    """The state dict in a checkpoint: at the top, or under the keys in common use."""
+    if not isinstance(value, dict):
+        return {}
+    tensors = {key: each for key, each in value.items() if isinstance(key, str) and isinstance(each, torch.Tensor)}
+    if tensors:
+        return tensors
+    for key in ("params_ema", "params", "state_dict", "model", "sd"):
+        if found := _find_tensors(value.get(key)):
+            return found
+    return {}
+
+
+def _other(tensors: Mapping[str, torch.Tensor]) -> str:
+    return f"the file has {len(tensors)}, such as '{min(tensors)}'" if tensors else "the file has none"

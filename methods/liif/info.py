@@ -1,0 +1,47 @@
+"""LIIF as a registered method (no torch here)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+import methods.blocks
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
+
+_HERE = Path(__file__).parent
+
+
+class LiifOptions(MethodOptions):
+    """What `--set liif.KEY=VALUE` may change."""
+
+    chunk: int = Field(default=32768, ge=1)
+    """Queries decoded at a time: bounds the memory, does not change the result beyond float rounding."""
+    cell_clip: float | None = Field(default=None, ge=1)
+    """Tell the decoder a pixel no smaller than that of this scale; 4 keeps it within what it was trained on. None is
+    the paper's behaviour, which extrapolates the cell beyond x4."""
+
+
+LIIF = MethodSpec(
+    info=MethodInfo(
+        name="liif",
+        display="LIIF",
+        summary="EDSR features decoded at continuous coordinates by an MLP (local implicit image function)",
+        paper="Chen, Liu, Wang, Learning Continuous Image Representation with Local Implicit Image Function, CVPR 2021",
+        licence="Apache-2.0",
+        train_scales=(1.0, 4.0),
+        train_sets=("BSDS500 train", "BSDS500 test", "T91", "General100"),
+        tiling=Tiling.SUPPORTED,
+        parameters=192_035,
+    ),
+    factory="methods.liif.method:LIIF",
+    root=_HERE,
+    shared=(Path(str(methods.blocks.__file__)).parent,),
+    options=LiifOptions,
+    weights={"lite": _HERE / "weights" / "lite.safetensors"},
+    default_weights="lite",
+    weights_how=(
+        "the paper's weights are not shipped: give a file with --weights liif=PATH, either one that 'bench train liif' "
+        "made or the authors' edsr-baseline-liif.pth"
+    ),
+)

@@ -1,0 +1,62 @@
+"""LIIF: EDSR features decoded at continuous coordinates.
+
+Source: Chen, Liu, Wang, "Learning Continuous Image Representation with Local Implicit Image Function" (CVPR 2021,
+arXiv 2012.09161). Images are normalised to [-1, 1] inside: (x - 0.5) / 0.5.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from methods.blocks.coordinates import Size
+from methods.blocks.edsr import EDSRBody
+from methods.blocks.query import ContinuousDecoder
+from methods.liif.architecture import LiifArchitecture
+
+DEFAULT_CHUNK = 32768
+"""Queries per pass; LIIF's own evaluation uses 30 000."""
+
+
+class LIIFNetwork(nn.Module):
+    """Arbitrary-scale network on images in [-1, 1]."""
+
+    def __init__(self, architecture: LiifArchitecture | None = None) -> None:
+        super().__init__()
+        self.architecture = arch = architecture if architecture is not None else LiifArchitecture()
+        self.encoder = EDSRBody(blocks=arch.blocks, width=arch.width)
+        self.decoder = ContinuousDecoder(
+            arch.width,
+            arch.hidden,
+            unfold=arch.unfold,
+            cell_decode=arch.cell_decode,
+            local_ensemble=arch.local_ensemble,
+        )
+
+    def forward(self, lr: torch.Tensor, coord: torch.Tensor, cell: torch.Tensor) -> torch.Tensor:
+        """Colours at sampled coordinates, as in training.
+
+        Args:
+            lr: (B, 3, h, w) in [-1, 1].
+            coord: (B, Q, 2) float64, (y, x) pixel centres in [-1, 1].
+            cell: (B, 2) float64, 2 / (H, W).
+        Returns:
+            (B, Q, 3), nominally in [-1, 1].
+        """
+        features = self.encoder(lr)
+        return self.decoder.query(self.decoder.project(features), (lr.shape[-2], lr.shape[-1]), coord, cell)
+
+    def upsample(
+        self, lr: torch.Tensor, size: Size, *, chunk: int = DEFAULT_CHUNK, cell: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """The whole image.
+
+        Args:
+            lr: (B, 3, h, w) in [-1, 1].
+            size: (H, W) of the result.
+            chunk: Queries per pass; bounds the memory.
+            cell: Instead of 2 / size, (2,) or (B, 2).
+        Returns:
+            (B, 3, H, W), nominally in [-1, 1], not clipped.
+        """
+        return self.decoder.render(self.encoder(lr), size, cell=cell, chunk=chunk)

@@ -1,4 +1,7 @@
-"""Degradations as data: drawn once from a seed, storable as JSON, applied the same way ever after.
+"""Degradations as data: drawn once from a seed, storable as JSON, applied without any further choice.
+
+The draws are the same everywhere and for ever. The pixels are too, up to a grey level where another version of a
+library (JPEG above all) rounds differently; a run should therefore record the hash of its LR pixels beside the seed.
 
 The blind arbitrary-scale recipe (anisotropic Gaussian blur, then a random choice of downsampler) lives here, the
 second-order Real-ESRGAN one in `real_esrgan`.

@@ -152,8 +152,7 @@ class Store:
         for path in sorted((self.out / "records").glob("*/*/*.jsonl")):
             lines = read_records(path)
             for unit in fold_records(lines).values():
-                cell = next(record.cell for record, _ in lines if record.image == unit.image)
-                yield cell, unit
+                yield lines[0][0].cell, unit
 
 
 def read_records(path: Path) -> list[tuple[Record, str]]:
@@ -184,12 +183,12 @@ def fold_records(records: list[tuple[Record, str]]) -> dict[tuple[str, str], Sto
     for record, pair in records:
         slot = (record.image, pair)
         old = units.get(slot)
+        # a result that was computed again in 16 bit for an unrounded protocol keeps its 8-bit scores: they are the same
         same = (
             old is not None
             and old.output is not None
             and record.output is not None
             and old.output.key == record.output.key
-            and old.output.depth == record.output.depth
         )
         if old is not None and same:
             old.scores.update({score.key: score for score in record.scores})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 BENCHCHAR = r"\providecommand{\benchchar}[2]{\texttt{U+#1}}"
 """Fallback for characters without a LaTeX command; a XeLaTeX or LuaLaTeX document may define it as #2."""
@@ -159,6 +160,11 @@ def markdown_code(text: str) -> str:
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def keep_ends(text: str, escape: Callable[[str], str]) -> str:
+    """Escape a piece of a sentence and keep one space at either end, where it has one."""
+    return (" " if text[:1].isspace() else "") + escape(text) + (" " if text[-1:].isspace() and text.strip() else "")
 
 
 def clean(text: str) -> str:

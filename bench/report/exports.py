@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from bench.api import MetricInfo, RequestError, format_scale
 from bench.imaging.atomic import atomic_write
 from bench.report.build import TableOptions, build_table
 from bench.report.latex import render_latex
-from bench.report.layout import Grid, arrange
+from bench.report.layout import PAGE, SCREEN, arrange
 from bench.report.markdown import render_markdown
+from bench.report.model import Table
 
 
 def write_exports(
@@ -44,8 +45,8 @@ def write_exports(
     _write(out / "records.csv", csv_text(frames.records))
     _write(out / "summary.csv", csv_text(frames.summary))
     try:
-        grids = table_grids(asked or frames, infos, selection=selection, options=options)
-        tex, text = render_latex(grids), render_markdown(grids)
+        tables = run_tables(asked or frames, infos, selection=selection, options=options)
+        tex, text = (typeset(tables, output, layout=(options or TableOptions()).layout) for output in ("tex", "md"))
     except RequestError as fault:
         tex, text = f"% no table: {' '.join(str(fault).split())}\n", f"No table: {fault}\n"
     _write(out / "table.tex", tex)
@@ -71,36 +72,47 @@ def render_tables(
     chosen = selection or Selection()
     if output == "csv":
         return csv_text(select(frames.summary, chosen, protocols=frames.protocols))
-    renderers = {"tex": render_latex, "md": render_markdown}
-    if output not in renderers:
-        raise RequestError(f"unknown format '{output}'; choose --format tex, md or csv")
-    return renderers[output](_grids(frames, infos, chosen, options or TableOptions()))
+    options = options or TableOptions()
+    return typeset([_table(frames, infos, chosen, options)], output, layout=options.layout)
 
 
-def table_grids(
+def typeset(tables: Sequence[Table], output: str, *, layout: str = "auto") -> str:
+    """Tables as text: "tex" laid out for a page, "md" for a screen.
+
+    Raises:
+        RequestError: an unknown output or layout.
+    """
+    if output == "tex":
+        return render_latex([grid for table in tables for grid in arrange(table, layout, room=PAGE)])
+    if output == "md":
+        return render_markdown([grid for table in tables for grid in arrange(table, layout, room=SCREEN)])
+    raise RequestError(f"unknown format '{output}'; choose --format tex, md or csv")
+
+
+def run_tables(
     frames: RunFrames,
     infos: Mapping[str, MetricInfo],
     *,
     selection: Selection | None = None,
     options: TableOptions | None = None,
-) -> list[Grid]:
-    """The tables of a run, laid out: one per protocol where the selection leaves more than one.
+) -> list[Table]:
+    """The tables of a run: one per protocol where the selection leaves more than one.
 
     Raises:
         RequestError: nothing is left to show.
     """
     chosen, options = selection or Selection(), options or TableOptions()
     try:
-        return _grids(frames, infos, chosen, options)
+        return [_table(frames, infos, chosen, options)]
     except RequestError:
         names = list(dict.fromkeys(name for own in frames.protocols.values() for name in own))
         if len(names) < 2 or chosen.protocol is not None:
             raise
-        grids: list[Grid] = []
-        for name in names:
-            own = replace(options, label=f"{options.label}-{name}" if options.label else f"tab:{name}")
-            grids += _grids(frames, infos, replace(chosen, protocol=name), own)
-        return grids
+        labels = [f"{options.label}-{name}" if options.label else f"tab:{name}" for name in names]
+        return [
+            _table(frames, infos, replace(chosen, protocol=name), replace(options, label=label))
+            for name, label in zip(names, labels, strict=True)
+        ]
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -108,11 +120,9 @@ def csv_text(frame: pd.DataFrame) -> str:
     return frame.assign(scale=frame["scale"].map(format_scale)).to_csv(index=False, lineterminator="\n")
 
 
-def _grids(
-    frames: RunFrames, infos: Mapping[str, MetricInfo], selection: Selection, options: TableOptions
-) -> list[Grid]:
+def _table(frames: RunFrames, infos: Mapping[str, MetricInfo], selection: Selection, options: TableOptions) -> Table:
     rows = select(frames.summary, selection, protocols=frames.protocols)
-    table = build_table(
+    return build_table(
         rows,
         infos,
         displays=frames.displays,
@@ -120,7 +130,6 @@ def _grids(
         protocol=selection.protocol,
         options=options,
     )
-    return arrange(table, options.layout)
 
 
 def _write(path: Path, text: str) -> None:

@@ -9,10 +9,18 @@ import re
 from collections.abc import Sequence
 
 from bench.api import Direction, RequestError
-from bench.report.escape import BENCHCHAR, latex, latex_code
+from bench.report.escape import BENCHCHAR, keep_ends, latex, latex_code
 from bench.report.layout import COLUMN_WIDTH, Grid, GridBlock, Head
 from bench.report.model import Mark, TableCell
-from bench.report.notes import Code, NoteLine, default_caption, footnote_letters, footnote_reason, note_lines
+from bench.report.notes import (
+    Code,
+    NoteLine,
+    default_caption,
+    footnote_letters,
+    footnote_reason,
+    note_lines,
+    part_caption,
+)
 
 DEFAULT_LABEL = "tab:assr-bench"
 _ARROWS = {Direction.HIGHER: r"\,$\uparrow$", Direction.LOWER: r"\,$\downarrow$", None: ""}
@@ -29,20 +37,18 @@ def render_latex(grids: Sequence[Grid]) -> str:
     Raises:
         RequestError: a label with characters that LaTeX labels cannot hold.
     """
-    tables = [_float(grid, number, len(grids)) for number, grid in enumerate(grids, 1)]
+    tables = [_float(grid) for grid in grids]
     packages = ["booktabs"] + (["graphicx"] if any(r"\resizebox" in text for text in tables) else [])
     head = "% In the preamble: " + " ".join(rf"\usepackage{{{name}}}" for name in packages)
     macro = [BENCHCHAR] if any(r"\benchchar" in text for text in tables) else []
     return "\n".join([head, *macro, "\n\n".join(tables)]) + "\n"
 
 
-def _float(grid: Grid, number: int, total: int) -> str:
+def _float(grid: Grid) -> str:
     table = grid.table
     wide = grid.width > COLUMN_WIDTH
     kind = "table*" if wide else "table"
-    caption = latex(table.caption or default_caption(table))
-    if grid.title:
-        caption += f" Part {number} of {total}: {latex(grid.title)}."
+    caption = latex((table.caption or default_caption(table)) + part_caption(grid.title, grid.part))
     body = _tabular(grid, footnote_letters(table))
     if grid.width > _SINGLE_COLUMN_PAGE:
         body = [r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%", *body[:-1], body[-1] + "}"]
@@ -51,7 +57,8 @@ def _float(grid: Grid, number: int, total: int) -> str:
             rf"\begin{{{kind}}}[t]",
             r"\centering",
             rf"\caption{{{caption}}}",
-            rf"\label{{{_label(table.label, number, total)}}}",
+            rf"\label{{{_label(table.label, *grid.part)}}}",
+            r"\vspace{2pt}",
             r"\footnotesize",
             r"\setlength{\tabcolsep}{4pt}",
             *body,
@@ -116,14 +123,9 @@ def _cell(cell: TableCell, letters: dict[str, str]) -> str:
 
 
 def _note(line: NoteLine) -> str:
-    text = "".join(latex_code(part.text) if isinstance(part, Code) else latex_spaced(part) for part in line.parts)
+    text = "".join(latex_code(part.text) if isinstance(part, Code) else keep_ends(part, latex) for part in line.parts)
     # braces: a line that begins with "[" or "*" would be read as an argument of the line break before it
     return rf"\textsuperscript{{{line.letter}}}\,{text}" if line.letter else f"{{}}{text}"
-
-
-def latex_spaced(text: str) -> str:
-    """Escaped text that keeps one space at either end, where the plain text has one."""
-    return (" " if text[:1].isspace() else "") + latex(text) + (" " if len(text) > 1 and text[-1:].isspace() else "")
 
 
 def _label(label: str, number: int, total: int) -> str:

@@ -7,8 +7,9 @@ of these that fits a page, and splits by dataset, then scales, then metrics wher
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.api import Direction, RequestError, format_scale
 from bench.report.model import Table, TableCell
@@ -21,9 +22,12 @@ COLUMN_WIDTH = 236.0
 """Points across one column (CVPR 237, IEEE 252)."""
 PAGE_ROWS = 46
 """Body rows that leave room for caption and notes on a page in 8 pt type."""
+SCREEN_WIDTH = 330.0
+"""Points for a terminal or a web page: about 120 characters of Markdown source."""
 
-_DIGIT, _LETTER, _SMALL, _GAP = 4.3, 4.9, 3.3, 8.0
-"""Widths in points at 8 pt: a digit, a letter, a digit of the sd, and the space between two columns."""
+_DIGIT, _LETTER, _HEADING, _SMALL, _GAP = 4.3, 4.9, 4.4, 3.3, 8.0
+"""Widths in points at 8 pt: a digit, a letter of a name, one of a heading (with its arrow), a digit of the sd, and the
+space between two columns; within 5 % of what LaTeX measures."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Grid:
     blocks: tuple[GridBlock, ...]
     title: str = ""
     """What sets this part apart, where the table is split."""
+    part: tuple[int, int] = (1, 1)
+    """(number of this part, number of parts)."""
 
     @property
     def row_count(self) -> int:
@@ -80,7 +86,7 @@ class Grid:
         names = [row.name for block in self.blocks for row in block.rows]
         width = max(map(len, [*names, "Method"])) * _LETTER
         widths = [
-            max(len(head.plain) * _LETTER, *(_cell_width(row.cells[i]) for block in self.blocks for row in block.rows))
+            max(len(head.plain) * _HEADING, *(_cell_width(row.cells[i]) for block in self.blocks for row in block.rows))
             for i, head in enumerate(self.columns)
         ]
         at = 0
@@ -90,35 +96,48 @@ class Grid:
             at += group.span
         return width + sum(widths) + _GAP * len(widths)
 
-    @property
-    def fits(self) -> bool:
-        """Whether it fits a page."""
-        return self.width <= PAGE_WIDTH and self.row_count <= PAGE_ROWS
+
+@dataclass(frozen=True)
+class Room:
+    """The space that a table may take."""
+
+    width: float = PAGE_WIDTH
+    rows: float = PAGE_ROWS
+
+    def holds(self, grid: Grid) -> bool:
+        """Whether the grid fits."""
+        return grid.width <= self.width and grid.row_count <= self.rows
 
 
-def arrange(table: Table, layout: str = "auto") -> list[Grid]:
-    """Lay a table out, split into parts where it does not fit a page.
+PAGE = Room()
+SCREEN = Room(SCREEN_WIDTH, math.inf)
+
+
+def arrange(table: Table, layout: str = "auto", *, room: Room = PAGE) -> list[Grid]:
+    """Lay a table out, split into parts where it does not fit.
 
     Args:
         table: The table.
         layout: One of LAYOUTS; a named one is kept and only split.
+        room: What it has to fit: PAGE (LaTeX) or SCREEN (Markdown).
     Raises:
         RequestError: no such layout.
     """
     if layout not in LAYOUTS:
         raise RequestError(f"unknown layout '{layout}'; choose --layout {', '.join(LAYOUTS)}")
     makers = list(_MAKERS.values()) if layout == "auto" else [_MAKERS[layout]]
-    return _fit(table, makers, "")
+    grids = _fit(table, makers, room, "")
+    return [replace(grid, part=(number, len(grids))) for number, grid in enumerate(grids, 1)]
 
 
-def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], title: str) -> list[Grid]:
+def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], room: Room, title: str) -> list[Grid]:
     grids = [make(table, title) for make in makers]
     for grid in grids:
-        if grid.fits:
+        if room.holds(grid):
             return [grid]
     if len(table.datasets) > 1:
         parts = [(table.part(datasets=[name]), name) for name in table.datasets]
-    elif len(table.scales) > 1 and all(grid.width > PAGE_WIDTH for grid in grids):
+    elif len(table.scales) > 1 and all(grid.width > room.width for grid in grids):
         halves = _halves(table.scales)
         parts = [(table.part(scales=h), ", ".join(f"×{format_scale(s)}" for s in h)) for h in halves]
     elif len(table.metrics) > 1:
@@ -127,7 +146,7 @@ def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], title: st
         parts = [(table.part(scales=h), ", ".join(f"×{format_scale(s)}" for s in h)) for h in _halves(table.scales)]
     else:
         return [grids[0]]
-    return [grid for part, own in parts for grid in _fit(part, makers, "; ".join(t for t in (title, own) if t))]
+    return [grid for part, own in parts for grid in _fit(part, makers, room, "; ".join(t for t in (title, own) if t))]
 
 
 def _halves(items: Sequence) -> tuple[Sequence, Sequence]:

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.escape import markdown, markdown_code
+from bench.report.escape import keep_ends, markdown, markdown_code
 from bench.report.layout import Grid, Head
 from bench.report.model import Mark, TableCell
-from bench.report.notes import Code, NoteLine, default_caption, footnote_letters, footnote_reason, note_lines
+from bench.report.notes import (
+    Code,
+    NoteLine,
+    default_caption,
+    footnote_letters,
+    footnote_reason,
+    note_lines,
+    part_caption,
+)
 
 
 def render_markdown(grids: Sequence[Grid]) -> str:
@@ -20,14 +28,12 @@ def render_markdown(grids: Sequence[Grid]) -> str:
     Args:
         grids: What `arrange` made of one or several tables.
     """
-    return "\n".join(_section(grid, number, len(grids)) for number, grid in enumerate(grids, 1))
+    return "\n".join(map(_section, grids))
 
 
-def _section(grid: Grid, number: int, total: int) -> str:
+def _section(grid: Grid) -> str:
     table = grid.table
-    caption = markdown(table.caption or default_caption(table))
-    if grid.title:
-        caption += f" Part {number} of {total}: {markdown(grid.title)}."
+    caption = markdown((table.caption or default_caption(table)) + part_caption(grid.title, grid.part))
     notes = [f"- {_note(line)}" for line in note_lines(table)]
     return "\n".join([f"**{caption}**", "", *_table(grid), "", *notes, ""])
 
@@ -48,7 +54,8 @@ def _table(grid: Grid) -> list[str]:
 
 
 def _headings(grid: Grid) -> list[str]:
-    groups = [head for head in grid.groups for _ in range(head.span)] or [Head()] * len(grid.columns)
+    over = grid.groups if len(grid.groups) > 1 or grid.groups[0].scale is not None else ()
+    groups = [head for head in over for _ in range(head.span)] or [Head()] * len(grid.columns)
     return [
         " ".join(part for part in (markdown(g.plain), markdown(c.plain)) if part)
         for g, c in zip(groups, grid.columns, strict=True)
@@ -70,9 +77,5 @@ def _cell(cell: TableCell, letters: dict[str, str]) -> str:
 
 
 def _note(line: NoteLine) -> str:
-    parts = (markdown_code(p.text) if isinstance(p, Code) else _spaced(p) for p in line.parts)
+    parts = (markdown_code(p.text) if isinstance(p, Code) else keep_ends(p, markdown) for p in line.parts)
     return (f"<sup>{line.letter}</sup> " if line.letter else "") + "".join(parts)
-
-
-def _spaced(text: str) -> str:
-    return markdown(text) + (" " if text[-1:].isspace() else "")

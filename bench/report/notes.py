@@ -43,25 +43,26 @@ def footnote_letters(table: Table) -> dict[str, str]:
 def note_lines(table: Table) -> list[NoteLine]:
     """The lines under the table, the same for LaTeX and Markdown."""
     shown = table.shown()
-    lines = [NoteLine((_legend(shown),))] if any(cell.mark is not Mark.NONE for cell in shown) else []
-    if table.protocol:
-        lines.append(NoteLine(("Protocol: ", Code(table.protocol), ".")))
+    first: list[str | Code] = ["Protocol: ", Code(table.protocol), ". "] if table.protocol else []
     counts = [
         f"{count.dataset} {count.images}"
         + (f" ({format_scales([s for s in count.scales if s in table.scales])})" if count.scales else "")
         for count in table.images
     ]
-    lines.append(NoteLine((f"Number of images: {', '.join(counts)}.",)))
+    first.append(f"Number of images: {', '.join(counts)}.")
     seeds = sorted({cell.seeds for cell in shown if cell.sd})
     if seeds:
-        lines.append(NoteLine((f"±: sample standard deviation between {' or '.join(map(str, seeds))} seeds.",)))
+        first.append(f" ±: sample standard deviation between {' or '.join(map(str, seeds))} seeds.")
+    if any(cell.mark is not Mark.NONE for cell in shown):
+        first.append(f" {_legend(shown)}")
+    if any(cell.value is None and cell.text for cell in shown):
+        first.append(" n/N: only n of N images have a value, so there is no mean.")
+    lines = [NoteLine(tuple(first))]
     displays = {metric.name: metric.display for metric in table.metrics}
     for line in table.signatures:
         scales = [scale for scale in line.scales if scale in table.scales]
         head = displays[line.metric] + (f" ({format_scales(scales)})" if scales else "")
         lines.append(NoteLine((f"{head}: ", Code(line.signature))))
-    if any(cell.value is None and cell.text for cell in shown):
-        lines.append(NoteLine(("n/N: only n of N images have a value, so there is no mean.",)))
     lines += [NoteLine((note,)) for note in table.notes]
     lines += [NoteLine((f"{_sentence(reason)}",), letter) for reason, letter in footnote_letters(table).items()]
     return lines
@@ -71,6 +72,12 @@ def default_caption(table: Table) -> str:
     """The caption where the user gives none."""
     sets = ", ".join(table.datasets) if len(table.datasets) <= 4 else f"{len(table.datasets)} datasets"
     return f"Super-resolution at {format_scales(table.scales)} on {sets}."
+
+
+def part_caption(grid_title: str, part: tuple[int, int]) -> str:
+    """What follows the caption of one part of a split table; empty for a table that is whole."""
+    number, total = part
+    return f" Part {number} of {total}: {grid_title}." if total > 1 else ""
 
 
 def _legend(shown: list[TableCell]) -> str:

@@ -1,4 +1,7 @@
-"""Dataset cards: one YAML file per public set, read strictly. They lie in `datasets/`, and in the wheel beside this code."""
+"""Dataset cards: one YAML file per public set, read strictly.
+
+They lie in `datasets/` of the source tree, and beside this code in a wheel.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Download(BaseModel):
 
     url: str = Field(pattern=r"^https?://")
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """None where no checksum could be verified; then images are counted, and compared with the manifest if there is one."""
+    """None where none could be verified; images are then counted, and compared with the manifest if there is one."""
     member: str = ""
     """The folder inside an archive that holds the set; nothing else is unpacked."""
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bench.api import ImageRef, Protocol, Sample, Size, UnitError, derive_seed, format_scale, lr_size, sr_size
 from bench.imaging.colour import studio_luma_u8
+from bench.imaging.degrade import Degradation, draw_blind_assr, draw_real_esrgan
 from bench.imaging.downsample import downsample, pillow_bicubic
 from bench.imaging.errors import ImageError
 from bench.imaging.io import LoadedImage, read_image
@@ -28,7 +29,7 @@ class Pair:
 
     Attributes:
         hr: uint8 (H, W, 3), or (H, W) under `plane="y"`; None for an LR-only sample.
-        lr: float32 (h, w, 3) on the scale 0..1, three equal channels under `plane="y"`; None where it was not asked for.
+        lr: float32 (h, w, 3) on the scale 0..1, three equal channels under `plane="y"`; None where nobody asked.
             With `lr_depth="float"` it is not clipped: bicubic may overshoot by a few grey levels, as in MATLAB.
         lr_shape: (h, w).
         size: (H, W) of the result; the effective ratio per axis is size / lr_shape.
@@ -74,8 +75,8 @@ def _floor_crop(sample: Sample, scale: float, protocol: Protocol, need_lr: bool)
     lr_shape = lr_size((hr.shape[0], hr.shape[1]), scale)
     if min(lr_shape) < 1:
         raise UnitError(
-            f"x{format_scale(scale)} leaves no LR image: HR is {hr.shape[0]} x {hr.shape[1]} px (height x width), so the "
-            f"LR image would be {lr_shape[0]} x {lr_shape[1]}; the largest scale for it is {min(hr.shape[:2])}"
+            f"x{format_scale(scale)} leaves no LR image: HR is {hr.shape[0]} x {hr.shape[1]} px (height x width), so "
+            f"LR would be {lr_shape[0]} x {lr_shape[1]}; the largest scale for it is {min(hr.shape[:2])}"
         )
     size = sr_size(lr_shape, scale)
     hr = np.ascontiguousarray(_top_left(hr, size))
@@ -105,17 +106,18 @@ def _given_pair(hr_ref: ImageRef, lr_ref: ImageRef, scale: float, protocol: Prot
     hr_file, lr_file = _load(hr_ref, protocol), _load(lr_ref, protocol)
     both_gray = hr_file.gray and lr_file.gray
     hr, lr = (_pixels(file, protocol, gray=both_gray) for file in (hr_file, lr_file))
-    if not pair_fits((hr.shape[0], hr.shape[1]), (lr.shape[0], lr.shape[1]), scale):
+    if not pair_fits(_hw(hr), _hw(lr), scale):
+        need = sr_size(_hw(lr), scale)
         raise UnitError(
-            f"{hr_ref.path.name} ({hr.shape[0]} x {hr.shape[1]}) and {lr_ref.path.name} ({lr.shape[0]} x {lr.shape[1]}) "
-            f"do not fit x{format_scale(scale)}: expected HR of {' x '.join(map(str, sr_size(_hw(lr), scale)))} px or a "
-            "remainder of less than one LR pixel more; nothing is resized silently"
+            f"HR {hr_ref.path.name} of {hr.shape[0]} x {hr.shape[1]} px and LR {lr_ref.path.name} of {lr.shape[0]} x "
+            f"{lr.shape[1]} do not fit x{format_scale(scale)}: expected HR of {need[0]} x {need[1]}, or less "
+            "than one LR pixel more; nothing is resized silently"
         )
     if protocol.source_crop is not None:
         hr, lr = _centre_pair(hr, lr, scale, protocol.source_crop)
     size = sr_size(_hw(lr), scale)
     hr = np.ascontiguousarray(_top_left(hr, size))
-    return Pair(_as_plane(hr, protocol), _given_lr(lr, protocol) if need_lr else None, _hw(lr), size)
+    return Pair(_as_plane(hr, protocol), _as_lr(lr) if need_lr else None, _hw(lr), size)
 
 
 def _lr_only(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
@@ -123,12 +125,14 @@ def _lr_only(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) ->
         raise UnitError(f"{sample.id} has neither an HR nor an LR image")
     file = _load(sample.lr, protocol)
     lr = _pixels(file, protocol, gray=file.gray)
-    return Pair(None, _given_lr(lr, protocol) if need_lr else None, _hw(lr), sr_size(_hw(lr), scale))
+    return Pair(None, _as_lr(lr) if need_lr else None, _hw(lr), sr_size(_hw(lr), scale))
 
 
 def pair_fits(hr: Size, lr: Size, scale: float) -> bool:
-    """Whether an LR image belongs to an HR image at this scale: HR covers LR times the scale, and less than one LR pixel
-    (and a rounding) is left over."""
+    """Whether an LR image belongs to an HR image at this scale.
+
+    HR must cover LR times the scale, with less than one LR pixel (and a rounding) left over, which is cropped.
+    """
     need = sr_size(lr, scale)
     return all(0 <= have - wanted <= scale + 0.5 for have, wanted in zip(hr, need, strict=True))
 
@@ -164,22 +168,32 @@ def _pixels(file: LoadedImage, protocol: Protocol, *, gray: bool) -> U8:
     return file.pixels if gray else _rgb(file.pixels)
 
 
-def _degraded(hr: U8, size: Size, image_id: str, scale: float, protocol: Protocol) -> F32:
+def draw_degradation(image_id: str, protocol: Protocol) -> Degradation | None:
+    """What a protocol does to one image beside shrinking it: the same for every method, scale and process.
+
+    Args:
+        image_id: The sample's id; with `degradation_seed` it decides everything.
+        protocol: Its `degradation` names the recipe.
+    Returns:
+        The degradation, or None where the protocol only downsamples.
+    """
     if protocol.degradation == "none":
-        return _as_lr(downsample(hr, size, kernel=protocol.downsampler_at(scale), depth=protocol.lr_depth))
-    from bench.data.degradation import degrade
-
+        return None
     seed = derive_seed(protocol.degradation_seed, image_id)
-    return _as_lr(degrade(protocol.degradation, _rgb(hr), size, seed=seed, depth=protocol.lr_depth))
+    return draw_blind_assr(seed) if protocol.degradation == "blind-assr" else draw_real_esrgan(seed)
 
 
-def _given_lr(lr: U8, protocol: Protocol) -> F32:
-    return _as_lr(lr.astype(np.float32))
+def _degraded(hr: U8, size: Size, image_id: str, scale: float, protocol: Protocol) -> F32:
+    degradation = draw_degradation(image_id, protocol)
+    if degradation is None:
+        return _as_lr(downsample(hr, size, kernel=protocol.downsampler_at(scale), depth=protocol.lr_depth))
+    # a gray photograph gets colour noise like any other; under plane "y" the image is one plane
+    return _as_lr(degradation.apply(_as_plane(hr, protocol), size))
 
 
-def _as_lr(values: F32) -> F32:
+def _as_lr(values: F32 | U8) -> F32:
     """0..255 values, (h, w) or (h, w, 3), as (h, w, 3) on the scale 0..1."""
-    scaled = values / np.float32(255)
+    scaled = np.divide(values, np.float32(255), dtype=np.float32)
     return scaled if scaled.ndim == 3 else np.repeat(scaled[:, :, None], 3, axis=2)
 
 

@@ -1,0 +1,108 @@
+"""`bench data fetch | verify`: bringing public sets here, and comparing them with what was published."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli import options as opt
+from bench.cli.output import say, warn
+
+if TYPE_CHECKING:
+    from bench.data.download import Progress
+    from bench.data.verify import Verified
+
+Name = Annotated[str, typer.Argument(help="The name of a set; 'bench datasets' lists them.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    data = typer.Typer(help="Fetch public datasets, and verify those that are here.", no_args_is_help=True)
+    data.command("fetch", help="Download a set, check it, and put it below the data root.")(fetch_set)
+    data.command("verify", help="Compare a set with its card: count, file hashes, pixel hashes.")(verify_set)
+    app.add_typer(data, name="data")
+
+
+def fetch_set(name: Name, data_root: opt.DataRoot = None) -> None:
+    """Download a set."""
+    from bench.data.fetch import fetch
+
+    with _progress() as progress:
+        fetched = fetch(name, data_root=data_root, progress=progress)
+    for found in fetched:
+        if found.folder is None:
+            say(f"{found.name}: lies inside a package, nothing to fetch")
+        elif found.already:
+            say(f"{found.name}: already in {found.folder}")
+        else:
+            say(f"{found.name}: fetched to {found.folder}{_how_checked(found.verified)}")
+
+
+def verify_set(name: Name, data_root: opt.DataRoot = None) -> None:
+    """Compare a set with its card; leaves with 1 where it differs."""
+    from bench.data.fetch import describe_fault
+    from bench.data.verify import verify
+
+    reports = verify(name, data_root=data_root)
+    for found in reports:
+        if found.ok:
+            say(f"{found.name}: ok in {found.folder}{_how_checked(found)}")
+        else:
+            warn(f"{found.name}: not the published set in {found.folder}: {describe_fault(found)}")
+    if not all(found.ok for found in reports):
+        raise typer.Exit(1)
+
+
+def _how_checked(found: Verified | None) -> str:
+    if found is None:
+        return ""
+    if not found.checked:
+        certain = "as published" if found.expected is not None else "the published number is not certain"
+        return f": {found.count} images, {certain}; no checksums are known, so only counted"
+    parts = [f"{len(found.same)} files equal byte for byte"]
+    if found.recoded:
+        parts.append(f"{len(found.recoded)} encoded anew with the same pixels (just as good)")
+    return f": {found.count} images, {', '.join(parts)}"
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on a terminal, a line every ten seconds elsewhere."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, int] = {}
+
+        def show(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = int(bar.add_task(name, total=total))
+            task = next(task.id for task in bar.tasks if int(task.id) == tasks[name])
+            bar.update(task, completed=done, total=total)
+
+        yield show
+
+
+def _lines() -> Progress:
+    last = time.monotonic()
+
+    def show(name: str, done: int, total: int | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= 10:
+            last = now
+            share = f" of {total / 1e6:.0f}" if total else ""
+            warn(f"{Path(name).name}: {done / 1e6:.0f}{share} MB")
+
+    return show

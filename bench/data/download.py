@@ -1,0 +1,132 @@
+"""A pooch downloader that goes on where an interrupted download stopped.
+
+Source of the rules: RFC 9110 on range requests: `If-Range` with a strong ETag (or the date) makes a server send the
+whole file when it has changed since.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from bench import __version__
+from bench.api import Unavailable
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with the file name, the bytes that are here, and the bytes in all if the server tells them."""
+
+_BLOCK = 1 << 18
+_TIMEOUT = (15.0, 60.0)
+"""Seconds to connect, and without a byte."""
+
+
+class ResumingDownloader:
+    """Downloads into a .part file that outlives an interruption; pooch checks the hash and moves the result."""
+
+    def __init__(
+        self, part: Path, *, trust_part: bool = False, progress: Progress | None = None, attempts: int = 3
+    ) -> None:
+        """Prepare.
+
+        Args:
+            part: Where the bytes gather; a second file beside it remembers which version of the file they are of.
+            trust_part: Go on even where the server names no version, since a checksum will tell.
+            progress: Called after every block.
+            attempts: How often to try before giving up; every one goes on where the last stopped.
+        """
+        self.part = part
+        self.version = part.with_name(part.name + ".version")
+        self.trust_part = trust_part
+        self.progress = progress
+        self.attempts = attempts
+
+    def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> None:
+        """Fetch `url` into `output_file` (a path on the file system of the .part file).
+
+        Raises:
+            Unavailable: no connection, a refusal, or too many interruptions; the .part file stays for the next time.
+        """
+        fault: Exception | None = None
+        for _ in range(self.attempts):
+            try:
+                if self._attempt(url):
+                    self.part.replace(output_file)
+                    self.version.unlink(missing_ok=True)
+                    return
+            except requests.HTTPError as refusal:
+                status = refusal.response.status_code if refusal.response is not None else 0
+                if status < 500:
+                    self.discard()
+                    raise Unavailable(f"{url} answers {status}; the address may have moved: see the card") from refusal
+                fault = refusal
+            except requests.RequestException as failure:
+                fault = failure
+        here = self.part.stat().st_size if self.part.exists() else 0
+        kept = f"; {here} bytes are kept, and the same command goes on from there" if here else ""
+        raise Unavailable(f"cannot download {url}: {_reason(fault)}{kept}") from fault
+
+    def discard(self) -> None:
+        """Forget what is here."""
+        self.part.unlink(missing_ok=True)
+        self.version.unlink(missing_ok=True)
+
+    def _attempt(self, url: str) -> bool:
+        """One request; True where the file is complete."""
+        have, headers = self._continue_from()
+        with requests.get(url, stream=True, timeout=_TIMEOUT, headers=headers) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable and have:
+                total = response.headers.get("Content-Range", "").rpartition("/")[2]
+                if total == str(have):
+                    return True
+                self.discard()
+                return False
+            response.raise_for_status()
+            if response.status_code != requests.codes.partial_content:
+                have = 0
+            elif not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+                self.discard()
+                return False
+            length = response.headers.get("Content-Length")
+            total = None if length is None else have + int(length)
+            self._remember(response)
+            with self.part.open("ab" if have else "wb") as file:
+                for block in response.iter_content(_BLOCK):
+                    file.write(block)
+                    have += len(block)
+                    if self.progress is not None:
+                        self.progress(url.rsplit("/", 1)[-1], have, total)
+        if total is not None and have != total:
+            raise requests.ConnectionError(f"the connection ended at byte {have} of {total}")
+        return True
+
+    def _continue_from(self) -> tuple[int, dict[str, str]]:
+        headers = {"Accept-Encoding": "identity", "User-Agent": f"assr-bench/{__version__}"}
+        have = self.part.stat().st_size if self.part.exists() else 0
+        validator = ""
+        if self.version.exists():
+            validator = json.loads(self.version.read_text("utf-8")).get("validator", "")
+        if have and (validator or self.trust_part):
+            headers["Range"] = f"bytes={have}-"
+            if validator:
+                headers["If-Range"] = validator
+            return have, headers
+        return 0, headers
+
+    def _remember(self, response: requests.Response) -> None:
+        tag = response.headers.get("ETag", "")
+        validator = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
+        self.version.write_text(json.dumps({"validator": validator}), "utf-8")
+
+
+def _reason(fault: Exception | None) -> str:
+    if isinstance(fault, requests.Timeout):
+        return "the server does not answer in time"
+    if isinstance(fault, requests.ConnectionError) and "NameResolution" in str(fault):
+        return "the host name cannot be resolved (is there a network?)"
+    if isinstance(fault, requests.ConnectionError) and "refused" in str(fault).lower():
+        return "the host refuses the connection"
+    return str(fault) or type(fault).__name__

@@ -199,8 +199,11 @@ def _method_json(spec: MethodSpec, row: MethodRow) -> dict[str, Any]:
 def _metric_row(name: str, weights_root: Path | None) -> MetricRow:
     from bench.metrics.catalog import make_metric
 
-    metric = make_metric(name, weights_root)
-    reason = metric.unavailable()
+    try:
+        metric = make_metric(name, weights_root)
+        reason = metric.unavailable()
+    except RequestError as fault:
+        return MetricRow(name, "-", "-", "", "", f"cannot be loaded: {fault}")
     info = metric.info
     status = "ready" if reason is None else f"unavailable: {reason}"
     return MetricRow(name, info.kind, info.direction, info.licence, info.summary, status)

@@ -20,7 +20,8 @@ def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
 
     Args:
         folder: Where the outputs lie; its subfolder "x<scale>" is taken instead where there is one and no pattern.
-        image: Image id; a "/" in it names a subfolder.
+        image: Image id; a "/" in it names a subfolder, and so does the set of a pooled set's id: for `Set5-baby` a
+            subfolder Set5 is taken where there is one.
         scale: As file names show it, "4" or "3.6".
         pattern: With {image} and {scale}; empty: `<image>.<any suffix>`, else the one file whose name goes on with this
             scale (`baby_x4.png`, `babyx4_SwinIR.png`), else the one that goes on with a word that all files of the
@@ -38,6 +39,9 @@ def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
         folder = folder / f"x{scale}"
     *parents, stem = image.split("/")
     folder = folder.joinpath(*parents)
+    part, dash, rest = stem.partition("-")
+    if dash and (folder / part).is_dir():
+        return locate(folder / part, rest, scale)
     files = _images(folder)
     found = [file for file in files if file.stem == stem] or _by_scale(files, stem, scale) or _by_ending(files, stem)
     if len(found) == 1:
@@ -99,8 +103,8 @@ def _by_scale(files: list[Path], stem: str, scale: str) -> list[Path]:
 
 
 def _by_ending(files: list[Path], stem: str) -> list[Path]:
-    """Files `<stem><ending>` whose ending has a letter and is shared by the whole folder, so `img_2` is not `img`."""
-    ending = re.compile(r"[ _.-].*[^\W\d_].*", re.DOTALL)
+    """Files `<stem><ending>` whose ending is a word that the whole folder shares, so `img_2` is not `img`."""
+    ending = re.compile(r"[ _.-](?![xX]?\d)[^\W\d_].*", re.DOTALL)
     found = [f for f in files if f.stem.startswith(stem) and ending.fullmatch(f.stem[len(stem) :])]
     return [f for f in found if all(other.stem.endswith(f.stem[len(stem) :]) for other in files)]
 

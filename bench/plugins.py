@@ -55,12 +55,14 @@ def load_plugin(path: Path | str) -> tuple[str, ...]:
             raise RequestError(f"plugin {file}: {_why_empty(module)}; {_HOW}")
         for method in added[0]:
             method_spec(method)
-    except RequestError:
+    except RequestError as fault:
         sys.modules.pop(name, None)
         for registry, known in zip(registries, before, strict=True):
             for new in set(registry.names()) - known:
                 registry.forget(new)
-        raise
+        if str(fault).startswith(f"plugin {file}"):
+            raise
+        raise RequestError(f"plugin {file}: {fault}") from None
     _LOADED[name] = tuple(sorted(added[0]))
     return _LOADED[name]
 
@@ -176,15 +178,22 @@ def _register_classes(module: ModuleType, file: Path, before: set[str]) -> None:
         info = vars(cls).get("info")
         if id(cls) in by_file or info is None:
             continue
-        line = inspect.getsourcelines(cls)[1]
+        where = f"plugin {file}{_line(cls)}"
         if not isinstance(info, MethodInfo):
-            raise RequestError(f"plugin {file}, line {line}: {cls.__name__}.info is not a MethodInfo; {_HOW}")
+            raise RequestError(f"{where}: {cls.__name__}.info is not a MethodInfo; {_HOW}")
         if any(isinstance(e := METHODS.get(n), MethodSpec) and e.info is info for n in set(METHODS.names()) - before):
             continue
         try:
             METHODS.add(info.name, cls, origin=f"plugin {file}")
         except RequestError as fault:
-            raise RequestError(f"plugin {file}, line {line}: {fault}") from None
+            raise RequestError(f"{where}: {fault}") from None
+
+
+def _line(cls: type) -> str:
+    try:
+        return f", line {inspect.getsourcelines(cls)[1]}"
+    except OSError:  # made by type(...), not written down
+        return ""
 
 
 def _why_empty(module: ModuleType) -> str:

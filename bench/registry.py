@@ -9,6 +9,7 @@ refer to them by `type`.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -56,7 +57,8 @@ class LazyRegistry(Generic[T]):
         """Decorator form of `add` for code that is imported anyway (a plugin file)."""
 
         def keep(obj: T) -> T:
-            self.add(name, obj, origin=getattr(obj, "__module__", "a plugin"))
+            module = sys.modules.get(getattr(obj, "__module__", ""))
+            self.add(name, obj, origin=getattr(module, "__file__", None) or "a plugin")
             return obj
 
         return keep

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -22,3 +24,6 @@ class LiifArchitecture(BaseModel):
     """The MLP is told the size of the pixel that it fills."""
     local_ensemble: bool = True
     """Blend the predictions of the four LR pixels around a query."""
+    skip: Literal["none", "bilinear"] = "none"
+    """What the MLP's output is added to. LIIF has no skip; LTE (Lee, Jin, CVPR 2022) adds the bilinear image, which a
+    short training needs: the network then starts near the interpolation and not at gray."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from methods.blocks.coordinates import Size
 from methods.blocks.edsr import EDSRBody
@@ -43,8 +44,9 @@ class LIIFNetwork(nn.Module):
         Returns:
             (B, Q, 3), nominally in [-1, 1].
         """
-        features = self.encoder(lr)
-        return self.decoder.query(self.decoder.project(features), (lr.shape[-2], lr.shape[-1]), coord, cell)
+        projected = self.decoder.project(self.encoder(lr))
+        colours = self.decoder.query(projected, (lr.shape[-2], lr.shape[-1]), coord, cell)
+        return colours if self.architecture.skip == "none" else colours + bilinear_at(lr, coord)
 
     def upsample(
         self, lr: torch.Tensor, size: Size, *, chunk: int = DEFAULT_CHUNK, cell: torch.Tensor | None = None
@@ -59,4 +61,21 @@ class LIIFNetwork(nn.Module):
         Returns:
             (B, 3, H, W), nominally in [-1, 1], not clipped.
         """
-        return self.decoder.render(self.encoder(lr), size, cell=cell, chunk=chunk)
+        image = self.decoder.render(self.encoder(lr), size, cell=cell, chunk=chunk)
+        if self.architecture.skip == "bilinear":
+            image += functional.interpolate(lr, size, mode="bilinear", align_corners=False)
+        return image
+
+
+def bilinear_at(lr: torch.Tensor, coord: torch.Tensor) -> torch.Tensor:
+    """The bilinearly interpolated image at coordinates; the border pixels reach to the edge.
+
+    Args:
+        lr: (B, C, h, w).
+        coord: (B, Q, 2), (y, x) in [-1, 1].
+    Returns:
+        (B, Q, C).
+    """
+    grid = coord.flip(-1).to(lr.dtype)[:, :, None, :]
+    sampled = functional.grid_sample(lr, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return sampled[..., 0].transpose(1, 2)

@@ -41,7 +41,7 @@ def show_rows(rows: Sequence[Any], columns: Sequence[Column], *, as_json: bool, 
     if as_json:
         say(json.dumps([_plain(asdict(row)) for row in rows], indent=2, ensure_ascii=False))
         return
-    if not sys.stdout.isatty():
+    if not _on_terminal():
         _show_plain([column.title for column in columns], [[_cell(row, column) for column in columns] for row in rows])
     else:
         _show_rich(rows, columns)
@@ -71,6 +71,10 @@ def show_pairs(title: str, pairs: Sequence[tuple[str, str, str]], *, as_json: bo
 def columns_of(row_type: Any, *, wide: Sequence[str] = ()) -> list[Column]:
     """A column for each field of a dataclass, in order."""
     return [Column(f.name, f.name.replace("_", " "), f.name in wide) for f in fields(row_type)]
+
+
+def _on_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _show_plain(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

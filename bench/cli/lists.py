@@ -116,8 +116,13 @@ def datasets(data_root: opt.DataRoot = None, json: Json = False) -> None:
     from bench.data import dataset_rows
 
     rows = dataset_rows(data_root)
-    columns = columns_of(type(rows[0])) if rows else [Column("name", "name")]
-    show_rows(rows, columns, as_json=json, note="a folder path works wherever a name does")
+    columns = columns_of(type(rows[0]), wide=("licence",)) if rows else [Column("name", "name")]
+    show_rows(
+        rows,
+        sorted(columns, key=lambda column: column.key == "status"),
+        as_json=json,
+        note="a folder path works wherever a name does",
+    )
 
 
 def metrics(weights_root: opt.WeightsRoot = None, json: Json = False) -> None:

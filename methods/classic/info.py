@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bench.imaging
+import bench
 from bench.api import MethodInfo, MethodSpec
 
-_IMAGING = Path(str(bench.imaging.__file__)).parent
+_IMAGING = Path(bench.__file__).parent / "imaging"
 
 
 def _spec(name: str, display: str, summary: str, *, paper: str = "") -> MethodSpec:

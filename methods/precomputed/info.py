@@ -8,11 +8,10 @@ from typing import cast
 
 from pydantic import Field, field_validator
 
-import bench.imaging
+import bench
 from bench.api import MethodInfo, MethodOptions, MethodSpec, UnitError, format_scale
-from methods.precomputed.files import file_digest, locate
 
-_IMAGING = Path(str(bench.imaging.__file__)).parent
+_IMAGING = Path(bench.__file__).parent / "imaging"
 
 
 class PrecomputedOptions(MethodOptions):
@@ -52,6 +51,8 @@ class PrecomputedOptions(MethodOptions):
 
 def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
     """The hash of the file that this unit will read, so that a changed file is seen; "missing" where there is none."""
+    from methods.precomputed.files import file_digest, locate
+
     given = cast("PrecomputedOptions", options)
     try:
         return file_digest(locate(given.folder, image, format_scale(scale), given.pattern))

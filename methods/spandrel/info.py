@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-import bench.imaging
+import bench
 import methods.classic
 from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
 
-_IMAGING = Path(str(bench.imaging.__file__)).parent
+_IMAGING = Path(bench.__file__).parent / "imaging"
 WEIGHTS_HOW = (
     "give a checkpoint of an architecture that spandrel knows (ESRGAN, SwinIR, HAT, SPAN, Compact, ...) with "
     "--weights spandrel=FILE.safetensors (or .pth, .pt, .ckpt)"

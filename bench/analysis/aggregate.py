@@ -58,7 +58,7 @@ def summarise(
     crossed = over_references(units)
     if len(crossed):
         units = pd.concat([units, crossed], ignore_index=True)
-    whole_sets = units["image"] == SET_IMAGE
+    whole_sets = (units["image"] == SET_IMAGE).to_numpy(dtype=bool)
     cells = all_cells(_images_seen(units, whole_sets), expected_frame(expected))
     measured = _measure(units)
     set_metrics = set(units.loc[whole_sets, "metric"])
@@ -72,7 +72,7 @@ def summarise(
     return pd.DataFrame(lines, columns=pd.Index(SUMMARY_COLUMNS)).astype({"mean": float, "seed_sd": float})
 
 
-def _images_seen(units: pd.DataFrame, whole_sets: pd.Series) -> Iterator[tuple[Cell, int]]:
+def _images_seen(units: pd.DataFrame, whole_sets: NDArray[np.bool_]) -> Iterator[tuple[Cell, int]]:
     """Each cell of the records with the number of images seen in its dataset at its scale."""
     seen = units.loc[~whole_sets, ["dataset", "scale", "image"]].drop_duplicates()
     images = seen.groupby(["dataset", "scale"]).size().to_dict()

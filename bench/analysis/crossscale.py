@@ -33,20 +33,23 @@ def over_references(records: pd.DataFrame) -> pd.DataFrame:
     """
     names = {name: split_reference(name) for name in records["metric"].unique()}
     crossed = {name for name, (_, ref) in names.items() if ref is not None}
-    rows = records.loc[records["metric"].isin(crossed)].copy()
+    rows = records.loc[records["metric"].isin(list(crossed))].copy()
     if rows.empty:
         return rows
     rows["ref"] = rows["metric"].map({name: names[name][1] for name in crossed}).astype(float)
     rows["metric"] = rows["metric"].map({name: names[name][0] for name in crossed})
     rows["signature"] = rows["signature"].map({s: _without_reference(s) for s in rows["signature"].unique()})
     pairs = rows[["dataset", "metric", "ref"]].drop_duplicates()
-    rows = rows.loc[rows["ref"] != rows["scale"]]
+    rows = rows.loc[rows["ref"] != rows["scale"]].copy()
+    if rows.empty:
+        return rows[list(records.columns)]
     rows["good"] = (rows["unit_status"] == UnitStatus.OK) & rows["value"].notna()
     rows["value"] = rows["value"].where(rows["good"], 0.0)
     rows["failed"] = rows["unit_status"] == UnitStatus.FAILED
+    rows["away"] = rows["unit_status"] == UnitStatus.UNAVAILABLE
     keys = [*_UNIT, "metric", "signature"]
     units = rows.groupby(keys, sort=False, dropna=False).agg(
-        value=("value", "sum"), good=("good", "sum"), failed=("failed", "any")
+        value=("value", "sum"), good=("good", "sum"), failed=("failed", "any"), away=("away", "any")
     )
     units = units.reset_index()
     counts = units[["dataset", "metric", "scale"]].drop_duplicates().merge(pairs, on=["dataset", "metric"])
@@ -56,7 +59,8 @@ def over_references(records: pd.DataFrame) -> pd.DataFrame:
     units["value"] = np.where(complete, units["value"] / units["good"].clip(lower=1), np.nan)
     absent = np.where(units["failed"], str(UnitStatus.FAILED), str(UnitStatus.UNAVAILABLE))
     units["unit_status"] = np.where(complete, str(UnitStatus.OK), absent)
-    return units[list(records.columns)]
+    known = complete | units["failed"].to_numpy() | units["away"].to_numpy()
+    return units.loc[known, list(records.columns)]
 
 
 def _without_reference(signature: str) -> str:

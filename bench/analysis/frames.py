@@ -54,7 +54,7 @@ def records_frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
         frame[column] = frame[column].astype(object)
     frame["scale"] = frame["scale"].astype(float)
     frame["seed"] = frame["seed"].astype("int64")
-    frame["value"] = pd.to_numeric(frame["value"]).astype(float)
+    frame["value"] = frame["value"].astype(float)
     return frame
 
 
@@ -124,11 +124,11 @@ def _read_records(path: Path) -> pd.DataFrame:
         raise RequestError(f"{path} is damaged: no column {', '.join(missing)}; {again}")
     frame = frame.loc[:, list(RECORD_COLUMNS)].astype(object)
     for column, empty in (("scale", False), ("seed", False), ("value", True)):
-        text = frame[column].replace("", np.nan) if empty else frame[column]
-        number = pd.to_numeric(text, errors="coerce").astype(float)
-        wrong = np.flatnonzero(number.isna() & ~(text.isna() if empty else False))
+        text = frame[column].to_numpy(dtype=str)
+        number = pd.Series(pd.to_numeric(frame[column], errors="coerce"), dtype=float)
+        wrong = np.flatnonzero(number.isna().to_numpy() & ~((text == "") & empty))
         if len(wrong):
-            seen = frame[column].iloc[wrong[0]]
+            seen = text[wrong[0]]
             raise RequestError(f"{path}, line {wrong[0] + 2}: '{seen}' is not a {column}; {again}")
         frame[column] = number
     frame["seed"] = frame["seed"].astype("int64")

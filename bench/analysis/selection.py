@@ -64,7 +64,8 @@ def _keep(rows: pd.DataFrame, summary: pd.DataFrame, column: str, names: Sequenc
             raise unknown_name(f"{column} of this run", str(name), [str(k) for k in known], "bench table RUN_FOLDER")
     place = {name: position for position, name in enumerate(names)}
     rows = rows.loc[rows[column].isin(list(names))]
-    return rows.assign(place=rows[column].map(place)).sort_values("place", kind="stable").drop(columns="place")
+    order = sorted(range(len(rows)), key=[place[name] for name in rows[column]].__getitem__)
+    return rows.iloc[order]
 
 
 def _of_protocol(rows: pd.DataFrame, protocol: str, protocols: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -77,9 +78,13 @@ def _of_protocol(rows: pd.DataFrame, protocol: str, protocols: Mapping[str, Sequ
 
 def _with_tokens(rows: pd.DataFrame, tokens: Sequence[str]) -> pd.DataFrame:
     match = {s: set(tokens) <= set(s.split("|")) for s in rows["signature"].unique()}
-    good = rows["signature"].map(match).astype(bool)
-    if not good.any():
+    good = [match[signature] for signature in rows["signature"]]
+    if not any(good):
         seen = "; ".join(sorted(s for s in match if s)[:6])
         raise RequestError(f"no signature of this run has the tokens {', '.join(tokens)}; it holds {seen}")
-    chosen = rows["metric"].isin(set(rows.loc[good, "metric"]))
-    return rows.loc[good | ~chosen | (rows["signature"] == "")]
+    narrowed = set(rows.loc[good, "metric"])
+    keep = [
+        match[signature] or signature == "" or metric not in narrowed
+        for metric, signature in zip(rows["metric"], rows["signature"], strict=True)
+    ]
+    return rows.loc[keep]

@@ -110,14 +110,14 @@ def _cells(rows: pd.DataFrame, metrics: Sequence[MetricColumn]) -> dict[CellKey,
         index=False, name=None
     ):
         key = CellKey(dataset, scale, metric, method, variant)
-        counts = {"expected": int(expected), "seeds": int(seeds)}
         if str(note).startswith(UNAVAILABLE_NOTE):
-            cell = TableCell(None, "", reason=str(note).removeprefix(UNAVAILABLE_NOTE), **counts)
+            cell = TableCell(None, "", reason=str(note).removeprefix(UNAVAILABLE_NOTE))
         elif pd.isna(mean):
-            cell = TableCell(None, f"{int(n)}/{int(expected)}", **counts)
+            cell = TableCell(None, f"{int(n)}/{int(expected)}")
         else:
             spread = "" if pd.isna(sd) else printed(float(sd), decimals[metric])
-            cell = TableCell(float(mean), printed(float(mean), decimals[metric]), spread, **counts)
+            cell = TableCell(float(mean), printed(float(mean), decimals[metric]), spread)
+        cell = replace(cell, expected=int(expected), seeds=int(seeds))
         if key not in cells or cells[key].value is None:
             cells[key] = cell
     return cells
@@ -141,14 +141,16 @@ def _ranked(table: Table) -> Table:
 
 
 def _images(rows: pd.DataFrame) -> tuple[ImageCount, ...]:
-    counts = rows.groupby(["dataset", "scale"], sort=False)["expected"].max().reset_index()
+    images: dict[str, dict[float, int]] = {}
+    for dataset, scale, expected in rows[["dataset", "scale", "expected"]].itertuples(index=False, name=None):
+        own = images.setdefault(dataset, {})
+        own[scale] = max(own.get(scale, 0), int(expected))
     found = []
-    for dataset in dict.fromkeys(rows["dataset"]):
-        own = counts.loc[counts["dataset"] == dataset]
-        numbers = list(dict.fromkeys(own["expected"]))
+    for dataset, own in images.items():
+        numbers = list(dict.fromkeys(own.values()))
         for number in numbers:
-            scales = () if len(numbers) == 1 else tuple(sorted(own.loc[own["expected"] == number, "scale"]))
-            found.append(ImageCount(dataset, scales, int(number)))
+            scales = () if len(numbers) == 1 else tuple(sorted(s for s in own if own[s] == number))
+            found.append(ImageCount(dataset, scales, number))
     return tuple(found)
 
 
@@ -168,7 +170,7 @@ def _notes(
     unknown = [metric.display for metric in metrics if metric.direction is None]
     if unknown:
         notes.append(f"Not ranked, because its direction is not known here: {', '.join(unknown)}.")
-    counts = trained.loc[trained["mean"].notna()].groupby(["dataset", "scale", "metric"])["expected"].nunique()
-    if (counts > 1).any():
+    scored = trained.loc[trained["mean"].notna(), ["dataset", "scale", "metric", "expected"]].drop_duplicates()
+    if len(scored.drop_duplicates(["dataset", "scale", "metric"])) < len(scored):
         notes.append("Where methods were scored on different numbers of images they are not ranked.")
     return tuple(notes)

@@ -54,7 +54,7 @@ def _table(grid: Grid) -> list[str]:
 
 
 def _headings(grid: Grid) -> list[str]:
-    over = grid.groups if len(grid.groups) > 1 or grid.groups[0].scale is not None else ()
+    over = [head for head in grid.groups if len(grid.groups) > 1 or head.scale is not None]
     groups = [head for head in over for _ in range(head.span)] or [Head()] * len(grid.columns)
     return [
         " ".join(part for part in (markdown(g.plain), markdown(c.plain)) if part)

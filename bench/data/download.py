@@ -19,7 +19,8 @@ from bench.api import Unavailable
 Progress = Callable[[str, int, int | None], None]
 """Called with the file name, the bytes that are here, and the bytes in all if the server tells them."""
 
-_BLOCK = 1 << 18
+_BLOCK = 1 << 14
+"""Bytes; an interruption loses what has come of one block."""
 _TIMEOUT = (15.0, 60.0)
 """Seconds to connect, and without a byte."""
 

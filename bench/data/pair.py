@@ -131,10 +131,10 @@ def _lr_only(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) ->
 def pair_fits(hr: Size, lr: Size, scale: float) -> bool:
     """Whether an LR image belongs to an HR image at this scale.
 
-    HR must cover LR times the scale, with less than one LR pixel (and a rounding) left over, which is cropped.
+    HR must be LR times the scale, or be larger by less than one LR pixel, which is cropped.
     """
-    need = sr_size(lr, scale)
-    return all(0 <= have - wanted <= scale + 0.5 for have, wanted in zip(hr, need, strict=True))
+    need, floor = sr_size(lr, scale), lr_size(hr, scale)
+    return all(hr[axis] == need[axis] or (hr[axis] > need[axis] and floor[axis] == lr[axis]) for axis in (0, 1))
 
 
 def _load(ref: ImageRef, protocol: Protocol) -> LoadedImage:

@@ -1,0 +1,103 @@
+"""Best and second: as printed, by direction, never for what is incomplete."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.api import Direction, RequestError
+from bench.report import Mark, build_table
+from bench.report.model import MethodRow, mark_printed, printed
+
+_SET5 = "Set5"
+
+
+def _marks(frames, infos, metric="psnr", scale=2.0):
+    table = build_table(frames.summary, infos, displays=frames.displays, protocols=frames.protocols)
+    return {row.method: table.cell(_SET5, scale, metric, row).mark for row in table.methods}
+
+
+def _values(metric="psnr", **by_method):
+    return {(name, "", _SET5, 2.0, metric): value for name, value in by_method.items()}
+
+
+def test_ties_as_printed_share_the_mark(frames_of, infos):
+    frames = frames_of(_values(a=30.001, b=30.004, c=29.5, d=29.4))
+    assert _marks(frames, infos) == {"a": Mark.BEST, "b": Mark.BEST, "c": Mark.SECOND, "d": Mark.NONE}
+
+
+def test_lower_is_better_where_the_metric_says_so(frames_of, infos):
+    assert _marks(frames_of(_values("lpips", a=0.3, b=0.1, c=0.2)), infos, "lpips") == {
+        "a": Mark.NONE,
+        "b": Mark.BEST,
+        "c": Mark.SECOND,
+    }
+
+
+def test_lone_method_has_no_mark(frames_of, infos):
+    assert _marks(frames_of(_values(a=30.0)), infos) == {"a": Mark.NONE}
+
+
+def test_incomplete_cell_is_neither_marked_nor_a_rival(frames_of, infos):
+    frames = frames_of(_values(a=30.0, b=None))
+    table = build_table(frames.summary, infos)
+    cells = {row.method: table.cell(_SET5, 2.0, "psnr", row) for row in table.methods}
+    assert cells["a"].mark is Mark.NONE
+    assert (cells["b"].text, cells["b"].value) == ("0/2", None)
+
+
+def test_metric_without_known_direction_is_not_ranked(frames_of, infos):
+    frames = frames_of(_values("mystery", a=1.0, b=2.0))
+    assert set(_marks(frames, infos, "mystery").values()) == {Mark.NONE}
+    assert any("mystery" in note for note in build_table(frames.summary, infos).notes)
+
+
+def test_methods_on_different_numbers_of_images_are_not_ranked(frames_of, infos):
+    frames = frames_of(_values(a=30.0, b=31.0))
+    summary = frames.summary.assign(expected=[2, 3])
+    table = build_table(summary, infos)
+    assert {table.cell(_SET5, 2.0, "psnr", row).mark for row in table.methods} == {Mark.NONE}
+    assert any("different numbers" in note for note in table.notes)
+
+
+def test_infinite_is_best_and_printed_as_infinity(frames_of, infos):
+    frames = frames_of(_values(a=math.inf, b=31.0))
+    assert _marks(frames, infos) == {"a": Mark.BEST, "b": Mark.SECOND}
+
+
+def test_untrained_methods_stay_out_and_are_named(frames_of, infos):
+    values = {("a", "", _SET5, 2.0, "psnr"): 30.0, ("casr", "untrained", _SET5, 2.0, "psnr"): 50.0}
+    table = build_table(frames_of(values).summary, infos)
+    assert [row.method for row in table.methods] == ["a"]
+    assert any("casr (untrained)" in note for note in table.notes)
+    only = frames_of({("casr", "untrained", _SET5, 2.0, "psnr"): 50.0})
+    with pytest.raises(RequestError, match="untrained"):
+        build_table(only.summary, infos)
+
+
+def test_negative_zero_prints_as_zero():
+    assert printed(-0.001, 2) == "0.00"
+    assert printed(-0.006, 2) == "-0.01"
+    assert printed(math.inf, 2) == "∞"
+
+
+_ROWS = st.dictionaries(
+    st.sampled_from([MethodRow(name, "", name) for name in "abcdefgh"]), st.floats(-1e3, 1e3), max_size=8
+)
+
+
+@given(_ROWS, st.integers(0, 4), st.sampled_from(list(Direction)))
+def test_marks_agree_with_sorting_what_is_printed(values, decimals, direction):
+    texts = {row: printed(value, decimals) for row, value in values.items()}
+    marks = mark_printed(texts, direction)
+    if len(texts) < 2:
+        assert set(marks.values()) <= {Mark.NONE}
+        return
+    sign = -1 if direction is Direction.HIGHER else 1
+    distinct = sorted({float(text) for text in texts.values()}, key=lambda x: sign * x)
+    for row, text in texts.items():
+        place = distinct.index(float(text))
+        assert marks[row] is [Mark.BEST, Mark.SECOND, Mark.NONE][min(place, 2)]

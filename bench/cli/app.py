@@ -49,7 +49,7 @@ for _name in _COMMANDS:
 def main() -> None:
     """Run the command line; a traceback is shown only for a fault of this program."""
     try:
-        app(standalone_mode=True)
+        app(prog_name="bench", standalone_mode=True)
     except BenchError as fault:
         fail(str(fault))
         sys.exit(2)

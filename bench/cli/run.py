@@ -29,7 +29,7 @@ def run(
     set_: opt.Set = None,
     out: opt.Out = opt.DEFAULT_OUT,
     device: opt.Device = "auto",
-    executor: Annotated[str, typer.Option(help="local (ray comes with the extra [ray], once it is built).")] = "local",
+    executor: Annotated[str, typer.Option(help="Who runs the scoring: local (processes on this machine).")] = "local",
     workers: opt.Workers = None,
     tile: Annotated[int | None, typer.Option(min=16, help="LR tile side, for methods that may be tiled; default whole.")] = None,
     plugin: opt.Plugin = None,

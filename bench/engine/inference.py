@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.api import BenchError, Method, Protocol, RequestError, Size, Tiling, UnitError, Upscaled
-from bench.engine.request import MethodChoice
+from bench.engine.request import MethodChoice, check_device
 from bench.plugins import method_class
 
 if TYPE_CHECKING:
@@ -115,9 +115,7 @@ def resolve_device(device: str) -> str:
     """
     import torch
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise RequestError(f"device '{device}' is unknown; use --device auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
+    if check_device(device) == "cuda" and not torch.cuda.is_available():
         raise RequestError("--device cuda: torch sees no CUDA device here; use --device cpu")
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,14 +107,31 @@ class MetricPlan:
         return [name for name, kind in self.kinds.items() if kind in wanted and name not in self.unavailable]
 
 
-def make_plan(request: RunRequest, store: Store, metrics: MetricPlan) -> Plan:
-    """Compare the request with what the run folder holds.
+Samples = Mapping[tuple[str, float], list[Sample]]
+"""(dataset, scale) -> the images that a run looks at."""
+
+
+def list_samples(request: RunRequest) -> Samples:
+    """The images of a request, before anything is written.
 
     Raises:
-        RequestError: two datasets of one name, a set without this scale, a damaged record file.
+        RequestError: two datasets of one name, a set without images at this scale.
         Unavailable: a dataset that is not here.
     """
     _refuse_twins(request.datasets)
+    return {
+        (dataset.name, scale): select_samples(dataset, scale, request.protocol, request.limit)
+        for dataset in request.datasets
+        for scale in request.scales
+    }
+
+
+def make_plan(request: RunRequest, samples: Samples, store: Store, metrics: MetricPlan) -> Plan:
+    """Compare the request with what the run folder holds.
+
+    Raises:
+        RequestError: a damaged record file.
+    """
     cells = []
     for choice in request.methods:
         key = method_key(
@@ -123,10 +140,9 @@ def make_plan(request: RunRequest, store: Store, metrics: MetricPlan) -> Plan:
         seeds = request.seeds if choice.spec.info.stochastic else (0,)
         for dataset in request.datasets:
             for scale in request.scales:
-                samples = select_samples(dataset, scale, request.protocol, request.limit)
                 for seed in seeds:
                     cell_id = CellId(choice.name, choice.variant, dataset.name, scale, seed)
-                    cells.append(_plan_cell(request, store, metrics, choice, key, cell_id, samples))
+                    cells.append(_plan_cell(request, store, metrics, choice, key, cell_id, samples[dataset.name, scale]))
     return Plan(request, cells)
 
 

@@ -137,6 +137,8 @@ def _choose(spec: MethodSpec, weights: str | None, values: Mapping[str, str]) ->
 
 def _options(spec: MethodSpec, values: Mapping[str, str]) -> MethodOptions:
     name = spec.info.name
+    if values and not spec.options.model_fields:
+        raise RequestError(f"--set {name}.{next(iter(values))}: '{name}' takes no options; leave it out")
     for key in values:
         if key not in spec.options.model_fields:
             raise unknown_name(f"option of {name}", key, spec.options.model_fields, f"bench methods {name}")
@@ -145,6 +147,8 @@ def _options(spec: MethodSpec, values: Mapping[str, str]) -> MethodOptions:
     except ValidationError as fault:
         first = fault.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "options"
+        if first["type"] == "missing":
+            raise RequestError(f"'{name}' needs to know its {where}: give it with --set {name}.{where}=VALUE") from None
         raise RequestError(
             f"{name}.{where}: {first['msg'].lower()}, got {first.get('input')!r}; set it with --set {name}.{where}=VALUE"
         ) from None
@@ -170,6 +174,17 @@ def _find_weights(spec: MethodSpec, weights: str | None) -> tuple[str, Path | No
 def _short(value: object) -> str:
     """An option's value as a variant shows it: a path by its name and a few digits that keep two of them apart."""
     return f"{value.name}-{digest(str(value))[:4]}" if isinstance(value, Path) else str(value)
+
+
+def check_device(device: str) -> str:
+    """The device as it was typed.
+
+    Raises:
+        RequestError: there is no such kind of device.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise RequestError(f"device '{device}' is unknown; use --device auto, cpu or cuda")
+    return device
 
 
 def takes_weights(spec: MethodSpec) -> bool:

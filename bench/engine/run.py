@@ -10,14 +10,12 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bench.api import (
     MetricKind,
     Output,
     Record,
-    RequestError,
     Score,
     UnitError,
     UnitStatus,
@@ -30,8 +28,8 @@ from bench.engine.environment import describe_environment
 from bench.engine.events import Listener, Silent, Tally
 from bench.engine.executor import Executor, make_executor
 from bench.engine.inference import Inferred, Runner
-from bench.engine.plan import Cell, MetricPlan, Plan, Unit, make_plan
-from bench.engine.request import RunRequest
+from bench.engine.plan import Cell, MetricPlan, Plan, Unit, list_samples, make_plan
+from bench.engine.request import RunRequest, check_device
 from bench.engine.rows import Row, record_rows
 from bench.engine.scoring import ScoreJob, Scored, ScorerConfig
 from bench.engine.store import Store
@@ -90,9 +88,11 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         RequestError: the request is wrong, or the folder cannot be written.
     """
     listener = listener or Silent()
+    check_device(request.device)
     metrics = plan_metrics(request)
+    samples = list_samples(request)
     with Store(request.out) as store:
-        plan = make_plan(request, store, metrics)
+        plan = make_plan(request, samples, store, metrics)
         before = store.read_json()
         tally = Tally(warnings=list(before.get("warnings", {}).get(_where(request), [])))
         run = _write_run_json(store, plan, metrics, tally)
@@ -302,14 +302,3 @@ def _write_run_json(store: Store, plan: Plan, metrics: MetricPlan, tally: Tally)
 def _merge_expected(old: list[dict[str, object]], new: list[dict[str, object]]) -> list[dict[str, object]]:
     merged = {tuple(row[k] for k in ("method", "variant", "dataset", "scale", "seed")): row for row in [*old, *new]}
     return list(merged.values())
-
-
-def check_out(out: Path) -> Path:
-    """The run folder as a path that can be one.
-
-    Raises:
-        RequestError: it exists and is a file.
-    """
-    if out.exists() and not out.is_dir():
-        raise RequestError(f"--out {out} is a file; give a folder")
-    return out

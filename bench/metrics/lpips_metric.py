@@ -9,17 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.api import Direction, MetricInfo, MetricKind, Protocol, UnitError
-from bench.metrics.base import Metric, ScoredPair
+from bench.metrics.base import Metric, ScoredPair, build_signature
 from bench.metrics.download import obtain
 from bench.metrics.lpips_files import ALEX, SQUEEZE, VGG, LPIPSFiles
-from bench.metrics.signing import package_token, sign
-from bench.metrics.weights import unavailable_files
+from bench.metrics.weights import package_token, unavailable_files
 
 if TYPE_CHECKING:
     from bench.metrics.lpips_network import LPIPSNetwork
 
 CACHED_FEATURES = 64 * 2**20
-"""Features of a reference are kept up to this many bytes (about 1.5 megapixels for alex); larger ones are made again."""
+"""Features of a reference are kept up to this many bytes (1.5 megapixels for alex); larger ones are made again."""
 
 
 def _info(name: str, display: str, note: str) -> MetricInfo:
@@ -44,8 +43,8 @@ class LPIPS(Metric):
 
     def signature(self, protocol: Protocol, scale: float) -> str:
         """Such as `lpips|rgb|net:alex-v0.1|in:[-1,1]|lpips@0.1.4|w:7be5be79+df73285e|shave:0|…|v1`."""
-        own = ("rgb", f"net:{self.files.net}-v0.1", "in:[-1,1]", package_token("lpips"), self.files.token(), "v1")
-        return sign(self.info.name, *own, protocol=protocol, scale=scale)
+        own = ("rgb", f"net:{self.files.net}-v0.1", "in:[-1,1]", package_token("lpips"), self.files.token(), "shave:0")
+        return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
 
     def unavailable(self) -> str | None:
         """The backbone file that is missing, if it is."""

@@ -1,4 +1,4 @@
-"""The three LPIPS networks: torchvision's feature layers, the learned heads of the `lpips` wheel, evaluated tile by tile.
+"""The three LPIPS networks: torchvision's feature layers, the heads of the `lpips` wheel, evaluated tile by tile.
 
 Source: Zhang et al. 2018 (arXiv 1801.03924), version 0.1: inputs in [-1, 1] shifted and scaled per channel, features
 normalised per pixel, squared differences weighted per channel, averaged over each layer's pixels, summed over layers.
@@ -46,7 +46,7 @@ class LPIPSNetwork:
     """A backbone with its heads, on the CPU, in float32."""
 
     def __init__(self, layers: list[Layer], heads: list[Tensor], tile: int) -> None:
-        """Args: layers: in order, the last one read; heads: (channels,) weights per read layer; tile: side in pixels."""
+        """Args: layers: in order, the last one read; heads: (channels,) per read layer; tile: side in pixels."""
         self.layers, self.heads, self.tile = layers, heads, tile
         self._windows = [layer.window for layer in layers]
         self._read = [layer.read for layer in layers]
@@ -111,7 +111,7 @@ class LPIPSNetwork:
 
 
 def network_input(image: Pixels) -> Tensor:
-    """(H, W[, 3]) uint8 or uint16 to (1, 3, H, W) float32 as the networks read it: [0, 1], then [-1, 1], then shifted."""
+    """(H, W[, 3]) uint8 or uint16 to the (1, 3, H, W) float32 that the networks read: [0, 1], [-1, 1], then shifted."""
     pixels = torch.from_numpy(np.ascontiguousarray(image).astype(np.float32) / np.float32(np.iinfo(image.dtype).max))
     if pixels.ndim == 2:
         pixels = pixels.unsqueeze(2).expand(-1, -1, 3)

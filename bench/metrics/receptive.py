@@ -1,9 +1,9 @@
 """Exact tiling of a convolutional feature extractor: which input rows a tile of every layer's output needs.
 
-Each layer's output is cut into as many shares as there are tiles; going backwards, the span that a tile needs of a layer
-is what the next layer needs, together with the tile's own share where the layer is read out. Spans are clipped at the
-image border and the layer's own padding is put only there, so tiles compute the same numbers as the whole image at any
-stride and alignment. Pure arithmetic on one axis; rows and columns are planned alike.
+Each layer's output is cut into as many shares as there are tiles; going backwards, the span that a tile needs of a
+layer is what the next layer needs, together with the tile's own share where the layer is read out. Spans are clipped at
+the image border and the layer's own padding is put only there, so tiles compute the same numbers as the whole image at
+any stride and alignment. Pure arithmetic on one axis; rows and columns are planned alike.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Nothing here imports torch or touches the network. The layout is that of torch's
 and pytorch-fid share: `<root>/hub/checkpoints/FILE` and `<root>/hub/pyiqa/FILE`, with root = `--weights-root`, else
 `TORCH_HOME`, else `$XDG_CACHE_HOME/torch`, else `~/.cache/torch` (torch.hub.get_dir).
 
-Policy: scoring never starts a download unless the environment says `ASSR_BENCH_DOWNLOAD=1`; see `bench.metrics.download`.
+Policy: scoring starts no download unless the environment says `ASSR_BENCH_DOWNLOAD=1`; see `bench.metrics.download`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.api import Unavailable
@@ -169,3 +170,11 @@ def check_published(path: Path, file: WeightsFile) -> None:
             f"{path} is not the published file: its sha256 begins with {seen[: len(expected)]}, expected {expected}; "
             f"it is damaged or something else under that name. Remove it and get it from {file.url}"
         )
+
+
+def package_token(package: str) -> str:
+    """The signature token of an installed package, `package@version`, without importing it."""
+    try:
+        return f"{package}@{version(package)}"
+    except PackageNotFoundError:
+        return f"{package}@missing"

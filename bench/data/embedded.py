@@ -1,6 +1,6 @@
 """The embedded `sample` set: eight colour photographs that lie inside the scikit-image wheel, nothing to download.
 
-Terms and origins: the README of scikit-image's data folder. They are cropped around the centre to at most 512 x 512.
+Terms and origins: the documentation of skimage.data. They are cropped around the centre to at most 512 x 512.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.api import BenchError, RequestError
+from bench.api import BenchError
 from bench.data.cards import Card, cards
 from bench.data.locate import data_roots, find_set
 from bench.data.resolve import dataset_names
@@ -71,6 +71,6 @@ def _package_row(name: str, data_root: Path | None) -> DatasetRow:
     origin = DATASETS.origin(name)
     try:
         dataset = DATASETS.get(name)(data_root)
-    except (BenchError, RequestError) as fault:
+    except BenchError as fault:
         return DatasetRow(name, "package", "", "", str(fault), "", origin)
     return DatasetRow(name, str(dataset.kind), "", dataset.default_protocol or "", "registered", "", origin)

@@ -25,6 +25,7 @@ def score(
     protocol: Annotated[str, typer.Option(help="A named protocol; 'bench protocols' lists them.")],
     metrics: opt.Metrics = opt.DEFAULT_METRICS,
     pattern: Annotated[str, typer.Option(help="File name of an SR image, with {image} and {scale}.")] = "",
+    set_: opt.Set = None,
     out: opt.Out = Path("results/runs/score"),
     workers: opt.Workers = None,
     limit: opt.Limit = None,
@@ -41,6 +42,7 @@ def score(
     overrides = [f"precomputed.folder={sr_folder.resolve()}"]
     if pattern:
         overrides.append(f"precomputed.pattern={pattern}")
+    overrides += set_ or []
     (found,) = choose_methods(["precomputed"], weights=None, overrides=overrides)
     label = sr_folder.resolve().name
     request = RunRequest(

@@ -47,6 +47,8 @@ def upscale(
         raise RequestError(f"OUT is {target.name}; results are written as PNG: give a name that ends in .png")
     if not target.parent.is_dir():
         raise RequestError(f"folder {target.parent} does not exist; make it first")
+    if stages is not None:
+        _make_folder(stages)
     for path in plugin or []:
         load_plugin(path)
     (choice,) = choose_methods([method], weights=weights, overrides=set_ or [])
@@ -70,16 +72,27 @@ def upscale(
         )
     except UnitError as fault:
         raise RequestError(str(fault)) from None
-    write_png(target, result.pixels)
+    images = [(target, result.pixels)]
     if stages is not None:
-        stages.mkdir(parents=True, exist_ok=True)
         for index, stage in enumerate(result.stages, start=1):
-            write_png(stages / f"stage{index}.png", quantise(stage.float().cpu().numpy(), protocol))
+            images.append((stages / f"stage{index}.png", quantise(stage.float().cpu().numpy(), protocol)))
         if not result.stages:
             say(f"{choice.display} has no stages; nothing was written to {stages}")
+    for path, shown in images:
+        try:
+            write_png(path, shown)
+        except OSError as fault:
+            raise RequestError(f"cannot write {path}: {fault.strerror or fault}; give another place") from None
     seconds = time.perf_counter() - started
     used = f", LR tiles of {result.tile} px" if result.tile is not None else ""
     say(f"{target}: {wanted[1]}x{wanted[0]} by {choice.display} in {seconds:.1f} s{used}")
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise RequestError(f"--stages {path} cannot be made: {fault.strerror or fault}; give a folder") from None
 
 
 def _parse_size(text: str) -> tuple[int, int]:

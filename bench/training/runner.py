@@ -53,11 +53,9 @@ class SafeRunner(Runner):
             checkpoint = torch.load(filename, map_location=map_location, weights_only=True)
         except Exception as fault:
             raise RequestError(f"cannot resume from {filename}: {type(fault).__name__}: {fault}") from fault
+        _check_shapes(checkpoint, self.model, filename)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
-        try:
-            self.model.load_state_dict(checkpoint["state_dict"], strict=strict)
-        except (RuntimeError, KeyError) as fault:
-            raise RequestError(f"{filename} belongs to another network than this configuration: {fault}") from fault
+        self.model.load_state_dict(checkpoint["state_dict"], strict=strict)
         self._has_loaded = True
         self.logger.info(f"loaded {filename}")
         return checkpoint
@@ -137,3 +135,15 @@ def make_runner(
         experiment_name=f"{task.method}-{out.name}",
         **validate,
     )
+
+
+def _check_shapes(checkpoint: dict[str, Any], model: torch.nn.Module, filename: str) -> None:
+    seen = {name: tuple(tensor.shape) for name, tensor in checkpoint.get("state_dict", {}).items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    differing = sorted(name for name in wanted.keys() | seen.keys() if wanted.get(name) != seen.get(name))
+    if differing:
+        name = differing[0]
+        raise RequestError(
+            f"{filename} belongs to another network than this configuration: tensor '{name}' has shape "
+            f"{seen.get(name, 'none')}, expected {wanted.get(name, 'none')}; resume with the one it began with"
+        )

@@ -25,5 +25,5 @@ class LiifArchitecture(BaseModel):
     local_ensemble: bool = True
     """Blend the predictions of the four LR pixels around a query."""
     skip: Literal["none", "bilinear"] = "none"
-    """What the MLP's output is added to. LIIF has no skip; LTE (Lee, Jin, CVPR 2022) adds the bilinear image, which a
-    short training needs: the network then starts near the interpolation and not at gray."""
+    """What the MLP's output is added to. LIIF has none; "bilinear" is an option of ours after LTE (Lee and Jin, CVPR
+    2022), which adds the interpolated image. No shipped configuration uses it."""

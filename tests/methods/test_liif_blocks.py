@@ -11,6 +11,8 @@ from torch.nn import functional
 from methods.blocks.coordinates import cell_of, coord_at, make_coord, neighbours, pixel_centres
 from methods.blocks.edsr import EDSRBody
 from methods.blocks.query import ContinuousDecoder, in_chunks
+from methods.liif.architecture import LiifArchitecture
+from methods.liif.network import LIIFNetwork, bilinear_at
 
 
 def test_centres_are_pixel_centres_and_not_corners():
@@ -30,7 +32,7 @@ def test_flat_positions_agree_with_the_grid_so_chunks_do_not_drift():
 def test_slices_of_a_large_grid_are_exact_in_the_last_row():
     size = (7919, 6007)
     last = coord_at(torch.tensor(size[0] * size[1] - 1), size)
-    assert last.tolist() == [1 - 1 / size[0], 1 - 1 / size[1]]
+    assert last.tolist() == pytest.approx([1 - 1 / size[0], 1 - 1 / size[1]], abs=1e-15)
 
 
 @pytest.mark.parametrize("ensemble", [True, False])
@@ -75,7 +77,7 @@ def _decoder(**switches) -> ContinuousDecoder:
 
 def _slow_query(decoder: ContinuousDecoder, features, coord, cell):
     """LIIF's own order of work: unfold, gather nine times the features per neighbour, one MLP."""
-    batch, _, height, width = features.shape
+    height, width = features.shape[-2:]
     wide = functional.unfold(features, 3, padding=1) if decoder.unfold else features.flatten(2)
     total = 0
     for found in neighbours(coord, (height, width), ensemble=decoder.local_ensemble):
@@ -158,3 +160,21 @@ def test_edsr_has_the_global_skip():
     image = torch.randn(1, 3, 6, 6)
     assert torch.allclose(body(image), body.head(image))
     assert not math.isclose(float(body(image).detach().abs().sum()), 0.0)
+
+
+def test_network_has_no_skip_unless_it_is_asked_for():
+    """LIIF predicts colours, not a residual: with a zero decoder the paper's network is gray."""
+    network = LIIFNetwork(LiifArchitecture(blocks=1, width=4, hidden=(8,)))
+    torch.nn.init.zeros_(network.decoder.imnet.layers[-1].weight)
+    torch.nn.init.zeros_(network.decoder.imnet.layers[-1].bias)
+    assert network.upsample(torch.rand(1, 3, 5, 5), (9, 9)).abs().max() == 0
+
+
+def test_optional_skip_is_the_same_in_training_and_in_whole_images():
+    lr = torch.rand(1, 3, 5, 7)
+    coord = make_coord((11, 12))[None]
+    image = functional.interpolate(lr, (11, 12), mode="bilinear", align_corners=False)
+    assert torch.allclose(bilinear_at(lr, coord).transpose(1, 2).reshape(1, 3, 11, 12), image, atol=1e-5)
+    network = LIIFNetwork(LiifArchitecture(blocks=1, width=4, hidden=(8,), skip="bilinear"))
+    sampled = network(lr, coord, cell_of((11, 12))[None]).transpose(1, 2).reshape(1, 3, 11, 12)
+    assert torch.allclose(network.upsample(lr, (11, 12), chunk=17), sampled, atol=1e-5)

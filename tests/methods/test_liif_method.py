@@ -98,7 +98,9 @@ def test_published_checkpoint_layout_loads(tmp_path):
 def test_wrong_shape_names_file_tensor_and_both_shapes(tmp_path, network):
     tensors = network.state_dict() | {"encoder.head.0.weight": torch.zeros(4, 3, 5, 5)}
     path = _write(tmp_path / "bad.safetensors", tensors)
-    with pytest.raises(RequestError, match=r"bad\.safetensors.*encoder\.head\.0\.weight.*\(4, 3, 5, 5\).*\(4, 3, 3, 3\)"):
+    with pytest.raises(
+        RequestError, match=r"bad\.safetensors.*encoder\.head\.0\.weight.*\(4, 3, 5, 5\).*\(4, 3, 3, 3\)"
+    ):
         load_network(path)
 
 

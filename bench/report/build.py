@@ -161,7 +161,7 @@ def _notes(
     displays: Mapping[tuple[str, str], str],
 ) -> tuple[str, ...]:
     notes = []
-    if (trained["variant"] == "lite").any():
+    if "lite" in set(trained["variant"]):
         notes.append(LITE_NOTE)
     left = rows.loc[rows["variant"] == UNTRAINED, ["method", "variant"]].drop_duplicates()
     if len(left):

@@ -49,7 +49,7 @@ def _float(grid: Grid) -> str:
     wide = grid.width > COLUMN_WIDTH
     kind = "table*" if wide else "table"
     caption = latex((table.caption or default_caption(table)) + part_caption(grid.title, grid.part))
-    body = _tabular(grid, footnote_letters(table))
+    body = _tabular(grid, footnote_letters(grid))
     if grid.width > _SINGLE_COLUMN_PAGE:
         body = [r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%", *body[:-1], body[-1] + "}"]
     return "\n".join(
@@ -65,7 +65,7 @@ def _float(grid: Grid) -> str:
             "",
             r"\vspace{3pt}",
             r"\parbox{\linewidth}{\scriptsize\raggedright",
-            (r"\\" + "\n").join(_note(line) for line in note_lines(table)),
+            (r"\\" + "\n").join(_note(line) for line in note_lines(grid)),
             "}",
             rf"\end{{{kind}}}",
         ]
@@ -124,6 +124,7 @@ def _cell(cell: TableCell, letters: dict[str, str]) -> str:
 
 def _note(line: NoteLine) -> str:
     text = "".join(latex_code(part.text) if isinstance(part, Code) else keep_ends(part, latex) for part in line.parts)
+    text = text.replace("/", r"/\allowbreak{}")  # paths and addresses
     # braces: a line that begins with "[" or "*" would be read as an argument of the line break before it
     return rf"\textsuperscript{{{line.letter}}}\,{text}" if line.letter else f"{{}}{text}"
 

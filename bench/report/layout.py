@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bench.api import Direction, RequestError, format_scale
-from bench.report.model import Table, TableCell
+from bench.report.model import NOT_HERE, MetricColumn, Table, TableCell
 
 LAYOUTS = ("auto", "wide", "by-metric", "by-scale")
 
@@ -76,6 +76,11 @@ class Grid:
     """(number of this part, number of parts)."""
 
     @property
+    def cells(self) -> list[TableCell]:
+        """The printed cells, row by row."""
+        return [cell for block in self.blocks for row in block.rows for cell in row.cells]
+
+    @property
     def row_count(self) -> int:
         """Body rows with the titles of the blocks."""
         return sum(len(block.rows) + bool(block.title.plain) for block in self.blocks)
@@ -83,10 +88,11 @@ class Grid:
     @property
     def width(self) -> float:
         """Estimated width in points, set at 8 pt."""
+        cells = self.cells
         names = [row.name for block in self.blocks for row in block.rows]
         width = max(map(len, [*names, "Method"])) * _LETTER
         widths = [
-            max(len(head.plain) * _HEADING, *(_cell_width(row.cells[i]) for block in self.blocks for row in block.rows))
+            max([len(head.plain) * _HEADING, *map(_cell_width, cells[i :: len(self.columns)])])
             for i, head in enumerate(self.columns)
         ]
         at = 0
@@ -159,15 +165,9 @@ def _wide(table: Table, title: str) -> Grid:
     return Grid(
         table=table,
         groups=tuple(Head(scale=scale, span=len(table.metrics)) for scale in table.scales),
-        columns=tuple(Head(metric.display, direction=metric.direction) for _, metric in columns),
+        columns=tuple(_metric_head(metric) for _, metric in columns),
         blocks=tuple(
-            GridBlock(
-                Head(dataset),
-                tuple(
-                    GridRow(row.display, tuple(table.cell(dataset, s, metric.name, row) for s, metric in columns))
-                    for row in table.methods
-                ),
-            )
+            _block(table, Head(dataset), [(dataset, scale, metric) for scale, metric in columns])
             for dataset in table.datasets
         ),
         title=title,
@@ -181,13 +181,7 @@ def _by_metric(table: Table, title: str) -> Grid:
         groups=tuple(Head(dataset, span=len(table.scales)) for dataset in table.datasets),
         columns=tuple(Head(scale=scale) for _, scale in columns),
         blocks=tuple(
-            GridBlock(
-                Head(metric.display, direction=metric.direction),
-                tuple(
-                    GridRow(row.display, tuple(table.cell(d, s, metric.name, row) for d, s in columns))
-                    for row in table.methods
-                ),
-            )
+            _block(table, _metric_head(metric), [(dataset, scale, metric) for dataset, scale in columns])
             for metric in table.metrics
         ),
         title=title,
@@ -199,19 +193,26 @@ def _by_scale(table: Table, title: str) -> Grid:
     return Grid(
         table=table,
         groups=tuple(Head(dataset, span=len(table.metrics)) for dataset in table.datasets),
-        columns=tuple(Head(metric.display, direction=metric.direction) for _, metric in columns),
+        columns=tuple(_metric_head(metric) for _, metric in columns),
         blocks=tuple(
-            GridBlock(
-                Head(scale=scale),
-                tuple(
-                    GridRow(row.display, tuple(table.cell(d, scale, metric.name, row) for d, metric in columns))
-                    for row in table.methods
-                ),
-            )
+            _block(table, Head(scale=scale), [(dataset, scale, metric) for dataset, metric in columns])
             for scale in table.scales
         ),
         title=title,
     )
+
+
+def _metric_head(metric: MetricColumn) -> Head:
+    return Head(metric.display, direction=metric.direction)
+
+
+def _block(table: Table, title: Head, places: Sequence[tuple[str, float, MetricColumn]]) -> GridBlock:
+    """One row per method; a method that has nothing to do with these columns is left out."""
+    rows = [
+        GridRow(row.display, tuple(table.cell(dataset, scale, metric.name, row) for dataset, scale, metric in places))
+        for row in table.methods
+    ]
+    return GridBlock(title, tuple(row for row in rows if any(cell is not NOT_HERE for cell in row.cells)))
 
 
 def _cell_width(cell: TableCell) -> float:

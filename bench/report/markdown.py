@@ -34,12 +34,12 @@ def render_markdown(grids: Sequence[Grid]) -> str:
 def _section(grid: Grid) -> str:
     table = grid.table
     caption = markdown((table.caption or default_caption(table)) + part_caption(grid.title, grid.part))
-    notes = [f"- {_note(line)}" for line in note_lines(table)]
+    notes = [f"- {_note(line)}" for line in note_lines(grid)]
     return "\n".join([f"**{caption}**", "", *_table(grid), "", *notes, ""])
 
 
 def _table(grid: Grid) -> list[str]:
-    letters = footnote_letters(grid.table)
+    letters = footnote_letters(grid)
     stub = any(block.title.plain for block in grid.blocks)
     rows = [[*([""] if stub else []), "Method", *_headings(grid)]]
     for block in grid.blocks:

@@ -61,6 +61,10 @@ class TableCell:
     seeds: int = 1
 
 
+NOT_HERE = TableCell(None, "", reason="not part of this run")
+"""A combination that nobody asked the run for."""
+
+
 @dataclass(frozen=True)
 class CellKey:
     """Where a cell stands."""
@@ -98,9 +102,8 @@ class Table:
     label: str = ""
 
     def cell(self, dataset: str, scale: float, metric: str, row: MethodRow) -> TableCell:
-        """The cell, missing ("not requested") where the run holds nothing of it."""
-        key = CellKey(dataset, scale, metric, row.method, row.variant)
-        return self.cells.get(key, TableCell(None, "", reason="not part of this run"))
+        """The cell, NOT_HERE where the run holds nothing of it."""
+        return self.cells.get(CellKey(dataset, scale, metric, row.method, row.variant), NOT_HERE)
 
     def part(
         self,
@@ -130,16 +133,6 @@ class Table:
                 if line.metric in names and (not line.scales or set(line.scales) & set(kept_scales))
             ),
         )
-
-    def shown(self) -> list[TableCell]:
-        """All cells that this table prints."""
-        return [
-            self.cell(dataset, scale, metric.name, row)
-            for dataset in self.datasets
-            for scale in self.scales
-            for metric in self.metrics
-            for row in self.methods
-        ]
 
 
 def printed(value: float, decimals: int) -> str:

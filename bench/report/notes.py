@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 from bench.analysis.signatures import format_scales
-from bench.report.model import Mark, Table, TableCell
+from bench.report.layout import Grid
+from bench.report.model import NOT_HERE, Mark, Table, TableCell
 
 INFINITE = "infinite: at least one image is identical to its reference"
-NOT_HERE = "not part of this run"
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ def footnote_reason(cell: TableCell) -> str:
     return cell.reason
 
 
-def footnote_letters(table: Table) -> dict[str, str]:
+def footnote_letters(grid: Grid) -> dict[str, str]:
     """reason -> letter, in the order in which the cells are read."""
-    reasons = list(dict.fromkeys(reason for cell in table.shown() if (reason := footnote_reason(cell))))
+    reasons = list(dict.fromkeys(reason for cell in grid.cells if (reason := footnote_reason(cell))))
     return {reason: _letter(number) for number, reason in enumerate(reasons)}
 
 
-def note_lines(table: Table) -> list[NoteLine]:
+def note_lines(grid: Grid) -> list[NoteLine]:
     """The lines under the table, the same for LaTeX and Markdown."""
-    shown = table.shown()
+    table, shown = grid.table, grid.cells
     first: list[str | Code] = ["Protocol: ", Code(table.protocol), ". "] if table.protocol else []
     counts = [
         f"{count.dataset} {count.images}"
@@ -64,7 +64,7 @@ def note_lines(table: Table) -> list[NoteLine]:
         head = displays[line.metric] + (f" ({format_scales(scales)})" if scales else "")
         lines.append(NoteLine((f"{head}: ", Code(line.signature))))
     lines += [NoteLine((note,)) for note in table.notes]
-    lines += [NoteLine((f"{_sentence(reason)}",), letter) for reason, letter in footnote_letters(table).items()]
+    lines += [NoteLine((f"{_sentence(reason)}",), letter) for reason, letter in footnote_letters(grid).items()]
     return lines
 
 
@@ -86,7 +86,9 @@ def _legend(shown: list[TableCell]) -> str:
 
 
 def _sentence(reason: str) -> str:
-    prefix = "" if reason in (INFINITE, NOT_HERE) else "unavailable: "
+    """The reason without what to do about it, which follows after "; " and is for the terminal, not for a paper."""
+    reason = reason.partition("; ")[0]
+    prefix = "" if reason in (INFINITE, NOT_HERE.reason) else "unavailable: "
     return f"{prefix}{reason.rstrip('.')}."
 
 

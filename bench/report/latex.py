@@ -124,7 +124,8 @@ def _cell(cell: TableCell, letters: dict[str, str]) -> str:
 
 def _note(line: NoteLine) -> str:
     text = "".join(latex_code(part.text) if isinstance(part, Code) else keep_ends(part, latex) for part in line.parts)
-    text = text.replace("/", r"/\allowbreak{}")  # paths and addresses
+    if line.letter:  # a reason may hold a long path
+        text = text.replace("/", r"/\allowbreak{}")
     # braces: a line that begins with "[" or "*" would be read as an argument of the line break before it
     return rf"\textsuperscript{{{line.letter}}}\,{text}" if line.letter else f"{{}}{text}"
 

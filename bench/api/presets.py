@@ -49,7 +49,7 @@ _ALL = (
     ),
     Protocol(
         name="pyiqa-default",
-        summary="what pyiqa's command line computes: RGB PSNR, SSIM on rounded YIQ luma with the contrast clamped, no shave",
+        summary="pyiqa's command line: RGB PSNR, SSIM on rounded YIQ luma with the contrast clamped, no shave",
         source="IQA-PyTorch 0.1.16 defaults",
         psnr_colour="rgb",
         ssim_colour="yiq-u8",
@@ -93,7 +93,7 @@ _ALL = (
     ),
     Protocol(
         name="blind-assr",
-        summary="anisotropic Gaussian blur and a random downsampler per image, frozen by seed; 8-bit RGB, studio Y, shave s",
+        summary="seeded anisotropic Gaussian blur and a random downsampler per image; 8-bit RGB, studio Y, shave s",
         source="blind-ASSR cycle model; its draws are unpublished and its shave unstated [inferred: s]",
         degradation="blind-assr",
         psnr_colour="y601s",

@@ -34,6 +34,7 @@ _PAIR_FIELDS = (
     "lr_depth",
     "degradation",
     "degradation_seed",
+    "lr_given",
 )
 
 
@@ -56,7 +57,7 @@ class Protocol:
     source_side: int | None = None
     """The source is first centre-cropped to a square and resized (Pillow bicubic) to this side."""
     size_rule: Literal["floor-crop", "fixed-lr"] = "floor-crop"
-    """floor-crop: LR = floor(HR / s), HR cropped top-left to round(LR * s). fixed-lr: LR side fixed, HR = round(LR * s)."""
+    """floor-crop: LR = floor(HR / s), HR cropped top-left to round(LR * s). fixed-lr: LR side fixed, HR = round(LR s)."""
     hr_mod: int = 1
     """Crop HR to multiples of this before the size rule."""
     lr_side: int | None = None
@@ -71,6 +72,8 @@ class Protocol:
     degradation: Literal["none", "blind-assr", "real-esrgan"] = "none"
     """A seeded degradation applied per image id instead of plain downsampling; frozen in a manifest."""
     degradation_seed: int = 0
+    lr_given: bool = False
+    """The set comes with LR images (set by the harness, so that no signature names a downsampler that was not used)."""
 
     # scoring half
     sr_depth: Literal["u8", "u8-trunc", "float"] = "u8"
@@ -122,8 +125,12 @@ class Protocol:
 
     def pair_tokens(self, scale: float) -> list[str]:
         """The pair half as signature tokens, defaults left out except the downsampler and the size rule."""
-        lr = self.downsampler_at(scale) if self.degradation == "none" else f"{self.degradation}@{self.degradation_seed}"
-        tokens = [f"lr:{lr}{'-f' if self.lr_depth == 'float' else ''}"]
+        if self.lr_given:
+            tokens = ["lr:given"]
+        else:
+            plain = self.degradation == "none"
+            lr = self.downsampler_at(scale) if plain else f"{self.degradation}@{self.degradation_seed}"
+            tokens = [f"lr:{lr}{'-f' if self.lr_depth == 'float' else ''}"]
         if self.size_rule == "fixed-lr":
             tokens.append(f"size:fixed-lr-{self.lr_side}-from-{self.lr_from}")
         else:

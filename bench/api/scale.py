@@ -52,7 +52,7 @@ def format_scale(scale: float) -> str:
 
 
 def lr_size(hr: Size, scale: float) -> Size:
-    """The LR size of the floor-crop rule: floor(side / scale + 1e-9) per axis; may be 0 for a scale that is too large."""
+    """The LR size of the floor-crop rule: floor(side / scale + 1e-9) per axis; 0 for a scale that is too large."""
     return math.floor(hr[0] / scale + 1e-9), math.floor(hr[1] / scale + 1e-9)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.analysis.frames import RunFrames, parse_displays, parse_protocols, records_frame
 from bench.analysis.expected import parse_expected
+from bench.analysis.frames import RunFrames, parse_displays, parse_protocols, records_frame
+from bench.api import CellId
 from bench.engine.crossing import WHOLE_SET
 from bench.engine.run import RunResult
 from bench.metrics.catalog import metric_info
@@ -31,7 +32,7 @@ def write_all(result: RunResult) -> str:
         everything,
         records=records_frame(_asked_rows(result)),
         expected=parse_expected(result.plan.expected(), "the plan"),
-        protocols={s: (request.protocol.name,) for s in _asked_signatures(result)},
+        protocols=dict.fromkeys(_asked_signatures(result), (request.protocol.name,)),
     )
     infos = {name: metric_info(name) for name in request.metrics}
     return write_exports(request.out, everything, infos, asked=asked)
@@ -56,5 +57,5 @@ def _asked_rows(result: RunResult) -> list:
     return sorted(rows, key=lambda row: place[row[6].partition("@")[0]])
 
 
-def _cell_tuple(cell) -> tuple:
+def _cell_tuple(cell: CellId) -> tuple[str, str, str, float, int]:
     return (cell.method, cell.variant, cell.dataset, cell.scale, cell.seed)

@@ -13,7 +13,7 @@ from bench.api import RequestError
 Metrics = Annotated[str, typer.Option(help="Comma-separated; 'bench metrics' lists them.")]
 ProtocolName = Annotated[
     str | None,
-    typer.Option("--protocol", help="A named protocol; 'bench protocols' lists them. Default: the dataset's own, or sample."),
+    typer.Option("--protocol", help="A named protocol, see 'bench protocols'. Default: the dataset's own, or sample."),
 ]
 Out = Annotated[Path, typer.Option(help="Run folder; what is in it already is not computed again.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
@@ -59,7 +59,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     try:
         seeds = tuple(dict.fromkeys(int(part) for part in split_list(text, "seed")))
     except ValueError:
-        raise RequestError(f"--seeds {text}: expected whole numbers separated by commas, such as --seeds 0,1,2") from None
+        raise RequestError(f"--seeds {text}: expected whole numbers and commas, such as --seeds 0,1,2") from None
     if min(seeds) < 0:
         raise RequestError(f"--seeds {text}: a seed is at least 0")
     return seeds

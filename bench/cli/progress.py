@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import AbstractContextManager
-from types import TracebackType
 
 from bench.api import CellId, format_scale
 from bench.cli.output import say, warn
@@ -52,7 +51,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         """A line."""
         warn(f"  note: {text}")
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing to close."""
 
 
@@ -61,7 +60,14 @@ class RichProgress(AbstractContextManager["RichProgress"]):
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -99,7 +105,7 @@ class RichProgress(AbstractContextManager["RichProgress"]):
         """A line above the bar."""
         self.bar.console.print(f"note: {text}", markup=False)
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
 

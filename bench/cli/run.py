@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 def run(
     methods: Annotated[str, typer.Option(help="Comma-separated; 'bench methods' lists them.")],
     scales: Annotated[str, typer.Option(help="Comma-separated, may be fractional: 2,3.6,8.")],
-    datasets: Annotated[str, typer.Option(help="Names or folders, comma-separated; 'bench datasets' lists the names.")] = "sample",
+    datasets: Annotated[str, typer.Option(help="Names or folders, comma-separated; see 'bench datasets'.")] = "sample",
     metrics: opt.Metrics = opt.DEFAULT_METRICS,
     protocol: opt.ProtocolName = None,
     seeds: Annotated[str, typer.Option(help="Seeds of stochastic methods, comma-separated.")] = "0",
@@ -31,7 +31,7 @@ def run(
     device: opt.Device = "auto",
     executor: Annotated[str, typer.Option(help="Who runs the scoring: local (processes on this machine).")] = "local",
     workers: opt.Workers = None,
-    tile: Annotated[int | None, typer.Option(min=16, help="LR tile side, for methods that may be tiled; default whole.")] = None,
+    tile: Annotated[int | None, typer.Option(min=16, help="LR tile side, for methods that may be tiled.")] = None,
     plugin: opt.Plugin = None,
     limit: opt.Limit = None,
     data_root: opt.DataRoot = None,
@@ -77,5 +77,5 @@ def _default_protocol(sets: tuple) -> str:
     names = {dataset.name: dataset.default_protocol or "sample" for dataset in sets}
     if len(set(names.values())) > 1:
         listed = ", ".join(f"{name}: {protocol}" for name, protocol in names.items())
-        raise RequestError(f"these datasets have different default protocols ({listed}); choose one with --protocol NAME")
+        raise RequestError(f"these datasets have different default protocols ({listed}); choose with --protocol NAME")
     return next(iter(names.values()))

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def score(
     sr_folder: Annotated[Path, typer.Argument(metavar="SR_FOLDER", help="The images to score.")],
-    hr_folder: Annotated[str, typer.Argument(metavar="HR_FOLDER", help="Their references: a folder or a dataset name.")],
+    hr_folder: Annotated[str, typer.Argument(metavar="HR_FOLDER", help="Their references: a folder or a set's name.")],
     scale: Annotated[str, typer.Option(help="The scale that SR was made at; 1 compares images as they are.")],
     protocol: Annotated[str, typer.Option(help="A named protocol; 'bench protocols' lists them.")],
     metrics: opt.Metrics = opt.DEFAULT_METRICS,

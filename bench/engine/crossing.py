@@ -60,7 +60,7 @@ def _score_set(
     outputs = [unit.output for unit in units if unit is not None and unit.output is not None]
     if len(outputs) < len(cell.units) or any(unit.sample.hr is None for unit in cell.units):
         return
-    signature = metrics.signatures[cell.id.scale][name]
+    signature = cell.signatures[name]
     key = score_key(digest([output.key for output in outputs]), signature)
     whole = stored.get((WHOLE_SET, cell.pair))
     if whole is not None and key in whole.scores:
@@ -79,9 +79,7 @@ def _score_set(
     tally.scored += 1
 
 
-def _score_scales(
-    name: str, cells: list[Cell], plan: Plan, metrics: MetricPlan, store: Store, tally: Tally
-) -> None:
+def _score_scales(name: str, cells: list[Cell], plan: Plan, metrics: MetricPlan, store: Store, tally: Tally) -> None:
     request = plan.request
     metric = make_metric(name, request.weights_root)
     stored = [store.units(cell.where) for cell in cells]
@@ -95,7 +93,7 @@ def _score_scales(
                 theirs = stored[b].get((unit.sample.id, other.pair))
                 if a == b or theirs is None or theirs.output is None or theirs.status is not UnitStatus.OK:
                     continue
-                signature = metrics.signatures[cell.id.scale][name]
+                signature = cell.signatures[name]
                 key = score_key(mine.output.key, signature, theirs.output.key)
                 if key in mine.scores:
                     tally.kept += 1
@@ -120,4 +118,3 @@ def _compare(metric: object, out: Path, mine: StoredUnit, theirs: StoredUnit, ta
         return None, str(fault)
     finally:
         tally.spend("metrics", time.perf_counter() - started)
-

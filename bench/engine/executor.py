@@ -13,11 +13,8 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol as TypingProtocol
-from typing import TypeVar
 
-from bench.engine.scoring import ScoreJob, Scored, ScorerConfig, UnitScorer, run_job, start_process
-
-Ticket = TypeVar("Ticket")
+from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, UnitScorer, run_job, start_process
 
 
 class Executor(TypingProtocol):
@@ -28,9 +25,11 @@ class Executor(TypingProtocol):
 
     def finished(self) -> Iterator[tuple[object, Scored]]:
         """The results that are there, without waiting."""
+        ...
 
     def drain(self) -> Iterator[tuple[object, Scored]]:
         """All outstanding results, waiting for them."""
+        ...
 
     def close(self) -> None:
         """Give the workers back; outstanding jobs are dropped."""

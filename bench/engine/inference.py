@@ -56,9 +56,7 @@ class Runner:
         except BenchError:
             raise
         except Exception as fault:
-            raise RequestError(
-                f"method {choice.name} could not be loaded: {type(fault).__name__}: {fault}"
-            ) from fault
+            raise RequestError(f"method {choice.name} could not be loaded: {type(fault).__name__}: {fault}") from fault
 
     def infer(
         self, lr: NDArray[np.float32], size: Size, protocol: Protocol, *, image: str, scale: float, seed: int
@@ -145,7 +143,7 @@ def quantise(sr: NDArray[np.float32], protocol: Protocol) -> Pixels:
         scaled += half
         np.clip(scaled, 0.0, levels, out=scaled)
         out[..., index] = scaled
-    return out[..., 0] if protocol.plane == "y" else out
+    return cast("Pixels", out[..., 0] if protocol.plane == "y" else out)
 
 
 def _build(choice: MethodChoice) -> Method:

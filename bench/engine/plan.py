@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.api import CellId, Dataset, ImageRef, MetricKind, Protocol, RequestError, Sample, format_scale
@@ -41,6 +41,7 @@ class Cell:
         choice: The method as it is to run.
         where: Its folders.
         pair: Pair id of the protocol at this scale.
+        signatures: metric -> how its number is signed here.
         units: One per image, sorted by id.
     """
 
@@ -48,6 +49,7 @@ class Cell:
     choice: MethodChoice
     where: CellFolder
     pair: str
+    signatures: dict[str, str] = field(default_factory=dict)
     units: list[Unit] = field(default_factory=list)
 
     def todo(self) -> list[Unit]:
@@ -94,12 +96,18 @@ class MetricPlan:
     Attributes:
         kinds: metric -> kind, for every metric asked for.
         unavailable: metric -> reason.
-        signatures: scale -> metric -> signature.
+        signatures: (whether the set comes with LR images, scale) -> metric -> signature.
+        with_lr: Names of the datasets that come with LR images.
     """
 
     kinds: dict[str, MetricKind]
     unavailable: dict[str, str]
-    signatures: dict[float, dict[str, str]]
+    signatures: dict[tuple[bool, float], dict[str, str]]
+    with_lr: frozenset[str] = frozenset()
+
+    def signed(self, dataset: str, scale: float) -> dict[str, str]:
+        """metric -> signature for a dataset of the request at a scale; empty where the request has no such scale."""
+        return self.signatures.get((dataset in self.with_lr, scale), {})
 
     def image_metrics(self) -> list[str]:
         """Available metrics that look at one image."""
@@ -142,7 +150,9 @@ def make_plan(request: RunRequest, samples: Samples, store: Store, metrics: Metr
             for scale in request.scales:
                 for seed in seeds:
                     cell_id = CellId(choice.name, choice.variant, dataset.name, scale, seed)
-                    cells.append(_plan_cell(request, store, metrics, choice, key, cell_id, samples[dataset.name, scale]))
+                    cells.append(
+                        _plan_cell(request, store, metrics, choice, key, cell_id, samples[dataset.name, scale])
+                    )
     return Plan(request, cells)
 
 
@@ -185,14 +195,15 @@ def _plan_cell(
     samples: list[Sample],
 ) -> Cell:
     scale = cell_id.scale
-    pair = request.protocol.pair_id(scale)
+    pair = replace(request.protocol, lr_given=cell_id.dataset in metrics.with_lr).pair_id(scale)
+    signatures = metrics.signed(cell_id.dataset, scale)
     where = CellFolder(cell_id, choice.folder)
     stored = store.units(where)
     plain = {
         p for (_, p), u in stored.items() if u.output is not None and Path(u.output.path).parent.name == where.stem
     }
     depth = 16 if request.protocol.sr_depth == "float" else 8
-    cell = Cell(cell_id, choice, where, pair)
+    cell = Cell(cell_id, choice, where, pair, signatures)
     for sample in samples:
         fingerprint_of = choice.spec.fingerprint
         extra = fingerprint_of(choice.options, sample.id, scale) if fingerprint_of is not None else ""
@@ -207,7 +218,7 @@ def _plan_cell(
         )
         old = stored.get((sample.id, pair))
         reusable = _reusable(old, key, depth, store.out)
-        wanted = {name: score_key(key, metrics.signatures[scale][name]) for name in metrics.image_metrics()}
+        wanted = {name: score_key(key, signatures[name]) for name in metrics.image_metrics()}
         have = old.scores if old is not None and reusable else {}
         path = Path(old.output.path) if old is not None and old.output is not None else None
         cell.units.append(

@@ -93,7 +93,9 @@ class RunRequest:
         """The request as plain data for run.json."""
         return {
             "command": self.command,
-            "methods": [{"method": m.name, "variant": m.variant, "weights": str(m.weights or "")} for m in self.methods],
+            "methods": [
+                {"method": m.name, "variant": m.variant, "weights": str(m.weights or "")} for m in self.methods
+            ],
             "datasets": [d.name for d in self.datasets],
             "scales": list(self.scales),
             "metrics": list(self.metrics),
@@ -150,7 +152,7 @@ def _options(spec: MethodSpec, values: Mapping[str, str]) -> MethodOptions:
         if first["type"] == "missing":
             raise RequestError(f"'{name}' needs to know its {where}: give it with --set {name}.{where}=VALUE") from None
         raise RequestError(
-            f"{name}.{where}: {first['msg'].lower()}, got {first.get('input')!r}; set it with --set {name}.{where}=VALUE"
+            f"{name}.{where}: {first['msg'].lower()}, got {first.get('input')!r}; use --set {name}.{where}=VALUE"
         ) from None
 
 

@@ -26,7 +26,7 @@ def record_rows(store: Store, metrics: MetricPlan) -> list[Row]:
             status = UnitStatus.OK if good else UnitStatus.FAILED
             rows.append((*head, score.metric, score.value if good else None, status.value, score.signature))
         if unit.status is UnitStatus.FAILED and not unit.scores:
-            signatures = metrics.signatures.get(cell.scale, {})
+            signatures = metrics.signed(cell.dataset, cell.scale)
             for name in metrics.image_metrics():
                 rows.append((*head, name, None, UnitStatus.FAILED.value, signatures.get(name, "")))
     return sorted(rows, key=lambda row: (*row[:3], row[4], row[5], row[3], row[6], row[9]))

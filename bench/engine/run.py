@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.api import (
+    DatasetKind,
     MetricKind,
     Output,
     Record,
@@ -31,7 +32,7 @@ from bench.engine.inference import Inferred, Runner
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit, list_samples, make_plan
 from bench.engine.request import RunRequest, check_device
 from bench.engine.rows import Row, record_rows
-from bench.engine.scoring import ScoreJob, Scored, ScorerConfig
+from bench.engine.scoring import Scored, ScoreJob, ScorerConfig
 from bench.engine.store import Store
 from bench.metrics.catalog import metric_info
 from bench.metrics.scorer import Scorer
@@ -74,9 +75,15 @@ def plan_metrics(request: RunRequest) -> MetricPlan:
         RequestError: an unknown metric.
     """
     scorer = Scorer(request.metrics, request.protocol, weights_root=request.weights_root)
+    given = Scorer(request.metrics, replace(request.protocol, lr_given=True), weights_root=request.weights_root)
     kinds = {name: metric_info(name).kind for name in request.metrics}
-    signatures = {scale: scorer.signatures(scale) for scale in request.scales}
-    return MetricPlan(kinds, dict(scorer.unavailable()), signatures)
+    with_lr = frozenset(d.name for d in request.datasets if d.kind is not DatasetKind.HR_ONLY)
+    signatures = {
+        (lr_given, scale): (given if lr_given else scorer).signatures(scale)
+        for lr_given in sorted({dataset.name in with_lr for dataset in request.datasets})
+        for scale in request.scales
+    }
+    return MetricPlan(kinds, dict(scorer.unavailable()), signatures, with_lr)
 
 
 def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
@@ -103,10 +110,14 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         tally.kept = sum(wanted - len(unit.missing) for cell in plan.cells for unit in cell.units)
         if units:
             _Work(plan, metrics, store, listener, tally).run()
-        if not tally.interrupted and any(kind in (MetricKind.SET, MetricKind.CROSS_SCALE) for kind in metrics.kinds.values()):
+        if not tally.interrupted and any(
+            kind in (MetricKind.SET, MetricKind.CROSS_SCALE) for kind in metrics.kinds.values()
+        ):
             score_across(plan, metrics, store, listener, tally)
         after = _write_run_json(store, plan, metrics, tally)
-        same = all(before.get(key) == json.loads(json.dumps(after[key])) for key in ("request", "environment", "unavailable"))
+        same = all(
+            before.get(key) == json.loads(json.dumps(after[key])) for key in ("request", "environment", "unavailable")
+        )
         unchanged = same and not units and not tally.scored and after == run
         return RunResult(tally, plan, metrics, record_rows(store, metrics), unchanged, after)
 
@@ -175,7 +186,9 @@ class _Work:
         self._warn(cell, pair)
         lr_hash = hashlib.sha256(pair.lr.tobytes()).hexdigest() if pair.lr is not None else ""
         if result.tile is not None and self.request.tile is None:
-            self.listener.note(f"{cell.choice.display}, {unit.sample.id}: memory was short, LR tiles of {result.tile} px used")
+            self.listener.note(
+                f"{cell.choice.display}, {unit.sample.id}: memory was short, LR tiles of {result.tile} px used"
+            )
         output = Output(
             key=unit.key,
             path=unit.path.as_posix(),
@@ -243,7 +256,7 @@ class _Work:
             self._failed(cell, unit, scored.error, output=written)
             return
         scores = tuple(
-            Score(name, value.value, value.signature, unit.missing[name], value.reason)
+            Score(name, value.value, cell.signatures[name], unit.missing[name], value.reason)
             for name, value in scored.values.items()
         )
         stored = Output(**{**vars(output), "sha256": scored.sha256})

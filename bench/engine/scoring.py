@@ -24,6 +24,9 @@ from bench.metrics.scorer import Scorer
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
+UNCOMPRESSED_PIXELS = 2**20
+"""Up to one megapixel, compressing a result costs more than a tenth of scoring it, and disk is cheap."""
+
 
 @dataclass(frozen=True)
 class ScorerConfig:
@@ -107,7 +110,7 @@ class UnitScorer:
             digest = pixels_sha256(sr)
             if job.sr is not None:
                 job.path.parent.mkdir(parents=True, exist_ok=True)
-                write_png(job.path, sr)
+                write_png(job.path, sr, compress=sr.shape[0] * sr.shape[1] > UNCOMPRESSED_PIXELS)
             elif job.pixels_sha256 and digest != job.pixels_sha256:
                 return Scored(error=f"{job.path} was changed after it was written", damaged=True)
             lap("write")
@@ -116,9 +119,7 @@ class UnitScorer:
             hr, lr = self._references(job)
             lap("prepare")
             sr_8 = _as_scored(sr, self.config.protocol)
-            values = self.scorer.score(
-                sr_8, hr, lr, job.scale, self._reference_id(job), metrics=job.metrics
-            )
+            values = self.scorer.score(sr_8, hr, lr, job.scale, self._reference_id(job), metrics=job.metrics)
             phases["metrics"] = sum(value.seconds for value in values.values())
             lap("scorer")
             phases["scorer"] -= phases["metrics"]

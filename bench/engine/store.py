@@ -139,7 +139,9 @@ class Store:
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as fault:
-            raise RequestError(f"{path} is damaged ({fault}); move it away and run again, the records are kept") from None
+            raise RequestError(
+                f"{path} is damaged ({fault}); move it away and run again, the records are kept"
+            ) from None
 
     def write_json(self, values: dict[str, Any]) -> None:
         """Replace run.json."""
@@ -171,8 +173,8 @@ def read_records(path: Path) -> list[tuple[Record, str]]:
             found.append(_from_json(json.loads(line)))
         except (ValueError, KeyError, TypeError) as fault:
             raise RequestError(
-                f"{path}, line {number}: expected a record, seen {line[:40]!r} ({type(fault).__name__}: {fault}); delete "
-                "that line (its unit is computed again) or move the file away, then run again"
+                f"{path}, line {number}: expected a record, seen {line[:40]!r} ({type(fault).__name__}: {fault}); "
+                "delete that line (its unit is computed again) or move the file away, then run again"
             ) from None
     return found
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench.api import CellId, UnitStatus
+from bench.engine.events import Listener, Silent, Tally
 from bench.engine.request import RunRequest
 from bench.engine.rows import record_rows
-from bench.engine.events import Listener, Silent, Tally
 from bench.engine.run import execute as run_all
 from bench.engine.run import plan_metrics
 from bench.engine.store import CellFolder, Store
@@ -170,3 +170,17 @@ def test_two_datasets_of_one_name_are_refused(make_request: Build, photos: Path,
     write_png(other / "a.png", read_png_exact(photos / "photo 0.png"))
     with pytest.raises(RequestError, match="two datasets are called 'Photos'"):
         execute(make_request(datasets=(photos, other)))
+
+
+def test_a_set_that_brings_its_lr_is_never_signed_with_a_downsampler(
+    make_request: Build, photos: Path, tmp_path: Path
+) -> None:
+    lr_folder = tmp_path / "LR"
+    lr_folder.mkdir()
+    for path in photos.iterdir():
+        write_png(lr_folder / path.name, read_png_exact(path)[::2, ::2].copy())
+    synthetic, given = make_request(), make_request(datasets=(f"{photos}::{lr_folder}",), out=tmp_path / "given")
+    execute(synthetic)
+    execute(given)
+    assert all("lr:matlab-bicubic" in row[-1] for row in rows_of(synthetic))
+    assert all("lr:given" in row[-1] for row in rows_of(given))

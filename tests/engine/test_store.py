@@ -120,7 +120,7 @@ def test_a_full_disk_is_said_and_keeps_what_was_written(tmp_path: Path) -> None:
         store.append(WHERE, make_record("a"), pair="p1")
         path = store.records_path(WHERE)
         real = store._streams[path]
-        store._streams[path] = Path("/dev/full").open("ab", buffering=0)
+        store._streams[path] = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115
         with pytest.raises(RequestError, match=r"No space left.*type the same command again"):
             store.append(WHERE, make_record("b"), pair="p1")
         store._streams[path].close()

@@ -18,6 +18,8 @@ BUILT_IN: dict[str, str] = {
     "ssim": "bench.metrics.ssim:SSIM",
     "lr_psnr": "bench.metrics.lr_psnr:LRPSNR",
     "niqe": "bench.metrics.niqe:NIQE",
+    "nrqm": "bench.metrics.nrqm:NRQM",
+    "pi": "bench.metrics.pi:PI",
 }
 """name -> "module:Class" of a `Metric`."""
 

@@ -75,25 +75,36 @@ class Aggd:
         return (self.right - self.left) * np.exp(gammaln(2 / self.shape) - gammaln(1 / self.shape))
 
 
-def fit_aggd(blocks: Float64) -> Aggd:
+def fit_aggd(moments: Float64) -> Aggd:
     """Fit by moments.
 
     Args:
-        blocks: (n, values), one row per block.
+        moments: (n, 6), rows of `signed_moments`.
     Returns:
-        Parameters of shape (n,); the scales are NaN for a block without negative or without positive values.
+        Parameters of shape (n,); the scales are NaN for a sample without negative or without positive values.
     """
-    count = blocks.shape[1]
-    negative, positive = np.minimum(blocks, 0), np.maximum(blocks, 0)
-    negative_power = np.einsum("ij,ij->i", negative, negative)
-    positive_power = np.einsum("ij,ij->i", positive, positive)
-    magnitude = positive.sum(axis=1) - negative.sum(axis=1)
+    negatives, positives, below, above, magnitude, count = moments.T
     with np.errstate(invalid="ignore", divide="ignore"):
-        left = np.sqrt(negative_power / np.count_nonzero(negative, axis=1))
-        right = np.sqrt(positive_power / np.count_nonzero(positive, axis=1))
+        left, right = np.sqrt(below / negatives), np.sqrt(above / positives)
         skew = left / right
-        ratio = (magnitude / count) ** 2 / ((negative_power + positive_power) / count)
+        ratio = (magnitude / count) ** 2 / ((below + above) / count)
         ratio *= (skew**3 + 1) * (skew + 1) / (skew**2 + 1) ** 2
         shape = AGGD.nearest(ratio)
         unit = np.sqrt(np.exp(gammaln(1 / shape) - gammaln(3 / shape)))
         return Aggd(shape, left * unit, right * unit)
+
+
+def signed_moments(values: Float64, part: Float64) -> tuple[float, ...]:
+    """What `fit_aggd` needs to know of one sample.
+
+    Args:
+        values: (n,) contiguous.
+        part: (n,) room to work in; overwritten.
+    Returns:
+        Number of negative and of positive values, sum of squares of either, sum of magnitudes, n.
+    """
+    negatives, positives = int(np.count_nonzero(values < 0)), int(np.count_nonzero(values > 0))
+    np.minimum(values, 0, out=part)
+    below, low = float(part @ part), float(np.add.reduce(part))
+    np.maximum(values, 0, out=part)
+    return negatives, positives, below, float(part @ part), float(np.add.reduce(part)) - low, values.size

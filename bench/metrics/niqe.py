@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from bench.api import Direction, MetricInfo, MetricKind, Protocol, Unavailable, UnitError
 from bench.metrics.base import Metric, Plane, ScoredPair, build_signature, shaved
 from bench.metrics.download import obtain
-from bench.metrics.ggd import fit_aggd
-from bench.metrics.strips import as_levels
+from bench.metrics.ggd import fit_aggd, signed_moments
+from bench.metrics.strips import load_levels
 from bench.metrics.weights import hash_token, pyiqa_file, unavailable_files
 
 Float64 = NDArray[np.float64]
@@ -116,42 +116,66 @@ def block_features(plane: Plane, block: int) -> Float64:
     """
     edge = _KERNEL.shape[0] // 2
     height, width = plane.shape
-    found = []
+    strips = np.empty((3, block + 2 * edge, width))
+    blocks = _BlockMoments(block)
+    moments = []
     for start in range(0, height, block):
         top, bottom = max(start - edge, 0), min(start + block + edge, height)
-        strip = _normalised(np.ascontiguousarray(as_levels(plane[top:bottom])))[start - top : start - top + block]
-        blocks = strip.reshape(block, width // block, block).transpose(1, 0, 2)
-        found.append(_features(np.ascontiguousarray(blocks)))
-    return np.concatenate(found)
+        coefficients = _normalised(plane[top:bottom], strips[:, : bottom - top])[start - top : start - top + block]
+        moments += [blocks.of(coefficients[:, left : left + block]) for left in range(0, width, block)]
+    return _features(np.array(moments))
 
 
-def _features(blocks: Float64) -> Float64:
-    flat = blocks.reshape(len(blocks), -1)
-    fit = fit_aggd(flat)
+class _BlockMoments:
+    """Moments of a block and of its products with four neighbours, through buffers that stay in the cache."""
+
+    def __init__(self, block: int) -> None:
+        self._wrapped = np.empty((block + 1, block + 2))
+        """The block in the lower middle, its last row above, its last and first columns on either side."""
+        self._values = np.empty((block, block))
+        self._part = np.empty(block * block)
+
+    def of(self, block: Float64) -> list[tuple[float, ...]]:
+        """(5, 6): the block itself, then its products with itself rolled by each of the shifts."""
+        wrapped, values = self._wrapped, self._values
+        n = values.shape[0]
+        wrapped[1:, 1:-1] = block
+        wrapped[0, 1:-1] = block[-1]
+        wrapped[:, 0], wrapped[:, -1] = wrapped[:, -2], wrapped[:, 1]
+        np.copyto(values, block)
+        found = [signed_moments(values.reshape(-1), self._part)]
+        for dy, dx in _SHIFTS:
+            np.multiply(block, wrapped[1 - dy : n + 1 - dy, 1 - dx : n + 1 - dx], out=values)
+            found.append(signed_moments(values.reshape(-1), self._part))
+        return found
+
+
+def _features(moments: Float64) -> Float64:
+    fit = fit_aggd(moments[:, 0])
     columns = [fit.shape, (fit.left + fit.right) / 2]
-    for dy, dx in _SHIFTS:
-        product = fit_aggd((blocks * np.roll(blocks, (dy, dx), axis=(1, 2))).reshape(flat.shape))
+    for index in range(1, 1 + len(_SHIFTS)):
+        product = fit_aggd(moments[:, index])
         columns += [product.shape, product.mean, product.left, product.right]
     return np.stack(columns, axis=1)
 
 
-def _normalised(image: Float64) -> Float64:
-    """Mean-subtracted, contrast-normalised coefficients; replicated borders."""
-    mean = _smoothed(image)
-    spread = _smoothed(image * image)
-    spread -= mean * mean
+def _normalised(plane: Plane, buffers: Float64) -> Float64:
+    """Mean-subtracted, contrast-normalised coefficients in the first buffer; replicated borders."""
+    image, mean, spread = buffers
+    load_levels(plane, image)
+    cv2.filter2D(image, cv2.CV_64F, _KERNEL, dst=mean, borderType=cv2.BORDER_REPLICATE)
+    np.multiply(image, image, out=spread)
+    image -= mean
+    # In place: the filter keeps the rows that it still needs.
+    cv2.filter2D(spread, cv2.CV_64F, _KERNEL, dst=spread, borderType=cv2.BORDER_REPLICATE)
+    mean *= mean
+    spread -= mean
     np.abs(spread, out=spread)
     spread += _EPS
     np.sqrt(spread, out=spread)
     spread += 1
-    np.subtract(image, mean, out=mean)
-    mean /= spread
-    return mean
-
-
-def _smoothed(image: Float64) -> Float64:
-    filtered = cv2.filter2D(image, cv2.CV_64F, _KERNEL, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(filtered, dtype=np.float64)
+    image /= spread
+    return image
 
 
 def _halved(luma: Plane) -> Float64:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from bench.api import Direction, MetricInfo, MetricKind, Protocol
 from bench.metrics.base import Metric, Plane, ScoredPair, build_signature, shaved
-from bench.metrics.strips import as_levels, row_strips
+from bench.metrics.strips import load_levels, row_strips
 
+Float64 = NDArray[np.float64]
 WINDOW = 11
 _SIGMA = 1.5
 _C1 = (0.01 * 255) ** 2
@@ -86,19 +87,21 @@ def similarity(a: Plane, b: Plane, *, clamp: bool = False) -> Similarity:
     if min(height, width) < 1:
         raise ValueError(f"SSIM needs sides of at least {WINDOW} px, got {a.shape[0]} x {a.shape[1]}")
     channels = 1 if a.ndim == 2 else a.shape[2]
+    strips = list(row_strips(height, a.shape[1], least=_SMALLEST_STRIP))
+    buffers = np.empty((6, strips[0][1] + WINDOW - 1, a.shape[1]))
     full = contrast = 0.0
-    for start, stop in row_strips(height, a.shape[1], least=_SMALLEST_STRIP):
+    for start, stop in strips:
         rows = slice(start, stop + WINDOW - 1)
         for c in range(channels):
-            x, y = (as_levels(image[rows] if image.ndim == 2 else image[rows, :, c]) for image in (a, b))
-            part = _strip_sums(np.ascontiguousarray(x), np.ascontiguousarray(y), clamp=clamp)
-            full += part[0]
-            contrast += part[1]
+            x, y = (image[rows] if image.ndim == 2 else image[rows, :, c] for image in (a, b))
+            part = _strip_sums(x, y, buffers[:, : stop - start + WINDOW - 1], clamp=clamp)
+            full += part.ssim
+            contrast += part.contrast
     count = height * width * channels
     return Similarity(full / count, contrast / count)
 
 
-def gaussian(length: int, sigma: float) -> NDArray[np.float64]:
+def gaussian(length: int, sigma: float) -> Float64:
     """A normalised 1-D Gaussian of odd length, float64."""
     x = np.arange(length) - (length - 1) / 2
     weights = np.exp(-(x * x) / (2 * sigma * sigma))
@@ -108,33 +111,43 @@ def gaussian(length: int, sigma: float) -> NDArray[np.float64]:
 _KERNEL = gaussian(WINDOW, _SIGMA)
 
 
-def _strip_sums(x: NDArray[np.float64], y: NDArray[np.float64], *, clamp: bool) -> tuple[float, float]:
-    """Sums of the SSIM map and of the contrast map over the valid region of a strip; in place where it can be."""
-    mean_x, mean_y, cross = _blur(x), _blur(y), _blur(x * y)
-    power = x * x
-    power += y * y
-    power = _blur(power)
-    means = mean_x * mean_y
+def _strip_sums(a: Plane, b: Plane, buffers: Float64, *, clamp: bool) -> Similarity:
+    """Sums of the two maps over the valid region of a strip.
+
+    All arithmetic goes through six buffers of the strip's size: fresh arrays would cost more than the filters.
+    """
+    x, y, mean_x, mean_y, cross, power = buffers
+    load_levels(a, x)
+    load_levels(b, y)
+    _blur(x, mean_x)
+    _blur(y, mean_y)
+    np.multiply(x, y, out=power)
+    _blur(power, cross)
+    x *= x
+    y *= y
+    x += y
+    _blur(x, power)
+    means = np.multiply(mean_x, mean_y, out=x)
     mean_x *= mean_x
     mean_y *= mean_y
-    mean_x += mean_y  # mu_x^2 + mu_y^2 from here on
+    squares = np.add(mean_x, mean_y, out=mean_x)
     cross -= means
     cross *= 2
     cross += _C2
-    power -= mean_x
+    power -= squares
     power += _C2
     cross /= power
     if clamp:
         np.maximum(cross, 0, out=cross)
-    contrast = float(cross.sum())
     means *= 2
     means += _C1
-    mean_x += _C1
-    means /= mean_x
-    return float(np.vdot(means, cross)), contrast
-
-
-def _blur(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    squares += _C1
+    means /= squares
+    means *= cross
     edge = WINDOW // 2
-    full = cv2.sepFilter2D(plane, cv2.CV_64F, _KERNEL, _KERNEL, borderType=cv2.BORDER_REPLICATE)
-    return np.ascontiguousarray(full[edge:-edge, edge:-edge], dtype=np.float64)
+    valid = slice(edge, -edge), slice(edge, -edge)
+    return Similarity(float(means[valid].sum()), float(cross[valid].sum()))
+
+
+def _blur(plane: Float64, out: Float64) -> None:
+    cv2.sepFilter2D(plane, cv2.CV_64F, _KERNEL, _KERNEL, dst=out, borderType=cv2.BORDER_REPLICATE)

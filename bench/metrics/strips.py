@@ -33,3 +33,10 @@ def as_levels(strip: Plane) -> NDArray[np.float64]:
     if strip.dtype == np.uint16:
         return strip.astype(np.float64) / 257
     return strip.astype(np.float64, copy=False)
+
+
+def load_levels(strip: Plane, out: NDArray[np.float64]) -> None:
+    """Write a strip into `out` as float64 on the scale 0..255."""
+    np.copyto(out, strip)
+    if strip.dtype == np.uint16:
+        out /= 257

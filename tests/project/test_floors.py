@@ -1,0 +1,79 @@
+"""The floors of the design: a module imports only from floors below its own, and nothing below the CLI prints."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLOORS = (
+    ("bench.imaging", 0),
+    ("bench.api", 1),
+    ("bench.registry", 2),
+    ("bench.plugins", 2),
+    ("bench.metrics", 3),
+    ("bench.data", 3),
+    ("bench.training", 3),
+    ("methods", 3),
+    ("bench.engine", 4),
+    ("bench.analysis", 5),
+    ("bench.report", 6),
+    ("bench.cli", 7),
+    ("bench.__main__", 8),
+)
+SOURCES = sorted([*(ROOT / "bench").rglob("*.py"), *(ROOT / "methods").rglob("*.py")])
+
+
+def floor_of(module: str) -> tuple[str, int] | None:
+    for name, floor in FLOORS:
+        if module == name or module.startswith(name + "."):
+            return name, floor
+    return None
+
+
+def imported(path: Path) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.append(node.module)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_module_looks_up(path: Path) -> None:
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    own = floor_of(module)
+    if own is None:
+        return
+    for name in imported(path):
+        other = floor_of(name)
+        if other is None or other[0] == own[0]:
+            continue
+        assert other[1] < own[1] or {other[0], own[0]} <= {"bench.plugins", "bench.registry"} or _same_floor(own, other), (
+            f"{module} (floor {own[1]}) imports {name} (floor {other[1]})"
+        )
+
+
+def _same_floor(own: tuple[str, int], other: tuple[str, int]) -> bool:
+    """Methods may be trained: they stand on bench.training, which never looks back."""
+    return (own[0], other[0]) == ("methods", "bench.training")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_the_command_line_prints(path: Path) -> None:
+    if "cli" in path.parts:
+        return
+    calls = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
+    assert not [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_module_says_what_it_is_for_and_stays_readable(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text)), "no docstring"
+    assert len(text.splitlines()) <= 350

@@ -20,6 +20,16 @@ BUILT_IN: dict[str, str] = {
     "niqe": "bench.metrics.niqe:NIQE",
     "nrqm": "bench.metrics.nrqm:NRQM",
     "pi": "bench.metrics.pi:PI",
+    "lpips": "bench.metrics.lpips_metric:LPIPS",
+    "lpips_vgg": "bench.metrics.lpips_metric:LPIPSVGG",
+    "lpips_squeeze": "bench.metrics.lpips_metric:LPIPSSqueeze",
+    "musiq": "bench.metrics.pyiqa_metrics:MUSIQ",
+    "dists": "bench.metrics.pyiqa_metrics:DISTS",
+    "maniqa": "bench.metrics.pyiqa_metrics:MANIQA",
+    "clipiqa": "bench.metrics.pyiqa_metrics:CLIPIQA",
+    "fid": "bench.metrics.fid:FID",
+    "selfssim": "bench.metrics.selfssim:SelfSSIM",
+    "selfssim_msssim_nn": "bench.metrics.selfssim:SelfMSSSIMNearest",
 }
 """name -> "module:Class" of a `Metric`."""
 

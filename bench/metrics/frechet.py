@@ -38,5 +38,5 @@ def _moments(sample: Float64) -> tuple[Float64, Float64]:
     mean = sample.mean(axis=0)
     root = (sample - mean) / np.sqrt(len(sample) - 1)
     if len(root) > root.shape[1]:
-        root = np.linalg.qr(root, mode="r")
+        root = np.asarray(np.linalg.qr(root, mode="r"))
     return mean, root

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from bench import __version__
 from bench.api import RequestError
 from bench.imaging.atomic import atomic_write
+from bench.training.config import METADATA_KEY
 from bench.training.story import read_figures
 
 
@@ -61,12 +62,8 @@ def export_weights(out: Path, target: Path, *, note: str = "") -> dict[str, Any]
         for name, tensor in checkpoint["state_dict"].items()
         if name.startswith(prefix)
     }
-    metadata = {
-        "format": "assr-bench-weights-1",
-        "method": about["method"],
-        "architecture": json.dumps(about["architecture"], sort_keys=True),
-    }
-    data = save(tensors, metadata)
+    said = {"format": 1, "method": about["method"], "architecture": about["architecture"]}
+    data = save(tensors, {METADATA_KEY: json.dumps(said, sort_keys=True)})
     steps = int(checkpoint["meta"]["iter"])
     figures = {step: values for step, values in read_figures(out).items() if step <= steps}
     validated = max(figures, default=0)

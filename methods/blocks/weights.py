@@ -1,7 +1,7 @@
 """Reading weights: safetensors first, else `torch.load(weights_only=True)`; damage and wrong shapes are named.
 
-A file of this project carries, in its safetensors metadata, the method's name and its architecture as JSON, so that
-lite, full and a user's own file all load by the same code.
+A file of this project carries, in its safetensors metadata, the method's name and its architecture as JSON (written by
+`bench.training.export`), so that lite, full and a user's own file all load by the same code.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from bench.api import RequestError
+from bench.training.config import METADATA_KEY
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -121,10 +122,12 @@ def _read_safetensors(path: Path) -> Weights:
     except (SafetensorError, OSError, ValueError) as fault:
         raise RequestError(f"{path} is damaged or no safetensors file: {fault}; get it again") from fault
     try:
-        extra = {key: json.loads(text) for key, text in said.items() if key not in ("format", "method")}
-    except ValueError as fault:
-        raise RequestError(f"{path}: its metadata is not JSON: {fault}") from fault
-    return Weights(path, tensors, said.get("method", ""), extra.pop("architecture", None), extra)
+        about = json.loads(said.get(METADATA_KEY, "{}"))
+    except ValueError:
+        about = None
+    if not isinstance(about, dict):
+        raise RequestError(f"{path}: the metadata '{METADATA_KEY}' is not a JSON object; the file was not made here")
+    return Weights(path, tensors, str(about.pop("method", "")), about.pop("architecture", None), about)
 
 
 def _read_torch(path: Path) -> Weights:

@@ -33,9 +33,9 @@ def tiny(tmp_path: Path, network: LIIFNetwork) -> Path:
     return _write(tmp_path / "tiny.safetensors", network.state_dict())
 
 
-def _write(path: Path, tensors: dict[str, torch.Tensor], **said: str) -> Path:
-    metadata = {"format": "assr-bench-weights-1", "method": "liif", "architecture": TINY.model_dump_json()} | said
-    save_file(dict(tensors), path, metadata)
+def _write(path: Path, tensors: dict[str, torch.Tensor], **said) -> Path:
+    about = {"format": 1, "method": "liif", "architecture": TINY.model_dump(mode="json")} | said
+    save_file(dict(tensors), path, {"assr-bench": json.dumps(about)})
     return path
 
 
@@ -152,7 +152,14 @@ def test_weights_of_another_method_or_an_unknown_architecture_are_refused(tmp_pa
     with pytest.raises(RequestError, match="'lte', expected 'liif'"):
         load_network(_write(tmp_path / "a.safetensors", network.state_dict(), method="lte"))
     with pytest.raises(RequestError, match="transformer"):
-        load_network(_write(tmp_path / "b.safetensors", network.state_dict(), architecture='{"transformer": 1}'))
+        load_network(_write(tmp_path / "b.safetensors", network.state_dict(), architecture={"transformer": 1}))
+
+
+def test_metadata_that_is_not_ours_is_refused(tmp_path, network):
+    path = tmp_path / "odd.safetensors"
+    save_file(dict(network.state_dict()), path, {"assr-bench": "[1, 2]"})
+    with pytest.raises(RequestError, match="not a JSON object"):
+        load_network(path)
 
 
 def test_no_weights_says_how_to_get_them():
@@ -177,7 +184,7 @@ def test_shipped_weights_draw_a_flat_image_flat():
     lr = torch.tensor([0.2, 0.5, 0.8])[:, None, None].expand(3, 24, 24)
     image = _loaded(SPEC.weights["lite"]).upscale(lr, (60, 60), seed=0).image
     inner = image[:, 15:-15, 15:-15]
-    assert (inner - torch.tensor([0.2, 0.5, 0.8])[:, None, None]).abs().max() < 0.03
+    assert (inner - torch.tensor([0.2, 0.5, 0.8])[:, None, None]).abs().max() < 0.05
 
 
 @pytest.mark.reference

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.api import ImageRef, Protocol, Sample, Size, UnitError, derive_seed, format_scale, lr_size, sr_size
+from bench.data.decoded import read_once
 from bench.imaging.colour import studio_luma_u8
 from bench.imaging.degrade import Degradation, draw_blind_assr, draw_real_esrgan
 from bench.imaging.downsample import downsample, pillow_bicubic
 from bench.imaging.errors import ImageError
-from bench.imaging.io import LoadedImage, read_image
+from bench.imaging.io import LoadedImage
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -138,7 +139,7 @@ def pair_fits(hr: Size, lr: Size, scale: float) -> bool:
 
 
 def _load(ref: ImageRef, protocol: Protocol) -> LoadedImage:
-    image = read_image(ref.path, alpha=protocol.alpha)
+    image = read_once(ref.path, alpha=protocol.alpha)
     if ref.centre_crop is None:
         return image
     height, width = image.pixels.shape[:2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ _PACKAGES = (
 )
 
 
+@lru_cache(maxsize=1)
 def describe_environment() -> dict[str, Any]:
     """Packages, git commit of the harness where it runs from a checkout, processor, memory."""
     return {

@@ -54,7 +54,7 @@ def pair_code_hash() -> str:
     """Hash of the code that turns a file into HR and LR pixels."""
     data = Path(str(bench.data.__file__)).parent
     imaging = Path(str(bench.imaging.__file__)).parent
-    return code_hash([data / "pair.py", imaging])
+    return code_hash([data / "pair.py", data / "decoded.py", imaging])
 
 
 @lru_cache(maxsize=64)

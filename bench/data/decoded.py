@@ -1,0 +1,39 @@
+"""Decoded source images, kept for the next scale or method that asks; bounded by bytes, known by path, time and size."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Literal
+
+from bench.imaging.io import LoadedImage, read_image
+
+LIMIT_BYTES = 192 * 2**20
+"""What all kept images may take together in a process; a larger image is not kept."""
+
+_kept: OrderedDict[tuple[Path, int, int, str], LoadedImage] = OrderedDict()
+
+
+def read_once(path: Path, *, alpha: Literal["refuse", "white", "black"]) -> LoadedImage:
+    """`read_image`, decoded once as long as the file does not change and there is room.
+
+    Returns:
+        The image; its pixels are read-only, since others get the same array.
+    Raises:
+        ImageError: as `read_image`; a failure is not remembered.
+    """
+    try:
+        stat = path.stat()
+    except OSError:
+        return read_image(path, alpha=alpha)
+    key = (path, stat.st_mtime_ns, stat.st_size, alpha)
+    if key in _kept:
+        _kept.move_to_end(key)
+        return _kept[key]
+    image = read_image(path, alpha=alpha)
+    image.pixels.flags.writeable = False
+    if image.pixels.nbytes <= LIMIT_BYTES:
+        _kept[key] = image
+        while sum(kept.pixels.nbytes for kept in _kept.values()) > LIMIT_BYTES:
+            _kept.popitem(last=False)
+    return image

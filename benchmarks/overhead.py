@@ -1,0 +1,70 @@
+"""What the harness itself costs: a bicubic run with psnr, ssim, niqe, split into model, metric kernels and the rest.
+
+    python benchmarks/overhead.py path/to/Set14 [--scales 2,3,4]
+
+One process, one thread, CPU seconds; the warm-up run scores two images, so imports and the first-use tables are not
+counted (they are start-up, printed apart). NIQE needs its parameters (TORCH_HOME).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset", nargs="?", default="sample")
+    parser.add_argument("--scales", default="2,3,4")
+    parser.add_argument("--protocol", default="basicsr-y")
+    words = parser.parse_args()
+    import cv2
+
+    cv2.setNumThreads(1)
+    from bench.api import get_protocol, parse_scales
+    from bench.data import resolve_dataset
+    from bench.engine.request import RunRequest, choose_methods
+    from bench.engine.run import execute
+
+    def request(out: str, limit: int | None) -> RunRequest:
+        return RunRequest(
+            methods=choose_methods(["bicubic"], weights=None, overrides=[]),
+            datasets=(resolve_dataset(words.dataset),),
+            scales=parse_scales(words.scales),
+            metrics=("psnr", "ssim", "niqe"),
+            protocol=get_protocol(words.protocol),
+            out=Path(out),
+            workers=0,
+            limit=limit,
+        )
+
+    with tempfile.TemporaryDirectory() as warm, tempfile.TemporaryDirectory() as cold:
+        execute(request(warm, 2))
+        started, wall = time.process_time(), time.perf_counter()
+        tally = execute(request(cold, None)).tally
+        cpu, wall = time.process_time() - started, time.perf_counter() - wall
+        phases = dict(tally.phases)
+        own = phases.get("model", 0.0) + phases.get("metrics", 0.0)
+        print(f"{tally.inferred} images, {tally.scored} numbers: {cpu:.2f} CPU s, {wall:.2f} s wall")
+        for name, seconds in sorted(phases.items(), key=lambda item: -item[1]):
+            print(f"  {name:9s} {seconds:7.3f} s")
+        print(f"  other     {wall - sum(phases.values()):7.3f} s")
+        print(f"harness overhead: {(wall - own) / wall:.1%} of the run's wall time")
+        command = [sys.executable, "-m", "bench", "run", "--methods", "bicubic", "--datasets", words.dataset]
+        command += ["--scales", words.scales, "--metrics", "psnr,ssim,niqe", "--protocol", words.protocol, "--out", cold]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        for label in ("repeated", "repeated again"):
+            started = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            print(f"the finished run {label}: {time.perf_counter() - started:.2f} s in all")
+
+
+if __name__ == "__main__":
+    main()

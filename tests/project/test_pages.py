@@ -1,0 +1,36 @@
+"""The pages whose code a reader will copy: it has to run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_footguns_are_as_the_page_says() -> None:
+    text = (ROOT / "docs" / "footguns.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert len(blocks) >= 4
+    exec(compile("\n".join(blocks), "docs/footguns.md", "exec"), {"__name__": "footguns"})
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_readme_names_only_commands_and_options_that_exist() -> None:
+    import typer.main
+
+    from bench.cli.app import app
+
+    group = typer.main.get_command(app)
+    commands = group.commands  # type: ignore[attr-defined]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for line in re.findall(r"^bench .*$|(?<=&& )bench .*$", text, re.MULTILINE):
+        words = line.split()
+        command = commands[words[1]]
+        known = {name for parameter in command.params for name in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line

@@ -7,11 +7,14 @@ too many jobs are under way, which bounds the memory; a worker that dies costs i
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Protocol as TypingProtocol
 
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, UnitScorer, run_job, start_process
@@ -77,11 +80,12 @@ class LocalExecutor:
         while self._load[home] - self._done_on(home) >= self._depth:
             wait([f for f, (_, w) in self._waiting.items() if w == home and not f.done()], return_when=FIRST_COMPLETED)
         self.waited += time.perf_counter() - started
-        try:
-            future = self._pools[home].submit(run_job, job)
-        except BrokenProcessPool:
-            self._pools[home] = self._start()
-            future = self._pools[home].submit(run_job, job)
+        with _without_interrupts():  # the first job starts the process
+            try:
+                future = self._pools[home].submit(run_job, job)
+            except BrokenProcessPool:
+                self._pools[home] = self._start()
+                future = self._pools[home].submit(run_job, job)
         self._waiting[future] = (ticket, home)
         self._load[home] += 1
 
@@ -118,6 +122,20 @@ class LocalExecutor:
 
     def _start(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(1, mp_context=self._context, initializer=start_process, initargs=(self._config, 1))
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach, not even while they import; it reaches this one after the block."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it unblocks the signal again, so it must run before
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def make_executor(config: ScorerConfig, *, workers: int) -> Executor:

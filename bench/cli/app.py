@@ -54,7 +54,7 @@ def main() -> None:
         fail(str(fault))
         sys.exit(2)
     except KeyboardInterrupt:
-        fail("stopped")
+        fail("stopped; what was finished is kept")
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)

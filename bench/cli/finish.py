@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bench.cli.output import say, warn
 from bench.cli.progress import cell_label, make_progress
 from bench.engine.request import RunRequest
@@ -24,7 +26,7 @@ def carry_out(request: RunRequest) -> int:
     _report(result)
     if result.tally.interrupted:
         return 130
-    return 1 if result.tally.failures else 0
+    return 1 if result.tally.failures or result.tally.without else 0
 
 
 def _export(result: RunResult) -> str:
@@ -33,8 +35,12 @@ def _export(result: RunResult) -> str:
     if result.unchanged and all((out / name).is_file() for name in EXPORTS):
         return (out / "table.md").read_text(encoding="utf-8")
     from bench.cli.exports import write_all
+    from bench.engine.store import cannot_write
 
-    return write_all(result)
+    try:
+        return write_all(result)
+    except OSError as fault:
+        raise cannot_write(Path(fault.filename2 or fault.filename or out), fault) from None
 
 
 def _report(result: RunResult) -> None:
@@ -54,6 +60,17 @@ def _report(result: RunResult) -> None:
             warn(f"  {cell_label(cell)} · {image}: {error}")
         if len(tally.failures) > 20:
             warn(f"  … and {len(tally.failures) - 20} more, all of them in records.csv")
+    _report_without(result)
     say(f"{request.out}: {', '.join(EXPORTS)}, images/")
     if tally.interrupted:
         warn(f"stopped; finished work is kept. To go on, type the same command again:\n  {request.command}")
+
+
+def _report_without(result: RunResult) -> None:
+    """Numbers that are missing although their image is there: one line per reason."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for (cell, name, reason), images in result.tally.without.items():
+        reasons.setdefault((name, reason), []).extend(f"{cell_label(cell)} · {image}" for image in images)
+    for (name, reason), images in reasons.items():
+        shown = images[0] if len(images) == 1 else f"{len(images)} images, such as {images[0]}"
+        warn(f"no {name} of {shown}: {reason}")

@@ -50,6 +50,7 @@ class Tally:
         scored: Numbers computed now.
         kept: Numbers taken from the store.
         failures: (cell, image, error) of failed units.
+        without: (cell, metric, reason) -> images that have no number of this metric.
         warnings: Validity warnings and notes, each once.
         interrupted: True after Ctrl-C.
         phases: Seconds per phase (load, prepare, model, metrics, write, wait).
@@ -60,6 +61,7 @@ class Tally:
     scored: int = 0
     kept: int = 0
     failures: list[tuple[CellId, str, str]] = field(default_factory=list)
+    without: dict[tuple[CellId, str, str], list[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
     phases: dict[str, float] = field(default_factory=dict)

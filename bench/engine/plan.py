@@ -23,6 +23,7 @@ class Unit:
         path: Where the SR image lies, relative to the run folder.
         infer: True where the SR image has to be computed.
         missing: metric -> score key of the numbers that are not there yet.
+        without: metric -> why it has no value for this image, as far as that is known.
     """
 
     sample: Sample
@@ -30,6 +31,7 @@ class Unit:
     path: Path
     infer: bool
     missing: dict[str, str]
+    without: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -228,6 +230,7 @@ def _plan_cell(
                 path=path or store.image_path(where, sample.id, pair, plain),
                 infer=not reusable,
                 missing={name: k for name, k in wanted.items() if k not in have},
+                without={name: have[k].reason for name, k in wanted.items() if k in have and have[k].value is None},
             )
         )
     return cell

@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.api import (
+    BenchError,
+    CellId,
     DatasetKind,
     MetricKind,
     Output,
@@ -114,12 +117,13 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
             kind in (MetricKind.SET, MetricKind.CROSS_SCALE) for kind in metrics.kinds.values()
         ):
             score_across(plan, metrics, store, listener, tally)
+        tally.without = _valueless(plan)
         after = _write_run_json(store, plan, metrics, tally)
         same = all(
             before.get(key) == json.loads(json.dumps(after[key])) for key in ("request", "environment", "unavailable")
         )
         unchanged = same and not units and not tally.scored and after == run
-        return RunResult(tally, plan, metrics, record_rows(store, metrics), unchanged, after)
+        return RunResult(tally, plan, metrics, record_rows(store, metrics, plan), unchanged, after)
 
 
 class _Work:
@@ -154,6 +158,11 @@ class _Work:
         except KeyboardInterrupt:
             self.tally.interrupted = True
             self._collect(wait=True)
+        except Exception:
+            # a method that cannot be loaded must not cost what is being scored at that moment
+            with suppress(BenchError):
+                self._collect(wait=True)
+            raise
         finally:
             if self._executor is not None:
                 self._executor.close()
@@ -259,6 +268,8 @@ class _Work:
             Score(name, value.value, cell.signatures[name], unit.missing[name], value.reason)
             for name, value in scored.values.items()
         )
+        unit.without |= {name: value.reason for name, value in scored.values.items() if value.value is None}
+        unit.without |= scored.faults
         stored = Output(**{**vars(output), "sha256": scored.sha256})
         record = Record(cell.id, unit.sample.id, UnitStatus.OK, stored, scores)
         self.store.append(cell.where, record, pair=cell.pair)
@@ -281,6 +292,15 @@ class _Work:
             metrics=self.request.metrics,
         ):
             self.tally.warn(f"{cell.id.dataset} {text}")
+
+
+def _valueless(plan: Plan) -> dict[tuple[CellId, str, str], list[str]]:
+    found: dict[tuple[CellId, str, str], list[str]] = {}
+    for cell in plan.cells:
+        for unit in cell.units:
+            for name, reason in unit.without.items():
+                found.setdefault((cell.id, name, reason), []).append(unit.sample.id)
+    return found
 
 
 def _where(request: RunRequest) -> str:

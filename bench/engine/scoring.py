@@ -67,6 +67,7 @@ class Scored:
 
     Attributes:
         values: metric -> value.
+        faults: metric -> what it raised; it has no value then, and is tried again in the next run.
         sha256: Of the stored pixels.
         error: Why the unit failed; "" where it did not.
         damaged: True where the stored image is not what was written, so it must be computed again.
@@ -74,6 +75,7 @@ class Scored:
     """
 
     values: dict[str, MetricValue] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
     sha256: str = ""
     error: str = ""
     damaged: bool = False
@@ -115,15 +117,15 @@ class UnitScorer:
                 return Scored(error=f"{job.path} was changed after it was written", damaged=True)
             lap("write")
             if not job.metrics:
-                return Scored({}, digest, phases=phases)
+                return Scored(sha256=digest, phases=phases)
             hr, lr = self._references(job)
             lap("prepare")
             sr_8 = _as_scored(sr, self.config.protocol)
-            values = self.scorer.score(sr_8, hr, lr, job.scale, self._reference_id(job), metrics=job.metrics)
+            values, faults = self._score(sr_8, hr, lr, job)
             phases["metrics"] = sum(value.seconds for value in values.values())
             lap("scorer")
             phases["scorer"] -= phases["metrics"]
-            return Scored(values, digest, phases=phases)
+            return Scored(values, faults, digest, phases=phases)
         except UnitError as fault:
             return Scored(error=str(fault), phases=phases)
         except OSError as fault:
@@ -132,6 +134,26 @@ class UnitScorer:
             return Scored(error="not enough memory to score this image; lower --workers", phases=phases)
         except Exception as fault:
             return Scored(error=f"scoring raised {type(fault).__name__}: {fault}", phases=phases)
+
+    def _score(
+        self, sr: Pixels, hr: NDArray[np.uint8] | None, lr: NDArray[np.float32] | None, job: ScoreJob
+    ) -> tuple[dict[str, MetricValue], dict[str, str]]:
+        """All values at once; where a metric raises what it should not, one by one, so that it costs its own only."""
+        reference = self._reference_id(job)
+        try:
+            return self.scorer.score(sr, hr, lr, job.scale, reference, metrics=job.metrics), {}
+        except (UnitError, MemoryError):
+            raise
+        except Exception:
+            values, faults = {}, {}
+        for name in job.metrics:
+            try:
+                values |= self.scorer.score(sr, hr, lr, job.scale, reference, metrics=(name,))
+            except (UnitError, MemoryError):
+                raise
+            except Exception as fault:
+                faults[name] = f"{name} raised {type(fault).__name__}: {fault}"
+        return values, faults
 
     def _references(self, job: ScoreJob) -> tuple[NDArray[np.uint8] | None, NDArray[np.float32] | None]:
         if job.sr is not None:

@@ -111,10 +111,7 @@ class Store:
                 self._streams[path].truncate(start)
                 raise OSError("the disk took only part of the line")
         except OSError as fault:
-            raise RequestError(
-                f"cannot write {path}: {fault.strerror or fault}; free some space (or mend the folder's permissions) "
-                "and type the same command again: finished work is kept"
-            ) from None
+            raise cannot_write(path, fault) from None
 
     def image_path(self, where: CellFolder, image: str, pair: str, taken: set[str]) -> Path:
         """Where the SR image of a unit goes, relative to the run folder.
@@ -137,17 +134,25 @@ class Store:
         if not path.exists():
             return {}
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return _run_values(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as fault:
             raise RequestError(
                 f"{path} is damaged ({fault}); move it away and run again, the records are kept"
             ) from None
 
     def write_json(self, values: dict[str, Any]) -> None:
-        """Replace run.json."""
-        with atomic_write(self.out / "run.json") as stream:
-            json.dump(values, stream, indent=1, ensure_ascii=False, default=str)
-            stream.write("\n")
+        """Replace run.json.
+
+        Raises:
+            RequestError: the disk refuses; the old file stays.
+        """
+        path = self.out / "run.json"
+        try:
+            with atomic_write(path) as stream:
+                json.dump(values, stream, indent=1, ensure_ascii=False, default=str)
+                stream.write("\n")
+        except OSError as fault:
+            raise cannot_write(path, fault) from None
 
     def all_units(self) -> Iterator[tuple[CellId, StoredUnit]]:
         """Everything stored in the folder, sorted by path."""
@@ -155,6 +160,29 @@ class Store:
             lines = read_records(path)
             for unit in fold_records(lines).values():
                 yield lines[0][0].cell, unit
+
+
+def cannot_write(path: Path, fault: OSError) -> RequestError:
+    """The error for a disk that refuses."""
+    return RequestError(
+        f"cannot write {path}: {fault.strerror or fault}; free some space (or mend what is in the way) and type the "
+        "same command again: finished work is kept"
+    )
+
+
+def _run_values(values: Any) -> dict[str, Any]:
+    """run.json as it must be for what is read of it.
+
+    Raises:
+        ValueError: another shape; says where.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"expected an object, seen {type(values).__name__}")
+    kinds = {"expected": list, "signatures": dict, "displays": dict, "warnings": dict}
+    for key, kind in kinds.items():
+        if not isinstance(values.get(key, kind()), kind):
+            raise ValueError(f"'{key}' is of another kind than expected")
+    return values
 
 
 def read_records(path: Path) -> list[tuple[Record, str]]:
@@ -194,7 +222,9 @@ def fold_records(records: list[tuple[Record, str]]) -> dict[tuple[str, str], Sto
         )
         if old is not None and same:
             old.scores.update({score.key: score for score in record.scores})
-            old.output, old.status, old.error = record.output, record.status, record.error
+            old.output, old.error = record.output, record.error
+            # numbers of an image outlive the failure of a later metric on it
+            old.status = UnitStatus.OK if old.scores else record.status
         else:
             scores = {score.key: score for score in record.scores}
             units[slot] = StoredUnit(record.image, pair, record.status, record.output, scores, record.error)

@@ -136,7 +136,7 @@ def test_run_json_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
             raise OSError("no rename")
 
         monkeypatch.setattr(os, "replace", refuse)
-        with pytest.raises(OSError, match="no rename"):
+        with pytest.raises(RequestError, match="no rename"):
             store.write_json({"a": 2})
         monkeypatch.undo()
         assert json.loads((tmp_path / "run.json").read_text()) == {"a": 1}

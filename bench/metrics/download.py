@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock
 
@@ -52,12 +53,27 @@ def fetch(file: WeightsFile, target: Path) -> None:
     import pooch
 
     with atomic_write(target, "wb") as stream:
-        pooch.HTTPDownloader(progressbar=False, timeout=60)(file.url, stream, None)
-        stream.flush()
-        with Path(stream.name).open("rb") as written:
-            seen = hashlib.file_digest(written, "sha256").hexdigest()
+        hashed = _Hashed(stream)
+        pooch.HTTPDownloader(progressbar=False, timeout=60)(file.url, hashed, None)
+        seen = hashed.sha256.hexdigest()
         if not seen.startswith(file.expected_hash()):
             raise Unavailable(
                 f"{file.url} gave other bytes than published: sha256 {seen[:12]}, expected {file.expected_hash()}; "
                 "nothing was kept"
             )
+
+
+class _Hashed:
+    """A file that is hashed while it is written."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream, self.sha256 = stream, hashlib.sha256()
+
+    def write(self, block: bytes) -> int:
+        """Write and hash."""
+        self.sha256.update(block)
+        return self.stream.write(block)
+
+    def flush(self) -> None:
+        """Flush the file."""
+        self.stream.flush()

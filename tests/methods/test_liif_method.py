@@ -187,6 +187,21 @@ def test_shipped_weights_draw_a_flat_image_flat():
     assert (inner - torch.tensor([0.2, 0.5, 0.8])[:, None, None]).abs().max() < 0.05
 
 
+def test_tiles_agree_with_the_whole_image_at_a_fractional_scale():
+    """Catches a cell or a coordinate that is taken from the tile's size and not from the scale."""
+    from bench.imaging.tiling import tiled
+
+    rows, columns = torch.linspace(0, 6, 70)[:, None], torch.linspace(0, 9, 90)
+    lr = torch.stack(
+        [(rows.sin() * columns.cos() + 1) / 2, (rows + columns).sin() / 2 + 0.5, columns.sin()[None] ** 2 + 0 * rows]
+    )
+    method = _loaded(SPEC.weights["lite"])
+    whole = method.upscale(lr, (161, 207), seed=0).image
+    parts = tiled(lambda part, size: method.upscale(part, size, seed=0).image, lr, (161, 207), tile=64, overlap=16)
+    assert (parts - whole).abs().mean() < 1e-3
+    assert (parts - whole).abs().max() < 0.03
+
+
 @pytest.mark.reference
 @pytest.mark.slow
 @pytest.mark.parametrize(("scale", "gain"), [(2, 1.5), (3, 1.3), (4, 1.0)])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.api import Unavailable
+from bench.metrics.matfile import read_mat
 
 Float64 = NDArray[np.float64]
 GROUPS = (18, 45, 75)
@@ -65,14 +66,13 @@ def read_model(path: Path) -> ForestModel:
     Raises:
         Unavailable: it is not such a file; names it and what is wrong.
     """
-    from scipy.io import loadmat
-
+    values = read_mat(path, "Ma et al.'s model file")
     try:
-        model = loadmat(path)["model"]
+        model = values["model"]
         linear = np.ravel(model["linear"][0, 0]).astype(np.float64)
         cells = model["rf"][0, 0]
         forests = [_forest(cells[0, i][0, 0], GROUPS[i]) for i in range(3)]
-    except (OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as fault:
+    except (ValueError, KeyError, IndexError, TypeError) as fault:
         raise Unavailable(f"{path} is not Ma et al.'s model file ({type(fault).__name__}: {fault})") from fault
     if linear.shape != (4,):
         raise Unavailable(f"{path}: expected 4 linear weights, got {linear.size}")

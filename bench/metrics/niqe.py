@@ -20,6 +20,7 @@ from bench.api import Direction, MetricInfo, MetricKind, Protocol, Unavailable, 
 from bench.metrics.base import Metric, Plane, ScoredPair, build_signature, shaved
 from bench.metrics.download import obtain
 from bench.metrics.ggd import fit_aggd, signed_moments
+from bench.metrics.matfile import read_mat
 from bench.metrics.strips import load_levels
 from bench.metrics.weights import hash_token, pyiqa_file, unavailable_files
 
@@ -209,13 +210,11 @@ def load_parameters(weights_root: Path | None) -> Pristine:
 
 @lru_cache(maxsize=4)
 def _read_parameters(path: Path) -> Pristine:
-    from scipy.io import loadmat
-
+    values = read_mat(path, "NIQE's parameter file")
     try:
-        values = loadmat(path)
         mean, covariance = np.ravel(values["mu_prisparam"]), values["cov_prisparam"]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise Unavailable(f"{path} is not NIQE's parameter file ({type(fault).__name__}: {fault})") from fault
+    except KeyError as fault:
+        raise Unavailable(f"{path} is not NIQE's parameter file: it has no variable {fault}") from fault
     if mean.shape != (36,) or covariance.shape != (36, 36):
         raise Unavailable(
             f"{path}: expected a mean of 36 and a covariance of 36 x 36, got {mean.shape}, {covariance.shape}"

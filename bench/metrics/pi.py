@@ -6,7 +6,7 @@ other no-reference metrics; averaging per-image values equals combining averages
 
 from __future__ import annotations
 
-from bench.api import Direction, MetricInfo, MetricKind, Protocol
+from bench.api import Direction, MetricInfo, MetricKind, Protocol, Unavailable
 from bench.metrics.base import Metric, ScoredPair, build_signature, shaved
 from bench.metrics.niqe import PARAMETERS, load_parameters, niqe, niqe_tokens
 from bench.metrics.nrqm import MODEL, nrqm
@@ -40,6 +40,8 @@ class PI(Metric):
 
     def compute(self, pair: ScoredPair) -> float:
         """PI, lower is better; errors as in `NRQM` and `NIQE`."""
+        if reason := self.unavailable():
+            raise Unavailable(reason)
         pristine = load_parameters(self.weights_root)
         luma = shaved(pair.plane(COLOUR), SHAVE)
         return 0.5 * (10 - nrqm(luma, self.weights_root) + niqe(luma, pristine))

@@ -1,4 +1,4 @@
-"""Run folders in trouble: in the way, full, damaged, in use. Nothing finished is lost and nothing is left half-written."""
+"""Run folders in trouble: in the way, full, damaged, in use. Nothing finished is lost, no file is half-written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -77,7 +78,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_keeps_what_was_there(
     assert done.code in (1, 2)
     assert "File too large" in done.err
     after = contents(finished)
-    records = [name for name in before if name.startswith("records/") or name.startswith("images/")]
+    records = [name for name in before if name.startswith(("records/", "images/"))]
     assert {name: after[name] for name in records} == {name: before[name] for name in records}
     assert not [name for name in after if name.endswith(".part")]
     json.loads(after["run.json"])
@@ -142,6 +143,6 @@ def test_a_result_file_that_was_damaged_is_computed_again_when_it_is_needed(benc
 
 def test_two_requests_in_one_folder_keep_each_others_numbers(bench: Callable, finished: Path, photos: Path) -> None:
     first = (finished / "records.csv").read_text().splitlines()
-    write_png(photos / "p9.png", __import__("numpy").full((48, 64, 3), 90, "uint8"))
+    write_png(photos / "p9.png", np.full((48, 64, 3), 90, np.uint8))
     assert bench(*RUN, *HERE, "--methods", "nearest", "--scales", 3).code == 0
     assert set(first) <= set((finished / "records.csv").read_text().splitlines())

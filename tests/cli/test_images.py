@@ -87,17 +87,18 @@ def test_a_failed_image_is_not_taken_for_done_on_the_next_run(bench: Callable, p
     assert (newcomer / "run" / "records.csv").read_bytes() == table
 
 
-def test_alpha_is_composited_on_white_where_the_protocol_says_so(bench: Callable, newcomer: Path) -> None:
+def test_alpha_is_refused_unless_the_user_names_the_background(bench: Callable, newcomer: Path) -> None:
     rgb = np.full((32, 40, 3), 50, np.uint8)
     alpha = np.zeros((32, 40, 1), np.uint8)
     for folder in ("SR", "HR"):
         (newcomer / folder).mkdir()
     Image.fromarray(np.dstack([rgb, alpha])).save(newcomer / "HR" / "a.png")
     Image.fromarray(np.full_like(rgb, 255)).save(newcomer / "SR" / "a.png")
-    words = ("score", "SR", "HR", "--scale", 1, "--metrics", "psnr", "--workers", 0, "--out", "run", "--protocol")
-    assert bench(*words, "pyiqa-default").code == 0
+    words = ("score", "SR", "HR", "--scale", 1, "--metrics", "psnr", "--workers", 0, "--protocol", "pyiqa-default")
+    assert bench(*words, "--alpha", "white", "--out", "run").code == 0
     assert values(newcomer / "run") == {("a", "1"): "inf"}
-    refused = bench(*words, "sample")
+    assert bench(*words, "--alpha", "pink").code == 2
+    refused = bench(*words, "--out", "other")
     assert refused.code == 1
     assert "alpha" in refused.err
 

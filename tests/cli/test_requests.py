@@ -1,4 +1,4 @@
-"""Requests that are wrong: exit code 2, what was expected and seen and what to type next, and nothing is left behind."""
+"""Wrong requests: exit code 2, what was expected and seen and what to type next, and nothing is left behind."""
 
 from __future__ import annotations
 

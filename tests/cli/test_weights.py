@@ -1,4 +1,4 @@
-"""Weights that are not what they should be: the file is named, what was expected is said, and other methods' results stay."""
+"""Weights that are not what they should be: the file is named, and what other methods made stays."""
 
 from __future__ import annotations
 

@@ -54,7 +54,6 @@ _ALL = (
         psnr_colour="rgb",
         ssim_colour="yiq-u8",
         ssim_clamp=True,
-        alpha="white",
     ),
     Protocol(
         name="face-kim",

@@ -57,7 +57,7 @@ class Protocol:
     source_side: int | None = None
     """The source is first centre-cropped to a square and resized (Pillow bicubic) to this side."""
     size_rule: Literal["floor-crop", "fixed-lr"] = "floor-crop"
-    """floor-crop: LR = floor(HR / s), HR cropped top-left to round(LR * s). fixed-lr: LR side fixed, HR = round(LR s)."""
+    """floor-crop: LR = floor(HR / s), HR cropped top-left to round(LR * s). fixed-lr: LR side fixed, HR round(LR s)."""
     hr_mod: int = 1
     """Crop HR to multiples of this before the size rule."""
     lr_side: int | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.api import RequestError
+from bench.api import Protocol, RequestError, get_protocol
 
 Metrics = Annotated[str, typer.Option(help="Comma-separated; 'bench metrics' lists them.")]
 ProtocolName = Annotated[
@@ -34,6 +35,10 @@ DataRoot = Annotated[
 WeightsRoot = Annotated[
     Path | None, typer.Option(help="Where metric parameters lie, laid out as TORCH_HOME; default TORCH_HOME.")
 ]
+Alpha = Annotated[
+    str | None,
+    typer.Option(help="Transparent images: refuse, or composite on white or black. Default: the protocol's."),
+]
 DEFAULT_METRICS = "psnr,ssim,lpips,niqe"
 DEFAULT_OUT = Path("results/runs/default")
 
@@ -48,6 +53,20 @@ def split_list(text: str, what: str) -> tuple[str, ...]:
     if not parts:
         raise RequestError(f"no {what} given; give one or more separated by commas")
     return parts
+
+
+def named_protocol(name: str, alpha: str | None) -> Protocol:
+    """The preset, with the user's word on transparent images.
+
+    Raises:
+        RequestError: an unknown name, or another word than refuse, white and black.
+    """
+    protocol = get_protocol(name)
+    if alpha is None:
+        return protocol
+    if alpha not in ("refuse", "white", "black"):
+        raise RequestError(f"--alpha {alpha}: expected refuse, white or black")
+    return replace(protocol, alpha=alpha)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

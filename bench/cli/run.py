@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bench.api import RequestError, get_protocol, parse_scales
+from bench.api import RequestError, parse_scales
 from bench.cli import options as opt
 
 
@@ -34,6 +34,7 @@ def run(
     tile: Annotated[int | None, typer.Option(min=16, help="LR tile side, for methods that may be tiled.")] = None,
     plugin: opt.Plugin = None,
     limit: opt.Limit = None,
+    alpha: opt.Alpha = None,
     data_root: opt.DataRoot = None,
     weights_root: opt.WeightsRoot = None,
 ) -> None:
@@ -55,7 +56,7 @@ def run(
         datasets=sets,
         scales=scale_list,
         metrics=opt.split_list(metrics, "metric"),
-        protocol=get_protocol(protocol or _default_protocol(sets)),
+        protocol=opt.named_protocol(protocol or _default_protocol(sets), alpha),
         seeds=opt.parse_seeds(seeds),
         out=Path(out),
         device=device,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bench.api import RequestError, get_protocol, parse_scale
+from bench.api import RequestError, parse_scale
 from bench.cli import options as opt
 
 
@@ -29,6 +29,7 @@ def score(
     out: opt.Out = Path("results/runs/score"),
     workers: opt.Workers = None,
     limit: opt.Limit = None,
+    alpha: opt.Alpha = None,
     data_root: opt.DataRoot = None,
     weights_root: opt.WeightsRoot = None,
 ) -> None:
@@ -50,7 +51,7 @@ def score(
         datasets=(resolve_dataset(hr_folder, data_root=data_root),),
         scales=(parse_scale(scale),),
         metrics=opt.split_list(metrics, "metric"),
-        protocol=get_protocol(protocol),
+        protocol=opt.named_protocol(protocol, alpha),
         out=out,
         limit=limit,
         workers=opt.default_workers(scoring_only=True) if workers is None else workers,

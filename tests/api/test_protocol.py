@@ -11,8 +11,8 @@ from bench.api import PRESETS, RequestError, derive_seed, get_protocol, validity
 
 def test_design_presets_are_all_there() -> None:
     wanted = {
-        "classic-y", "basicsr-y", "liif-benchmark", "liif-div2k", "pyiqa-default", "face-kim", "face-idm", "casr", "cassr",
-        "blind-assr", "sample",
+        "classic-y", "basicsr-y", "liif-benchmark", "liif-div2k", "pyiqa-default", "face-kim", "face-idm", "casr",
+        "cassr", "blind-assr", "sample",
     }  # fmt: skip
     assert wanted == set(PRESETS)
 
@@ -75,3 +75,8 @@ def test_seeds_depend_on_each_axis_and_on_nothing_else() -> None:
     assert len(seeds) == 8
     assert derive_seed(1, "2") != derive_seed("1", 2)
     assert derive_seed("a", "b") != derive_seed("a\x1fstr:b")
+
+
+def test_every_protocol_with_matlab_lr_in_8_bit_rescores_the_same_images() -> None:
+    names = ("sample", "basicsr-y", "pyiqa-default", "casr", "liif-benchmark")
+    assert len({get_protocol(name).pair_id(4) for name in names}) == 1

@@ -161,7 +161,7 @@ def test_alpha_is_refused_or_composited_as_the_protocol_says(tmp_path):
     Image.fromarray(pixels).save(tmp_path / "a.png")
     with pytest.raises(UnitError, match=r"a\.png.*alpha"):
         prepare(sample_of(tmp_path / "a.png"), 2, BASICSR)
-    white = prepare(sample_of(tmp_path / "a.png"), 2, get_protocol("pyiqa-default"))
+    white = prepare(sample_of(tmp_path / "a.png"), 2, replace(BASICSR, alpha="white"))
     assert (white.hr[0, 0, 0], white.hr[7, 7, 0]) == (0, 255)
 
 

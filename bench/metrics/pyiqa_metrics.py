@@ -57,16 +57,14 @@ class Pyiqa(Metric):
         """
         needs_reference = self.info.kind is MetricKind.FULL_REFERENCE
         limit = None if needs_reference else pair.protocol.nr_max_side
-        sr = shrunk(pair.sr, limit)
-        self._check_size(sr.shape[0], sr.shape[1])
-        images = [sr]
-        if needs_reference:
-            if pair.hr is None:
-                raise UnitError(f"{self.info.name} compares with a reference; the set has no HR")
-            if pair.hr.shape[:2] != sr.shape[:2]:
-                raise UnitError(f"{self.info.name}: SR is {sr.shape[:2]} and HR {pair.hr.shape[:2]} (height, width)")
-            images.append(shrunk(pair.hr, None))
-        return self._evaluate(self.model(), images)
+        self._check_size(*shrunk_size(pair.sr, limit))
+        if not needs_reference:
+            return self._evaluate(self.model(), [shrunk(pair.sr, limit)])
+        if pair.hr is None:
+            raise UnitError(f"{self.info.name} compares with a reference; the set has no HR")
+        if pair.hr.shape[:2] != pair.sr.shape[:2]:
+            raise UnitError(f"{self.info.name}: SR is {pair.sr.shape[:2]} and HR {pair.hr.shape[:2]} (height, width)")
+        return self._evaluate(self.model(), [shrunk(pair.sr, None), shrunk(pair.hr, None)])
 
     def model(self) -> Any:
         """pyiqa's model, built on first use.
@@ -138,15 +136,23 @@ class Pyiqa(Metric):
             )
 
 
+def shrunk_size(image: Pixels, max_side: int | None) -> tuple[int, int]:
+    """(height, width) with the longer side at most `max_side`, proportions kept to a pixel; None: as it is."""
+    height, width = image.shape[:2]
+    longer = max(height, width)
+    if max_side is None or longer <= max_side:
+        return height, width
+    return max(1, round(height * max_side / longer)), max(1, round(width * max_side / longer))
+
+
 def shrunk(image: Pixels, max_side: int | None) -> NDArray[np.float32]:
     """float32 (H, W, 3) in [0, 1], with MATLAB's bicubic shrunk to a longer side of `max_side` if it is longer."""
-    peak = float(np.iinfo(image.dtype).max)
-    longer = max(image.shape[:2])
-    if max_side is not None and longer > max_side:
-        size = tuple(max(1, round(side * max_side / longer)) for side in image.shape[:2])
-        values = (imresize(image, (size[0], size[1])) / peak).clip(0, 1).astype(np.float32)
+    peak = np.float32(np.iinfo(image.dtype).max)
+    size = shrunk_size(image, max_side)
+    if size == image.shape[:2]:
+        values = image.astype(np.float32) / peak
     else:
-        values = image.astype(np.float32) / np.float32(peak)
+        values = (imresize(image, size) / peak).clip(0, 1).astype(np.float32)
     return np.ascontiguousarray(np.repeat(values[..., None], 3, axis=2) if values.ndim == 2 else values)
 
 

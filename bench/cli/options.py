@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -82,9 +81,3 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     if min(seeds) < 0:
         raise RequestError(f"--seeds {text}: a seed is at least 0")
     return seeds
-
-
-def default_workers(*, scoring_only: bool = False) -> int:
-    """Scoring processes that fit this machine: all cores where nothing else runs, else all but one (at most 8)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores if scoring_only else cores - 1))

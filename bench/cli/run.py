@@ -61,7 +61,7 @@ def run(
         out=Path(out),
         device=device,
         limit=limit,
-        workers=opt.default_workers() if workers is None else workers,
+        workers=workers,
         tile=tile,
         weights_root=weights_root,
         command=shlex.join(["bench", *sys.argv[1:]]),

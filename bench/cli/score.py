@@ -54,7 +54,7 @@ def score(
         protocol=opt.named_protocol(protocol, alpha),
         out=out,
         limit=limit,
-        workers=opt.default_workers(scoring_only=True) if workers is None else workers,
+        workers=workers,
         weights_root=weights_root,
         command=shlex.join(["bench", *sys.argv[1:]]),
     )

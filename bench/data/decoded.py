@@ -1,4 +1,4 @@
-"""Decoded source images, kept for the next scale or method that asks; bounded by bytes, known by path, time and size."""
+"""Decoded source images, kept for the next scale or method; bounded by bytes, known by path, time and size."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ too many jobs are under way, which bounds the memory; a worker that dies costs i
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import time
 import zlib
@@ -136,6 +137,20 @@ def _without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def fitting_workers(*, units: int, inferences: int) -> int:
+    """How many scoring processes fit: a core is left to the method where one runs, and each process gets a dozen units,
+    since importing what the metrics need costs it seconds.
+
+    Args:
+        units: Units to score.
+        inferences: Images that a method computes meanwhile.
+    Returns:
+        1 to 8.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, cores - 1 if inferences else cores, units // 12))
 
 
 def make_executor(config: ScorerConfig, *, workers: int) -> Executor:

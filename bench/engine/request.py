@@ -69,7 +69,7 @@ class RunRequest:
         out: The run folder.
         device: auto, cpu or cuda.
         limit: Only the first so many images of each dataset.
-        workers: Scoring processes.
+        workers: Scoring processes; None: as many as fit the machine and the work.
         tile: LR tile side to use from the start, for methods that allow tiling.
         weights_root: Where metric parameters lie; None: `TORCH_HOME`, else torch's default.
         command: What the user typed, to say how to go on.
@@ -84,7 +84,7 @@ class RunRequest:
     out: Path
     device: str = "auto"
     limit: int | None = None
-    workers: int = 1
+    workers: int | None = None
     tile: int | None = None
     weights_root: Path | None = None
     command: str = ""

@@ -30,7 +30,7 @@ from bench.data import Pair, prepare
 from bench.engine.crossing import score_across
 from bench.engine.environment import describe_environment
 from bench.engine.events import Listener, Silent, Tally
-from bench.engine.executor import Executor, make_executor
+from bench.engine.executor import Executor, fitting_workers, make_executor
 from bench.engine.inference import Inferred, Runner
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit, list_samples, make_plan
 from bench.engine.request import RunRequest, check_device
@@ -172,7 +172,11 @@ class _Work:
         """Started with the first job."""
         if self._executor is None:
             config = ScorerConfig(tuple(self.metrics.image_metrics()), self.request.protocol, self.request.weights_root)
-            self._executor = make_executor(config, workers=self.request.workers)
+            workers = self.request.workers
+            if workers is None:
+                units = sum(len(cell.todo()) for cell in self.plan.cells)
+                workers = fitting_workers(units=units, inferences=self.plan.inferences)
+            self._executor = make_executor(config, workers=workers)
         return self._executor
 
     def _unit(self, cell: Cell, unit: Unit) -> None:

@@ -133,10 +133,8 @@ def load_network(files: LPIPSFiles, backbone: Path) -> LPIPSNetwork:
 
 
 def _backbone(files: LPIPSFiles, path: Path) -> nn.Sequential:
-    import torchvision
-
     with torch.device("meta"):  # shapes without values: what the file lacks cannot be random
-        features = getattr(torchvision.models, files.model)().features
+        features = alexnet_features() if files.model == "alexnet" else _torchvision_features(files.model)
     state = {k.removeprefix("features."): v for k, v in _read(path).items() if k.startswith("features.")}
     try:
         features.load_state_dict(state, strict=True, assign=True)
@@ -145,6 +143,36 @@ def _backbone(files: LPIPSFiles, path: Path) -> nn.Sequential:
     if files.features_sha256 != features_hash(state):  # a file stripped of its classifier will do
         check_published(path, files.backbone)
     return features.float().eval().requires_grad_(False)
+
+
+def alexnet_features() -> nn.Sequential:
+    """torchvision's AlexNet up to the classifier, layer for layer.
+
+    Written out because importing torchvision costs each scoring process as much CPU time as scoring eight images.
+    """
+
+    def conv(inputs: int, outputs: int, side: int, *, stride: int = 1, padding: int) -> list[nn.Module]:
+        return [nn.Conv2d(inputs, outputs, side, stride=stride, padding=padding), nn.ReLU(inplace=True)]
+
+    def pool() -> list[nn.Module]:
+        return [nn.MaxPool2d(3, stride=2)]
+
+    return nn.Sequential(
+        *conv(3, 64, 11, stride=4, padding=2),
+        *pool(),
+        *conv(64, 192, 5, padding=2),
+        *pool(),
+        *conv(192, 384, 3, padding=1),
+        *conv(384, 256, 3, padding=1),
+        *conv(256, 256, 3, padding=1),
+        *pool(),
+    )
+
+
+def _torchvision_features(model: str) -> nn.Sequential:
+    import torchvision
+
+    return getattr(torchvision.models, model)().features
 
 
 def features_hash(state: dict[str, Tensor]) -> str:

@@ -232,3 +232,11 @@ def test_published_parameters_equal_the_package(reference_root: Path, monkeypatc
     metric = cls(root)
     metric.network().tile = 110
     assert metric.compute(scored(sr, hr)) == pytest.approx(package_value(net, None, sr, hr), abs=1e-5)
+
+
+def test_the_written_out_alexnet_is_torchvisions_layer_for_layer() -> None:
+    import torchvision
+
+    from bench.metrics.lpips_network import alexnet_features
+
+    assert repr(alexnet_features()) == repr(torchvision.models.alexnet().features)

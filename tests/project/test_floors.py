@@ -54,9 +54,9 @@ def test_no_module_looks_up(path: Path) -> None:
         other = floor_of(name)
         if other is None or other[0] == own[0]:
             continue
-        assert other[1] < own[1] or {other[0], own[0]} <= {"bench.plugins", "bench.registry"} or _same_floor(own, other), (
-            f"{module} (floor {own[1]}) imports {name} (floor {other[1]})"
-        )
+        assert (
+            other[1] < own[1] or {other[0], own[0]} <= {"bench.plugins", "bench.registry"} or _same_floor(own, other)
+        ), f"{module} (floor {own[1]}) imports {name} (floor {other[1]})"
 
 
 def _same_floor(own: tuple[str, int], other: tuple[str, int]) -> bool:

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 
+os.environ["ASSR_BENCH_DOWNLOAD"] = "0"  # no test reaches the network; those of downloads say so themselves
+
+
 @pytest.fixture(scope="session")
 def reference_root() -> Path:
     """The folder of outside files (test images, published values, metric parameters); skips where there is none."""

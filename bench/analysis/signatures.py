@@ -44,11 +44,10 @@ def check_one_protocol(rows: pd.DataFrame, protocols: Mapping[str, Sequence[str]
         RequestError: one metric has two signatures at one scale, or the metrics are of different protocols; names the
             tokens that differ.
     """
-    pairs = rows.loc[rows["signature"] != "", ["metric", "scale", "signature"]].drop_duplicates()
-    for (metric, _), group in pairs.groupby(["metric", "scale"], sort=False):
-        found = list(group["signature"])
-        if len(found) > 1:
-            raise _mixture(str(metric), found[0], found[1], protocols)
+    signed = rows.loc[rows["signature"] != ""]
+    pairs = signed[["metric", "scale", "signature"]].drop_duplicates()
+    if len(pairs) > len(pairs[["metric", "scale"]].drop_duplicates()):
+        _check_each_scale(signed, protocols)
     common: tuple[str, ...] | None = None
     for signature in pairs["signature"].unique():
         if not protocols.get(signature):
@@ -62,9 +61,26 @@ def check_one_protocol(rows: pd.DataFrame, protocols: Mapping[str, Sequence[str]
         for other in found[1:]:
             if protocols.get(found[0]) and protocols.get(other):
                 continue
-            if any(not (a + b).startswith(_PER_SCALE) for a, b in token_differences(found[0], other)):
+            differing = token_differences(found[0], other)
+            if any(not (a + b).startswith(_PER_SCALE) and not a.startswith("n:") for a, b in differing):
                 raise _mixture(str(metric), found[0], other, protocols)
     return common or ()
+
+
+def _check_each_scale(signed: pd.DataFrame, protocols: Mapping[str, Sequence[str]]) -> None:
+    """One signature per metric and scale, but for what may differ between the datasets of one table."""
+    columns = [c for c in ("metric", "scale", "dataset", "signature") if c in signed.columns]
+    for (metric, _), group in signed[columns].drop_duplicates().groupby(["metric", "scale"], sort=False):
+        found = list(group["signature"])
+        per_dataset = "dataset" in columns and not group["dataset"].duplicated().any()
+        for other in found[1:]:
+            if not (per_dataset and _only_between_datasets(found[0], other)):
+                raise _mixture(str(metric), found[0], other, protocols)
+
+
+def _only_between_datasets(first: str, second: str) -> bool:
+    """Sets that bring their LR are signed lr:given, and a set metric names its number of images."""
+    return all("lr:given" in pair or pair[0].startswith("n:") for pair in token_differences(first, second))
 
 
 def signature_lines(rows: pd.DataFrame) -> list[SignatureLine]:

@@ -39,7 +39,7 @@ def write_all(result: RunResult) -> str:
 
 
 def _asked_signatures(result: RunResult) -> set[str]:
-    return {signature for per_metric in result.metrics.signatures.values() for signature in per_metric.values()}
+    return {signature for cell in result.plan.cells for signature in cell.signatures.values()}
 
 
 def _asked_rows(result: RunResult) -> list:

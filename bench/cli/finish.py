@@ -20,13 +20,27 @@ def carry_out(request: RunRequest) -> int:
     Raises:
         RequestError: the request is wrong.
     """
-    with make_progress() as progress:
+    _fetch_parameters(request)
+    with make_progress(_displays(request)) as progress:
         result = execute(request, progress)
     say(_export(result))
     _report(result)
     if result.tally.interrupted:
         return 130
     return 1 if result.tally.failures or result.tally.without else 0
+
+
+def _fetch_parameters(request: RunRequest) -> None:
+    """Get the metric parameters that are not there yet; offline that fails and the metrics are not available."""
+    from bench.metrics.catalog import make_metric
+    from bench.metrics.weights import find_weights
+
+    files = [file for name in request.metrics for file in make_metric(name, request.weights_root).weights_files()]
+    if all(find_weights(file.relative, request.weights_root) is not None for file in files):
+        return
+    from bench.metrics.download import fetch_missing
+
+    fetch_missing(files, request.weights_root, warn)
 
 
 def _export(result: RunResult) -> str:
@@ -57,7 +71,7 @@ def _report(result: RunResult) -> None:
     if tally.failures:
         warn(f"{len(tally.failures)} images failed:")
         for cell, image, error in tally.failures[:20]:
-            warn(f"  {cell_label(cell)} · {image}: {error}")
+            warn(f"  {cell_label(cell, _displays(request))} · {image}: {error}")
         if len(tally.failures) > 20:
             warn(f"  … and {len(tally.failures) - 20} more, all of them in records.csv")
     _report_without(result)
@@ -68,9 +82,14 @@ def _report(result: RunResult) -> None:
 
 def _report_without(result: RunResult) -> None:
     """Numbers that are missing although their image is there: one line per reason."""
+    request = result.plan.request
     reasons: dict[tuple[str, str], list[str]] = {}
     for (cell, name, reason), images in result.tally.without.items():
-        reasons.setdefault((name, reason), []).extend(f"{cell_label(cell)} · {image}" for image in images)
+        reasons.setdefault((name, reason), []).extend(f"{cell_label(cell, _displays(request))} · {image}" for image in images)
     for (name, reason), images in reasons.items():
         shown = images[0] if len(images) == 1 else f"{len(images)} images, such as {images[0]}"
         warn(f"no {name} of {shown}: {reason}")
+
+
+def _displays(request: RunRequest) -> dict[tuple[str, str], str]:
+    return {(choice.name, choice.variant): choice.display for choice in request.methods}

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 from bench.api import CellId, format_scale
 from bench.cli.output import say, warn
 
 
-def cell_label(cell: CellId) -> str:
-    """A cell as people read it: `liif (lite) · Set5 · x4 · seed 0`."""
-    variant = f" ({cell.variant})" if cell.variant else ""
+Displays = Mapping[tuple[str, str], str]
+"""(method, variant) -> the name that tables print."""
+
+
+def cell_label(cell: CellId, displays: Displays) -> str:
+    """A cell as people read it: `LIIF (lite) · Set5 · x4 · seed 1`."""
+    name = displays.get((cell.method, cell.variant), cell.method)
     seed = f" · seed {cell.seed}" if cell.seed else ""
-    return f"{cell.method}{variant} · {cell.dataset} · x{format_scale(cell.scale)}{seed}"
+    return f"{name} · {cell.dataset} · x{format_scale(cell.scale)}{seed}"
 
 
 class PlainProgress(AbstractContextManager["PlainProgress"]):
     """Plain lines, at most one every few seconds, for logs and pipes."""
 
-    def __init__(self, *, every: float = 10.0) -> None:
+    def __init__(self, displays: Displays, *, every: float = 10.0) -> None:
+        self.displays = displays
         self.every = every
         self.done = 0
         self.total = 0
@@ -34,13 +40,13 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
 
     def cell(self, cell: CellId, *, index: int, units: int) -> None:
         """One line per cell."""
-        say(f"  {cell_label(cell)}: {units} images")
+        say(f"  {cell_label(cell, self.displays)}: {units} images")
 
     def unit(self, cell: CellId, image: str, *, error: str = "") -> None:
         """A line now and then, and for every failure."""
         self.done += 1
         if error:
-            warn(f"  failed: {cell_label(cell)} · {image}: {error}")
+            warn(f"  failed: {cell_label(cell, self.displays)} · {image}: {error}")
         now = time.monotonic()
         if now - self.last >= self.every:
             self.last = now
@@ -58,7 +64,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
 class RichProgress(AbstractContextManager["RichProgress"]):
     """A live bar with the cell, the image and the time left."""
 
-    def __init__(self) -> None:
+    def __init__(self, displays: Displays) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -69,6 +75,7 @@ class RichProgress(AbstractContextManager["RichProgress"]):
             TimeRemainingColumn,
         )
 
+        self.displays = displays
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -92,14 +99,16 @@ class RichProgress(AbstractContextManager["RichProgress"]):
 
     def cell(self, cell: CellId, *, index: int, units: int) -> None:
         """Show the cell."""
-        self.label = cell_label(cell)
+        self.label = cell_label(cell, self.displays)
         self.bar.update(self.task, description=self.label)
 
     def unit(self, cell: CellId, image: str, *, error: str = "") -> None:
         """Advance."""
         if error:
-            self.bar.console.print(f"failed: {cell_label(cell)} · {image}: {error}", style="red", markup=False)
-        self.bar.update(self.task, advance=1, description=f"{cell_label(cell)} · {image}")
+            self.bar.console.print(
+                f"failed: {cell_label(cell, self.displays)} · {image}: {error}", style="red", markup=False
+            )
+        self.bar.update(self.task, advance=1, description=f"{cell_label(cell, self.displays)} · {image}")
 
     def note(self, text: str) -> None:
         """A line above the bar."""
@@ -109,6 +118,6 @@ class RichProgress(AbstractContextManager["RichProgress"]):
         self.bar.stop()
 
 
-def make_progress() -> PlainProgress | RichProgress:
+def make_progress(displays: Displays) -> PlainProgress | RichProgress:
     """The display that fits stderr."""
-    return RichProgress() if sys.stderr.isatty() else PlainProgress()
+    return RichProgress(displays) if sys.stderr.isatty() else PlainProgress(displays)

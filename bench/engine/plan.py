@@ -11,6 +11,7 @@ from bench.data import fingerprint
 from bench.engine.keys import method_key, output_key, score_key
 from bench.engine.request import MethodChoice, RunRequest
 from bench.engine.store import CellFolder, Store, StoredUnit
+from bench.metrics.catalog import make_metric
 
 
 @dataclass
@@ -197,9 +198,15 @@ def _plan_cell(
     samples: list[Sample],
 ) -> Cell:
     scale = cell_id.scale
-    pair = replace(request.protocol, lr_given=cell_id.dataset in metrics.with_lr).pair_id(scale)
-    signatures = metrics.signed(cell_id.dataset, scale)
+    protocol = replace(request.protocol, lr_given=cell_id.dataset in metrics.with_lr)
+    signatures = dict(metrics.signed(cell_id.dataset, scale))
+    for name, kind in metrics.kinds.items():
+        if kind is MetricKind.SET:
+            # a value of a set metric without its number of images must not be published
+            metric = make_metric(name, request.weights_root)
+            signatures[name] = metric.signature(protocol, scale, n=len(samples))  # pyright: ignore[reportCallIssue]
     where = CellFolder(cell_id, choice.folder)
+    pair = protocol.pair_id(scale)
     stored = store.units(where)
     plain = {
         p for (_, p), u in stored.items() if u.output is not None and Path(u.output.path).parent.name == where.stem

@@ -316,8 +316,8 @@ def _write_run_json(store: Store, plan: Plan, metrics: MetricPlan, tally: Tally)
     values = store.read_json()
     request = plan.request
     signatures = {signature: list(names) for signature, names in values.get("signatures", {}).items()}
-    for per_metric in metrics.signatures.values():
-        for signature in per_metric.values():
+    for cell in plan.cells:
+        for signature in cell.signatures.values():
             names = signatures.setdefault(signature, [])
             if request.protocol.name not in names:
                 names.append(request.protocol.name)

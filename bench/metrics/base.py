@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench.api import MetricInfo, Protocol, UnitError
 from bench.api.protocol import Colour
+from bench.metrics.weights import WeightsFile, unavailable_files
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """(H, W, 3) RGB or (H, W) luma; uint16 is 0..65535 (257 per 8-bit level)."""
@@ -85,13 +86,17 @@ class Metric(ABC):
         """Args: weights_root: where parameters lie; None: `TORCH_HOME`, else torch's default."""
         self.weights_root = weights_root
 
+    def weights_files(self) -> tuple[WeightsFile, ...]:
+        """The parameter files that it reads, where they are known beforehand; no torch import."""
+        return ()
+
     @abstractmethod
     def signature(self, protocol: Protocol, scale: float) -> str:
         """How the number is made, such as `psnr|y601s|shave:s|q:u8|agg:img|lr:matlab-bicubic|size:floor-crop|v1`."""
 
     def unavailable(self) -> str | None:
         """Why this metric cannot be computed here (with the exact file expected), None if it can; no torch import."""
-        return None
+        return unavailable_files(self.weights_files(), self.weights_root)
 
     @abstractmethod
     def compute(self, pair: ScoredPair) -> float:

@@ -6,14 +6,24 @@ Transfer by pooch; the file appears under its name only after its sha256 was com
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from filelock import FileLock
 
 from bench.api import Unavailable
 from bench.imaging import atomic_write
-from bench.metrics.weights import WeightsFile, downloads_allowed, find_weights, hub_folder, missing
+from bench.metrics.weights import (
+    DOWNLOAD_ENV,
+    WeightsFile,
+    downloads_allowed,
+    downloads_forbidden,
+    find_weights,
+    hub_folder,
+    missing,
+)
 
 
 def obtain(file: WeightsFile, weights_root: Path | None) -> Path:
@@ -43,6 +53,37 @@ def obtain(file: WeightsFile, weights_root: Path | None) -> Path:
     return target
 
 
+def fetch_missing(files: Iterable[WeightsFile], weights_root: Path | None, announce: Callable[[str], None]) -> None:
+    """Try to fetch what is not there, as the libraries that own the files would; a failure is announced, not raised.
+
+    Args:
+        files: What the metrics of a run need.
+        weights_root: As for `find_weights`.
+        announce: Told of each file that is fetched, and why one was not.
+    """
+    if downloads_forbidden():
+        return
+    unreachable: set[str] = set()
+    for file in dict.fromkeys(files):
+        host = urlsplit(file.url).netloc
+        if not host or host in unreachable or find_weights(file.relative, weights_root) is not None:
+            continue
+        target = hub_folder(weights_root) / file.relative
+        announce(f"fetching {file.url} to {target}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fetch(file, target)
+        except (OSError, Unavailable) as fault:
+            unreachable.add(host)
+            announce(f"{target.name} could not be fetched ({_short(fault)}); {DOWNLOAD_ENV}=0 stops the trying")
+
+
+def _short(fault: Exception) -> str:
+    """The end of a nested network error, which says what went wrong."""
+    text = str(fault).rsplit("Caused by ", 1)[-1].strip("() ")
+    return text if len(text) <= 160 else f"{text[:157]}..."
+
+
 def fetch(file: WeightsFile, target: Path) -> None:
     """Download one file and verify it; nothing is left behind where it fails.
 
@@ -54,7 +95,7 @@ def fetch(file: WeightsFile, target: Path) -> None:
 
     with atomic_write(target, "wb") as stream:
         hashed = _Hashed(stream)
-        pooch.HTTPDownloader(progressbar=False, timeout=60)(file.url, hashed, None)
+        pooch.HTTPDownloader(progressbar=False, timeout=(5, 60))(file.url, hashed, None)
         seen = hashed.sha256.hexdigest()
         if not seen.startswith(file.expected_hash()):
             raise Unavailable(

@@ -20,7 +20,6 @@ from bench.metrics.weights import (
     hash_token,
     package_token,
     pyiqa_file,
-    unavailable_files,
 )
 
 RELIABLE = 2048
@@ -55,9 +54,13 @@ class FID(Metric):
         own = ("rgb", "mode:clean", "dims:2048", "ref:hr", count, package_token("pyiqa"), weights, "shave:0")
         return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
 
+    def weights_files(self) -> tuple[WeightsFile, ...]:
+        """The Inception network of pytorch-fid."""
+        return (self.file,)
+
     def unavailable(self) -> str | None:
         """The Inception weights or pyiqa are missing."""
-        reasons = (unavailable_files((self.file,), self.weights_root), missing_package("fid"))
+        reasons = (super().unavailable(), missing_package("fid"))
         return "; ".join(reason for reason in reasons if reason is not None) or None
 
     def compute(self, pair: ScoredPair) -> float:

@@ -45,7 +45,7 @@ ALEX = LPIPSFiles(
     "weights/v0.1/alex.pth",
     "df73285e",
     (1, 4, 7, 9, 11),
-    2048,
+    4096,
 )
 VGG = LPIPSFiles(
     "vgg",
@@ -65,5 +65,5 @@ SQUEEZE = LPIPSFiles(
     "weights/v0.1/squeeze.pth",
     "4a5350f2",
     (1, 4, 7, 9, 10, 11, 12),
-    1024,
+    2048,
 )

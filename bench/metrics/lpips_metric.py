@@ -12,7 +12,7 @@ from bench.api import Direction, MetricInfo, MetricKind, Protocol, UnitError
 from bench.metrics.base import Metric, ScoredPair, build_signature
 from bench.metrics.download import obtain
 from bench.metrics.lpips_files import ALEX, SQUEEZE, VGG, LPIPSFiles
-from bench.metrics.weights import package_token, unavailable_files
+from bench.metrics.weights import WeightsFile, package_token
 
 if TYPE_CHECKING:
     from bench.metrics.lpips_network import LPIPSNetwork
@@ -46,9 +46,9 @@ class LPIPS(Metric):
         own = ("rgb", f"net:{self.files.net}-v0.1", "in:[-1,1]", package_token("lpips"), self.files.token(), "shave:0")
         return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
 
-    def unavailable(self) -> str | None:
-        """The backbone file that is missing, if it is."""
-        return unavailable_files((self.files.backbone,), self.weights_root)
+    def weights_files(self) -> tuple[WeightsFile, ...]:
+        """The backbone; the learned heads come with the package `lpips`."""
+        return (self.files.backbone,)
 
     def compute(self, pair: ScoredPair) -> float:
         """LPIPS of SR against HR; a plane stands for three equal channels.

@@ -22,7 +22,7 @@ from bench.metrics.download import obtain
 from bench.metrics.ggd import fit_aggd, signed_moments
 from bench.metrics.matfile import read_mat
 from bench.metrics.strips import load_levels
-from bench.metrics.weights import hash_token, pyiqa_file, unavailable_files
+from bench.metrics.weights import WeightsFile, hash_token, pyiqa_file
 
 Float64 = NDArray[np.float64]
 BLOCK = 96
@@ -50,9 +50,9 @@ class NIQE(Metric):
         own = (protocol.nr_colour, *niqe_tokens(self.weights_root), f"shave:{protocol.nr_shave}")
         return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
 
-    def unavailable(self) -> str | None:
-        """The parameters are missing."""
-        return unavailable_files((PARAMETERS,), self.weights_root)
+    def weights_files(self) -> tuple[WeightsFile, ...]:
+        """The natural model of the authors' release."""
+        return (PARAMETERS,)
 
     def compute(self, pair: ScoredPair) -> float:
         """NIQE, lower is better.

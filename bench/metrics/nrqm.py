@@ -10,7 +10,7 @@ from bench.metrics.download import obtain
 from bench.metrics.forest import read_model
 from bench.metrics.ma_features import ma_features
 from bench.metrics.strips import as_levels
-from bench.metrics.weights import hash_token, pyiqa_file, unavailable_files
+from bench.metrics.weights import WeightsFile, hash_token, pyiqa_file
 
 MODEL = pyiqa_file("NRQM_model.mat")
 
@@ -33,9 +33,9 @@ class NRQM(Metric):
         own = (protocol.nr_colour, hash_token((MODEL,), self.weights_root), f"shave:{protocol.nr_shave}")
         return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
 
-    def unavailable(self) -> str | None:
-        """The model is missing."""
-        return unavailable_files((MODEL,), self.weights_root)
+    def weights_files(self) -> tuple[WeightsFile, ...]:
+        """The three forests and the regression."""
+        return (MODEL,)
 
     def compute(self, pair: ScoredPair) -> float:
         """NRQM, higher is better.

@@ -10,7 +10,7 @@ from bench.api import Direction, MetricInfo, MetricKind, Protocol, Unavailable
 from bench.metrics.base import Metric, ScoredPair, build_signature, shaved
 from bench.metrics.niqe import PARAMETERS, load_parameters, niqe, niqe_tokens
 from bench.metrics.nrqm import MODEL, nrqm
-from bench.metrics.weights import hash_token, unavailable_files
+from bench.metrics.weights import WeightsFile, hash_token
 
 COLOUR = "y601s-u8"
 SHAVE = 4
@@ -34,9 +34,9 @@ class PI(Metric):
         own = (COLOUR, *niqe_tokens(self.weights_root), hash_token((MODEL,), self.weights_root), f"shave:{SHAVE}")
         return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
 
-    def unavailable(self) -> str | None:
-        """A parameter file is missing."""
-        return unavailable_files((MODEL, PARAMETERS), self.weights_root)
+    def weights_files(self) -> tuple[WeightsFile, ...]:
+        """Those of NRQM and NIQE."""
+        return (MODEL, PARAMETERS)
 
     def compute(self, pair: ScoredPair) -> float:
         """PI, lower is better; errors as in `NRQM` and `NIQE`."""

@@ -17,7 +17,7 @@ from bench.imaging import imresize
 from bench.metrics.base import Metric, Pixels, ScoredPair, build_signature
 from bench.metrics.download import obtain
 from bench.metrics.pyiqa_names import FILES, PyiqaMetric, find_pyiqa, missing_package
-from bench.metrics.weights import check_published, hash_token, package_token, unavailable_files
+from bench.metrics.weights import WeightsFile, check_published, hash_token, package_token
 
 LICENCE = "PolyForm Noncommercial / NTU S-Lab (pyiqa): no commercial use"
 MUSIQ_TOKENS = 6000
@@ -40,12 +40,13 @@ class Pyiqa(Metric):
         own = ("rgb", self._input_token(protocol), package_token("pyiqa"), weights, "shave:0")
         return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
 
+    def weights_files(self) -> tuple[WeightsFile, ...]:
+        """What pyiqa would fetch for it; empty for metrics whose files are not listed."""
+        return FILES.get(self.pyiqa_name) or ()
+
     def unavailable(self) -> str | None:
         """pyiqa or a file it needs is missing; for metrics whose files are not known, that shows at first use."""
-        reasons = (
-            unavailable_files(FILES.get(self.pyiqa_name) or (), self.weights_root),
-            missing_package(self.pyiqa_name),
-        )
+        reasons = (super().unavailable(), missing_package(self.pyiqa_name))
         return "; ".join(reason for reason in reasons if reason is not None) or None
 
     def compute(self, pair: ScoredPair) -> float:

@@ -4,7 +4,8 @@ Nothing here imports torch or touches the network. The layout is that of torch's
 and pytorch-fid share: `<root>/hub/checkpoints/FILE` and `<root>/hub/pyiqa/FILE`, with root = `--weights-root`, else
 `TORCH_HOME`, else `$XDG_CACHE_HOME/torch`, else `~/.cache/torch` (torch.hub.get_dir).
 
-Policy: scoring starts no download unless the environment says `ASSR_BENCH_DOWNLOAD=1`; see `bench.metrics.download`.
+Policy: `bench run` and `bench score` fetch what is missing before they begin, unless `ASSR_BENCH_DOWNLOAD=0`. Scoring
+itself starts a download only with `ASSR_BENCH_DOWNLOAD=1` (see `bench.metrics.download`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from bench.api import Unavailable
 
 DOWNLOAD_ENV = "ASSR_BENCH_DOWNLOAD"
-"""Set to 1 to let a metric fetch the parameters that it lacks; anything else forbids it."""
+"""1: a metric may fetch what it lacks while it scores; 0: nothing is ever fetched; unset: before a run, not in it."""
 
 PYIQA_WEIGHTS = "https://huggingface.co/chaofengc/IQA-PyTorch-Weights/resolve/main/"
 """Where pyiqa fetches its files from (pyiqa.archs.arch_util.get_url_from_name)."""
@@ -113,6 +114,11 @@ def missing(relative_name: str, root: Path | None, url: str) -> str:
 def downloads_allowed() -> bool:
     """Whether the user lets metrics fetch what they lack (`ASSR_BENCH_DOWNLOAD=1`)."""
     return os.environ.get(DOWNLOAD_ENV, "").strip().lower() in ("1", "true", "yes")
+
+
+def downloads_forbidden() -> bool:
+    """Whether the user forbids every download (`ASSR_BENCH_DOWNLOAD=0`)."""
+    return os.environ.get(DOWNLOAD_ENV, "").strip().lower() in ("0", "false", "no")
 
 
 def unavailable_files(files: tuple[WeightsFile, ...], weights_root: Path | None) -> str | None:

@@ -47,7 +47,7 @@ def make_photo(seed: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
 @pytest.fixture(autouse=True)
 def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, and nothing of this machine's settings."""
-    for name in ("ASSR_BENCH_DATA", "ASSR_BENCH_DOWNLOAD", "TORCH_HOME", "COLUMNS"):
+    for name in ("ASSR_BENCH_DATA", "TORCH_HOME", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"
     home.mkdir()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.cli.output import say, warn
 from bench.cli.progress import cell_label, make_progress
+from bench.cli.terminal import show
 from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
 
@@ -23,7 +24,7 @@ def carry_out(request: RunRequest) -> int:
     _fetch_parameters(request)
     with make_progress(_displays(request)) as progress:
         result = execute(request, progress)
-    say(_export(result))
+    show(_export(result))
     _report(result)
     if result.tally.interrupted:
         return 130

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from bench.api import CellId, format_scale
 from bench.cli.output import say, warn
 
-
 Displays = Mapping[tuple[str, str], str]
 """(method, variant) -> the name that tables print."""
 

@@ -72,10 +72,8 @@ def test_a_pyiqa_metric_on_a_finished_run_needs_no_inference(bench: Callable, ne
     assert (newcomer / "run" / "records.csv").read_text().count("pyiqa:ms_ssim,0.") == 2
 
 
-@pytest.mark.parametrize(
-    "command", ["--help", "--version", "run --help", "methods", "methods liif", "metrics", "datasets", "protocols"]
-)
-def test_lists_and_help_need_no_torch(command: str, process: Callable, without_torch: dict[str, str]) -> None:
+@pytest.mark.parametrize("command", ["--help", "run --help", "methods liif", "protocols sample"])
+def test_help_and_details_need_no_torch(command: str, process: Callable, without_torch: dict[str, str]) -> None:
     done = process(*command.split(), env=without_torch)
     assert (done.code, done.err) == (0, "")
     assert "cannot be loaded" not in done.out

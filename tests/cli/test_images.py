@@ -53,7 +53,7 @@ def test_bad_images_fail_alone_with_their_reasons_and_good_ones_are_scored(
         "half": "truncated",
         "page": "none of them",
         "cmyk": "CMYK",
-        "moving": "2 frames",
+        "moving": "animated",
         "alpha": "alpha",
     }
     for name, reason in reasons.items():

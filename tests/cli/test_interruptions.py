@@ -88,9 +88,9 @@ def begin(words: list[str], folder: Path, **env: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def undisturbed(process: Callable, run_words: list[str], newcomer: Path) -> bytes:
+def undisturbed(bench: Callable, run_words: list[str], newcomer: Path) -> bytes:
     """records.csv of a run that nobody interrupted."""
-    assert process(*run_words, "--out", "whole").code == 0
+    assert bench(*run_words, "--out", "whole", "--workers", 0).code == 0
     assert len(log(newcomer)) == 12
     (newcomer / "log.txt").unlink()
     return (newcomer / "whole" / "records.csv").read_bytes()
@@ -98,7 +98,7 @@ def undisturbed(process: Callable, run_words: list[str], newcomer: Path) -> byte
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_killed_runs_go_on_where_they_were_and_end_with_the_same_records(
-    process: Callable, run_words: list[str], newcomer: Path, undisturbed: bytes
+    process: Callable, bench: Callable, run_words: list[str], newcomer: Path, undisturbed: bytes
 ) -> None:
     words = [*run_words, "--out", "run"]
     for die_at in (2, 8):
@@ -114,13 +114,13 @@ def test_killed_runs_go_on_where_they_were_and_end_with_the_same_records(
     assert set(Counter(log(newcomer))) == {f"p{i} x{s}" for i in range(3) for s in ("1.5", "2", "3", "4")}
     assert 0 < again <= 2 * (DEPTH + 1) + 1, "two kills and one torn line"
     before = len(log(newcomer))
-    done = process(*words)
+    done = bench(*words)
     assert "no inference was needed" in done.out
     assert len(log(newcomer)) == before
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
-    process: Callable, run_words: list[str], newcomer: Path, undisturbed: bytes
+    bench: Callable, run_words: list[str], newcomer: Path, undisturbed: bytes
 ) -> None:
     words = [*run_words, "--out", "run"]
     stopped = begin(words, newcomer, SLOW="0.5")
@@ -135,7 +135,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
     computed = len(log(newcomer))
     assert computed < 12
     assert (newcomer / "run" / "table.md").exists()
-    done = process(*words)
+    done = bench(*words)
     assert done.code == 0
     assert len(log(newcomer)) <= 12 + 1, "at most the image that was being computed"
     assert (newcomer / "run" / "records.csv").read_bytes() == undisturbed

@@ -74,7 +74,7 @@ def test_weights_of_metrics_that_are_missing_leave_a_reason_not_a_number(
     assert done.code == 0
     assert "not available: niqe" in done.err
     assert "niqe_modelparameters.mat" in done.err
-    row = next(line for line in done.out.splitlines() if "Bicubic" in line)
+    row = next(line for line in done.out.splitlines() if "| Bicubic" in line)
     assert "--" in row
     assert "niqe_modelparameters.mat" in (newcomer / "run" / "table.tex").read_text().replace("\\", "")
     assert ",niqe," not in (newcomer / "run" / "records.csv").read_text()
@@ -92,6 +92,6 @@ def test_metric_weights_that_are_damaged_leave_a_reason_not_a_number(
     done = bench(*words, "--metrics", "psnr,niqe", "--weights-root", "torch")
     assert done.code == 1
     assert "no niqe of 3 images" in done.err
-    row = next(line for line in done.out.splitlines() if "Bicubic" in line)
+    row = next(line for line in done.out.splitlines() if "| Bicubic" in line)
     assert "0/3" in row
     assert (newcomer / "run" / "records.csv").read_text().count(",psnr,") == 3

@@ -83,10 +83,11 @@ def _report(result: RunResult) -> None:
 
 def _report_without(result: RunResult) -> None:
     """Numbers that are missing although their image is there: one line per reason."""
-    request = result.plan.request
+    displays = _displays(result.plan.request)
     reasons: dict[tuple[str, str], list[str]] = {}
     for (cell, name, reason), images in result.tally.without.items():
-        reasons.setdefault((name, reason), []).extend(f"{cell_label(cell, _displays(request))} · {image}" for image in images)
+        where = cell_label(cell, displays)
+        reasons.setdefault((name, reason), []).extend(f"{where} · {image}" for image in images)
     for (name, reason), images in reasons.items():
         shown = images[0] if len(images) == 1 else f"{len(images)} images, such as {images[0]}"
         warn(f"no {name} of {shown}: {reason}")

@@ -82,7 +82,7 @@ class RichProgress(AbstractContextManager["RichProgress"]):
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(stderr=True, highlight=False),
             transient=True,
         )
         self.task = self.bar.add_task("planning", total=None)

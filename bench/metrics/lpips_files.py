@@ -45,7 +45,7 @@ ALEX = LPIPSFiles(
     "weights/v0.1/alex.pth",
     "df73285e",
     (1, 4, 7, 9, 11),
-    4096,
+    2048,
 )
 VGG = LPIPSFiles(
     "vgg",
@@ -65,5 +65,5 @@ SQUEEZE = LPIPSFiles(
     "weights/v0.1/squeeze.pth",
     "4a5350f2",
     (1, 4, 7, 9, 10, 11, 12),
-    2048,
+    1024,
 )

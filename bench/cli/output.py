@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from bench.api import RequestError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,8 +22,18 @@ def console() -> Console:
 
 
 def say(text: str = "") -> None:
-    """A line on stdout, as it is."""
-    print(text, flush=True)
+    """A line on stdout, as it is. Where nobody reads on (`bench run … | head`), the work goes on without a word.
+
+    Raises:
+        RequestError: stdout is a file that takes no more.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as fault:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the rest is tried again at the end
+        raise RequestError(f"cannot write the output: {fault.strerror or fault}; finished work is kept") from None
 
 
 def warn(text: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.api import MetricInfo, RequestError, parse_scales
+from bench.cli.output import say
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +51,7 @@ def table(
         options=TableOptions(layout=layout, caption=caption, label=label),
     )
     if out is None:
-        typer.echo(text, nl=False)
+        say(text.removesuffix("\n"))
     else:
         _write(out, text)
 

@@ -118,3 +118,22 @@ def test_a_table_over_two_protocols_refuses_and_names_the_difference(bench: Call
     assert "y601s" in mixed.err
     assert "--protocol" in mixed.err
     assert bench("table", "run", "--protocol", "sample").code == 0
+
+
+def test_a_reader_who_leaves_does_not_end_the_run(photos: Path, newcomer: Path) -> None:
+    words = [sys.executable, "-m", "bench", *RUN, "--metrics", "psnr", "--workers", "0"]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stdout.close()
+    assert (running.wait(timeout=120), running.stderr.read()) == (0, "")
+    assert (newcomer / "run" / "records.csv").read_text().count(",ok,") == 6
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_an_output_that_takes_no_more_is_said(photos: Path, newcomer: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-m", "bench", "protocols"]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "No space left on device" in done.stderr

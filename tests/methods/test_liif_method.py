@@ -184,7 +184,7 @@ def test_shipped_weights_draw_a_flat_image_flat():
     lr = torch.tensor([0.2, 0.5, 0.8])[:, None, None].expand(3, 24, 24)
     image = _loaded(SPEC.weights["lite"]).upscale(lr, (60, 60), seed=0).image
     inner = image[:, 15:-15, 15:-15]
-    assert (inner - torch.tensor([0.2, 0.5, 0.8])[:, None, None]).abs().max() < 0.05
+    assert (inner - torch.tensor([0.2, 0.5, 0.8])[:, None, None]).abs().max() < 0.03
 
 
 def test_tiles_agree_with_the_whole_image_at_a_fractional_scale():
@@ -204,7 +204,7 @@ def test_tiles_agree_with_the_whole_image_at_a_fractional_scale():
 
 @pytest.mark.reference
 @pytest.mark.slow
-@pytest.mark.parametrize(("scale", "gain"), [(2, 1.5), (3, 1.3), (4, 1.0)])
+@pytest.mark.parametrize(("scale", "gain"), [(2, 3.0), (3, 2.4), (4, 2.2)])
 def test_shipped_weights_beat_bicubic_on_set5(reference_root, scale, gain):
     """Against the per-image bicubic PSNR of the same protocol, computed outside."""
     import pandas as pd

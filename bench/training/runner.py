@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from mmengine.hooks import EMAHook, Hook
@@ -132,7 +133,8 @@ def make_runner(
         randomness={"seed": config.seed},
         load_from=str(start) if start else None,
         resume=resume,
-        experiment_name=f"{task.method}-{out.name}",
+        # mmengine shares its log state between runners of one name in a process
+        experiment_name=f"{task.method}-{out.name}-{uuid4().hex[:8]}",
         **validate,
     )
 

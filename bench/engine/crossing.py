@@ -67,7 +67,7 @@ def _score_set(
         tally.kept += 1
         return
     metric = make_metric(name, request.weights_root)
-    sr = [read_png_exact(request.out / output.path) for output in outputs]
+    sr = [request.out / output.path for output in outputs]
     hr = [prepare(unit.sample, cell.id.scale, request.protocol, need_lr=False).hr for unit in cell.units]
     try:
         value = metric.compute_sets(sr, hr)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.api import CellId, Dataset, ImageRef, MetricKind, Protocol, RequestError, Sample, format_scale
+from bench.api import CellId, Dataset, ImageRef, MetricKind, Output, Protocol, RequestError, Sample, format_scale
 from bench.data import fingerprint
 from bench.engine.keys import method_key, output_key, score_key
 from bench.engine.request import MethodChoice, RunRequest
@@ -24,6 +24,7 @@ class Unit:
         path: Where the SR image lies, relative to the run folder.
         infer: True where the SR image has to be computed.
         missing: metric -> score key of the numbers that are not there yet.
+        stored: What is known of the SR image, where it is there.
         without: metric -> why it has no value for this image, as far as that is known.
     """
 
@@ -32,6 +33,7 @@ class Unit:
     path: Path
     infer: bool
     missing: dict[str, str]
+    stored: Output | None = None
     without: dict[str, str] = field(default_factory=dict)
 
 
@@ -101,12 +103,14 @@ class MetricPlan:
         unavailable: metric -> reason.
         signatures: (whether the set comes with LR images, scale) -> metric -> signature.
         with_lr: Names of the datasets that come with LR images.
+        needs_lr: Metrics that look at the LR image.
     """
 
     kinds: dict[str, MetricKind]
     unavailable: dict[str, str]
     signatures: dict[tuple[bool, float], dict[str, str]]
     with_lr: frozenset[str] = frozenset()
+    needs_lr: frozenset[str] = frozenset()
 
     def signed(self, dataset: str, scale: float) -> dict[str, str]:
         """metric -> signature for a dataset of the request at a scale; empty where the request has no such scale."""
@@ -237,6 +241,7 @@ def _plan_cell(
                 path=path or store.image_path(where, sample.id, pair, plain),
                 infer=not reusable,
                 missing={name: k for name, k in wanted.items() if k not in have},
+                stored=old.output if old is not None and reusable else None,
                 without={name: have[k].reason for name, k in wanted.items() if k in have and have[k].value is None},
             )
         )

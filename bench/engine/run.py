@@ -1,7 +1,7 @@
 """Carrying out a plan: infer, hand over to scoring, write records; stop cleanly and lose nothing.
 
-The main process runs the methods and is the only writer of records. Scoring processes write the images and compute
-the numbers, so metrics do not hold up the model.
+The main process runs the methods and is the only writer of records. Scoring processes
+compute the numbers, so metrics do not hold up the model.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from bench.engine.inference import Inferred, Runner
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit, list_samples, make_plan
 from bench.engine.request import RunRequest, check_device
 from bench.engine.rows import Row, record_rows
-from bench.engine.scoring import Scored, ScoreJob, ScorerConfig
+from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
 from bench.engine.store import Store
 from bench.metrics.catalog import metric_info
 from bench.metrics.scorer import Scorer
@@ -86,7 +86,8 @@ def plan_metrics(request: RunRequest) -> MetricPlan:
         for lr_given in sorted({dataset.name in with_lr for dataset in request.datasets})
         for scale in request.scales
     }
-    return MetricPlan(kinds, dict(scorer.unavailable()), signatures, with_lr)
+    needs_lr = frozenset(name for name in request.metrics if scorer.needs_lr((name,)))
+    return MetricPlan(kinds, dict(scorer.unavailable()), signatures, with_lr, needs_lr)
 
 
 def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
@@ -181,18 +182,18 @@ class _Work:
 
     def _unit(self, cell: Cell, unit: Unit) -> None:
         if not unit.infer:
-            old = self.store.units(cell.where)[(unit.sample.id, cell.pair)].output
             job = ScoreJob(
                 self.request.out / unit.path,
                 unit.sample,
                 cell.id.scale,
                 self._wanted(unit),
-                pixels_sha256=old.sha256 if old is not None else "",
+                pixels_sha256=unit.stored.sha256 if unit.stored is not None else "",
             )
-            self.executor.submit(Ticket(cell, unit, old), job)
+            self.executor.submit(Ticket(cell, unit, unit.stored), job)
             return
         try:
             pair, result = self._infer(cell, unit)
+            pixels_hash = self._write(unit, result)
         except UnitError as fault:
             self._failed(cell, unit, str(fault))
             return
@@ -205,7 +206,7 @@ class _Work:
         output = Output(
             key=unit.key,
             path=unit.path.as_posix(),
-            sha256="",
+            sha256=pixels_hash,
             size=(result.pixels.shape[0], result.pixels.shape[1]),
             depth=result.pixels.dtype.itemsize * 8,
             lr_sha256=lr_hash,
@@ -219,7 +220,7 @@ class _Work:
             self._wanted(unit),
             sr=result.pixels,
             hr=pair.hr,
-            lr=pair.lr,
+            lr=pair.lr if self.metrics.needs_lr.intersection(unit.missing) else None,
         )
         self.executor.submit(Ticket(cell, unit, output), job)
 
@@ -242,11 +243,23 @@ class _Work:
         self.tally.inferred += 1
         return pair, result
 
+    def _write(self, unit: Unit, result: Inferred) -> str:
+        path = self.request.out / unit.path
+        started = time.perf_counter()
+        try:
+            return store_image(path, result.pixels)
+        except OSError as fault:
+            raise UnitError(f"{path}: {fault.strerror or fault}") from fault
+        finally:
+            self.tally.spend("write", time.perf_counter() - started)
+
     def _wanted(self, unit: Unit) -> tuple[str, ...]:
         if unit.sample.hr is not None:
             return tuple(unit.missing)
         full = MetricKind.FULL_REFERENCE
-        return tuple(name for name in unit.missing if self.metrics.kinds[name] is not full or name == "lr_psnr")
+        return tuple(
+            name for name in unit.missing if self.metrics.kinds[name] is not full or name in self.metrics.needs_lr
+        )
 
     def _collect(self, *, wait: bool) -> None:
         if self._executor is None:
@@ -265,8 +278,7 @@ class _Work:
             self._again.append((cell, unit))
             return
         if scored.error or output is None:
-            written = output if output is not None and output.sha256 else None
-            self._failed(cell, unit, scored.error, output=written)
+            self._failed(cell, unit, scored.error, output=output)
             return
         scores = tuple(
             Score(name, value.value, cell.signatures[name], unit.missing[name], value.reason)
@@ -274,8 +286,7 @@ class _Work:
         )
         unit.without |= {name: value.reason for name, value in scored.values.items() if value.value is None}
         unit.without |= scored.faults
-        stored = Output(**{**vars(output), "sha256": scored.sha256})
-        record = Record(cell.id, unit.sample.id, UnitStatus.OK, stored, scores)
+        record = Record(cell.id, unit.sample.id, UnitStatus.OK, output, scores)
         self.store.append(cell.where, record, pair=cell.pair)
         self.tally.scored += len(scores)
         self.listener.unit(cell.id, unit.sample.id)

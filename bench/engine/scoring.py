@@ -1,4 +1,4 @@
-"""What a scoring process does with one unit: write the SR image, score it, hand the numbers back.
+"""What a scoring process does with one unit: score the SR image, hand the numbers back.
 
 The functions here run in worker processes (or in the main one with `--workers 0`); they import torch only if a metric
 needs it.
@@ -43,7 +43,7 @@ class ScoreJob:
     """One unit to write and score.
 
     Attributes:
-        path: The SR image; written where `sr` is given, read where it is not.
+        path: The stored SR image; read where `sr` is not given.
         sample: For reading HR (and LR) where they are not given.
         scale: Nominal scale.
         metrics: Which of the configured metrics are wanted.
@@ -68,7 +68,6 @@ class Scored:
     Attributes:
         values: metric -> value.
         faults: metric -> what it raised; it has no value then, and is tried again in the next run.
-        sha256: Of the stored pixels.
         error: Why the unit failed; "" where it did not.
         damaged: True where the stored image is not what was written, so it must be computed again.
         phases: Seconds per phase.
@@ -76,7 +75,6 @@ class Scored:
 
     values: dict[str, MetricValue] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
-    sha256: str = ""
     error: str = ""
     damaged: bool = False
     phases: dict[str, float] = field(default_factory=dict)
@@ -92,7 +90,7 @@ class UnitScorer:
         )
 
     def run(self, job: ScoreJob) -> Scored:
-        """Write or read the SR image, then score it; never raises for a fault of this unit alone."""
+        """Score the SR image, read first where it is not given; never raises for a fault of this unit alone."""
         phases: dict[str, float] = {}
         clock = time.perf_counter()
 
@@ -109,15 +107,11 @@ class UnitScorer:
                     sr = read_png_exact(job.path)
                 except (OSError, ValueError) as fault:
                     return Scored(error=f"{job.path} cannot be read: {fault}", damaged=True)
-            digest = pixels_sha256(sr)
-            if job.sr is not None:
-                job.path.parent.mkdir(parents=True, exist_ok=True)
-                write_png(job.path, sr, compress=sr.shape[0] * sr.shape[1] > UNCOMPRESSED_PIXELS)
-            elif job.pixels_sha256 and digest != job.pixels_sha256:
-                return Scored(error=f"{job.path} was changed after it was written", damaged=True)
-            lap("write")
+                if job.pixels_sha256 and pixels_sha256(sr) != job.pixels_sha256:
+                    return Scored(error=f"{job.path} was changed after it was written", damaged=True)
+                lap("read")
             if not job.metrics:
-                return Scored(sha256=digest, phases=phases)
+                return Scored(phases=phases)
             hr, lr = self._references(job)
             lap("prepare")
             sr_8 = _as_scored(sr, self.config.protocol)
@@ -125,7 +119,7 @@ class UnitScorer:
             phases["metrics"] = sum(value.seconds for value in values.values())
             lap("scorer")
             phases["scorer"] -= phases["metrics"]
-            return Scored(values, faults, digest, phases=phases)
+            return Scored(values, faults, phases=phases)
         except UnitError as fault:
             return Scored(error=str(fault), phases=phases)
         except OSError as fault:
@@ -165,6 +159,17 @@ class UnitScorer:
     def _reference_id(self, job: ScoreJob) -> str:
         source = job.sample.hr or job.sample.lr
         return f"{source}|{self.config.protocol.pair_id(job.scale)}|{job.scale}"
+
+
+def store_image(path: Path, sr: Pixels) -> str:
+    """Write a result and give back the hash of its pixels.
+
+    Raises:
+        OSError: the disk refuses; no half file is left.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_png(path, sr, compress=sr.shape[0] * sr.shape[1] > UNCOMPRESSED_PIXELS)
+    return pixels_sha256(sr)
 
 
 def pixels_sha256(pixels: Pixels) -> str:

@@ -70,12 +70,12 @@ def check_one_protocol(rows: pd.DataFrame, protocols: Mapping[str, Sequence[str]
 def _check_each_scale(signed: pd.DataFrame, protocols: Mapping[str, Sequence[str]]) -> None:
     """One signature per metric and scale, but for what may differ between the datasets of one table."""
     columns = [c for c in ("metric", "scale", "dataset", "signature") if c in signed.columns]
-    for (metric, _), group in signed[columns].drop_duplicates().groupby(["metric", "scale"], sort=False):
-        found = list(group["signature"])
-        per_dataset = "dataset" in columns and not group["dataset"].duplicated().any()
+    for _, group in signed[columns].drop_duplicates().groupby(["metric", "scale"], sort=False):
+        metric, found = str(next(iter(group["metric"]))), list(group["signature"])
+        per_dataset = "dataset" in columns and len(set(group["dataset"])) == len(found)
         for other in found[1:]:
             if not (per_dataset and _only_between_datasets(found[0], other)):
-                raise _mixture(str(metric), found[0], other, protocols)
+                raise _mixture(metric, found[0], other, protocols)
 
 
 def _only_between_datasets(first: str, second: str) -> bool:

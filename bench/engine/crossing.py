@@ -17,6 +17,7 @@ from bench.engine.keys import digest, score_key
 from bench.engine.plan import Cell, MetricPlan, Plan
 from bench.engine.store import Store, StoredUnit
 from bench.imaging import read_png_exact
+from bench.metrics.base import CrossScaleMetric, SetMetric
 from bench.metrics.catalog import make_metric
 
 WHOLE_SET = "*"
@@ -67,10 +68,12 @@ def _score_set(
         tally.kept += 1
         return
     metric = make_metric(name, request.weights_root)
+    if not isinstance(metric, SetMetric):
+        return
     sr = [request.out / output.path for output in outputs]
-    hr = [prepare(unit.sample, cell.id.scale, request.protocol, need_lr=False).hr for unit in cell.units]
     try:
-        value = metric.compute_sets(sr, hr)
+        pairs = [prepare(unit.sample, cell.id.scale, request.protocol, need_lr=False) for unit in cell.units]
+        value = metric.compute_sets(sr, [pair.hr for pair in pairs if pair.hr is not None])
     except (UnitError, Unavailable) as fault:
         listener.note(f"{name} of {cell.choice.display} on {cell.id.dataset}: {fault}")
         return
@@ -82,6 +85,8 @@ def _score_set(
 def _score_scales(name: str, cells: list[Cell], plan: Plan, metrics: MetricPlan, store: Store, tally: Tally) -> None:
     request = plan.request
     metric = make_metric(name, request.weights_root)
+    if not isinstance(metric, CrossScaleMetric):
+        return
     stored = [store.units(cell.where) for cell in cells]
     for a, cell in enumerate(cells):
         for unit in cell.units:
@@ -107,13 +112,15 @@ def _score_scales(name: str, cells: list[Cell], plan: Plan, metrics: MetricPlan,
                 tally.scored += len(scores)
 
 
-def _compare(metric: object, out: Path, mine: StoredUnit, theirs: StoredUnit, tally: Tally) -> tuple[float | None, str]:
+def _compare(
+    metric: CrossScaleMetric, out: Path, mine: StoredUnit, theirs: StoredUnit, tally: Tally
+) -> tuple[float | None, str]:
     started = time.perf_counter()
     try:
         if mine.output is None or theirs.output is None:
             raise UnitError("an image is missing")
         a, b = read_png_exact(out / mine.output.path), read_png_exact(out / theirs.output.path)
-        return metric.compute_pair(a, b), ""  # pyright: ignore[reportAttributeAccessIssue]
+        return metric.compute_pair(a, b), ""
     except (UnitError, OSError) as fault:
         return None, str(fault)
     finally:

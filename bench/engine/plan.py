@@ -11,6 +11,7 @@ from bench.data import fingerprint
 from bench.engine.keys import method_key, output_key, score_key
 from bench.engine.request import MethodChoice, RunRequest
 from bench.engine.store import CellFolder, Store, StoredUnit
+from bench.metrics.base import SetMetric
 from bench.metrics.catalog import make_metric
 
 
@@ -208,7 +209,8 @@ def _plan_cell(
         if kind is MetricKind.SET:
             # a value of a set metric without its number of images must not be published
             metric = make_metric(name, request.weights_root)
-            signatures[name] = metric.signature(protocol, scale, n=len(samples))  # pyright: ignore[reportCallIssue]
+            if isinstance(metric, SetMetric):
+                signatures[name] = metric.signature(protocol, scale, n=len(samples))
     where = CellFolder(cell_id, choice.folder)
     pair = protocol.pair_id(scale)
     stored = store.units(where)

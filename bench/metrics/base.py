@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -106,6 +106,51 @@ class Metric(ABC):
             Unavailable: parameters are missing.
             UnitError: this pair cannot be scored (shapes differ, too small, not finite); says what was seen.
         """
+
+
+class SetMetric(Metric):
+    """A metric of whole sets; its value is published with the number of images only."""
+
+    @abstractmethod
+    def signature(self, protocol: Protocol, scale: float, *, n: int | None = None) -> str:
+        """As `Metric.signature`, with the number of images where it is known."""
+
+    @abstractmethod
+    def compute_sets(self, sr_images: Sequence[Pixels | Path], hr_images: Sequence[Pixels | Path]) -> float:
+        """The value of a set of results against its references, given as pixels or as files.
+
+        Raises:
+            Unavailable: parameters are missing.
+            UnitError: the sets cannot be compared.
+        """
+
+    def compute(self, pair: ScoredPair) -> float:
+        """Not defined for one image.
+
+        Raises:
+            UnitError: always.
+        """
+        raise UnitError(f"{self.info.name} compares sets of images, not one image")
+
+
+class CrossScaleMetric(Metric):
+    """A metric of one image at two scales."""
+
+    @abstractmethod
+    def compute_pair(self, sr_a: Pixels, sr_b: Pixels) -> float:
+        """The value of a method's output at one scale against its output at another, the reference.
+
+        Raises:
+            UnitError: the two cannot be compared.
+        """
+
+    def compute(self, pair: ScoredPair) -> float:
+        """Not defined for one scale.
+
+        Raises:
+            UnitError: always.
+        """
+        raise UnitError(f"{self.info.name} compares two scales, not one image with its reference")
 
 
 def build_signature(name: str, *own: str, protocol: Protocol, scale: float, batched: bool = False) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bench.api import Direction, MetricInfo, MetricKind, Protocol, UnitError
-from bench.metrics.base import Metric, Pixels, ScoredPair, build_signature
+from bench.metrics.base import Pixels, SetMetric, build_signature
 from bench.metrics.download import obtain
 from bench.metrics.pyiqa_names import missing_package
 from bench.metrics.weights import (
@@ -26,7 +26,7 @@ RELIABLE = 2048
 """Below as many images as features the covariance is singular and FID mostly measures n."""
 
 
-class FID(Metric):
+class FID(SetMetric):
     """Fréchet distance between Inception features of SR and HR."""
 
     info = MetricInfo(
@@ -62,14 +62,6 @@ class FID(Metric):
         """The Inception weights or pyiqa are missing."""
         reasons = (super().unavailable(), missing_package("fid"))
         return "; ".join(reason for reason in reasons if reason is not None) or None
-
-    def compute(self, pair: ScoredPair) -> float:
-        """Not defined for one image.
-
-        Raises:
-            UnitError: always.
-        """
-        raise UnitError("fid compares sets of images, not one image; it is computed when a cell is complete")
 
     def compute_sets(self, sr_images: Sequence[Pixels | Path], hr_images: Sequence[Pixels | Path]) -> float:
         """FID between two sets.

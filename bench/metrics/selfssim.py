@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.api import Direction, MetricInfo, MetricKind, Protocol, UnitError
 from bench.imaging import imresize
-from bench.metrics.base import Metric, Pixels, ScoredPair, build_signature
+from bench.metrics.base import CrossScaleMetric, Pixels, build_signature
 from bench.metrics.msssim import ms_ssim
 from bench.metrics.ssim import ssim
 
@@ -60,7 +60,7 @@ def nearest(image: Float64, size: tuple[int, int]) -> Float64:
     return image[rows][:, columns]
 
 
-class SelfSSIM(Metric):
+class SelfSSIM(CrossScaleMetric):
     """SSIM between outputs at two scales, at the size of the second."""
 
     info = MetricInfo(
@@ -77,14 +77,6 @@ class SelfSSIM(Metric):
         """Such as `selfssim|rgb|resize:matlab-bicubic|ref:column|shave:0|q:u8|…|v1`."""
         own = ("rgb", "resize:matlab-bicubic", "ref:column", "shave:0")
         return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
-
-    def compute(self, pair: ScoredPair) -> float:
-        """Not defined for one scale.
-
-        Raises:
-            UnitError: always.
-        """
-        raise UnitError(f"{self.info.name} compares two scales of one image; ask for at least two scales")
 
     def compute_pair(self, sr_a: Pixels, sr_b: Pixels) -> float:
         """`self_ssim`: sr_b is the reference size."""

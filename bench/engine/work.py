@@ -1,0 +1,222 @@
+"""One pass over a plan: infer, store the image, hand it over to scoring, write the record; lose nothing on the way.
+
+The main process runs the methods and is the only writer. Scoring processes compute the numbers, so metrics do not
+hold up the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from bench.api import (
+    BenchError,
+    MetricKind,
+    Output,
+    Record,
+    Score,
+    UnitError,
+    UnitStatus,
+    derive_seed,
+    validity_warnings,
+)
+from bench.data import Pair, prepare
+from bench.engine.events import Listener, Tally
+from bench.engine.executor import Executor, fitting_workers, make_executor
+from bench.engine.inference import Inferred, Runner
+from bench.engine.plan import Cell, MetricPlan, Plan, Unit
+from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
+from bench.engine.store import Store
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a scoring result belongs to."""
+
+    cell: Cell
+    unit: Unit
+    output: Output | None
+
+
+class Work:
+    """One pass over a plan."""
+
+    def __init__(self, plan: Plan, metrics: MetricPlan, store: Store, listener: Listener, tally: Tally) -> None:
+        self.plan = plan
+        self.metrics = metrics
+        self.store = store
+        self.listener = listener
+        self.tally = tally
+        self.request = plan.request
+        self.runner: Runner | None = None
+        self._executor: Executor | None = None
+        self._again: list[tuple[Cell, Unit]] = []
+
+    def run(self) -> None:
+        """All cells in order; Ctrl-C waits for what is being scored and stops there."""
+        try:
+            for index, cell in enumerate(self.plan.cells):
+                todo = cell.todo()
+                if not todo:
+                    continue
+                self.listener.cell(cell.id, index=index, units=len(todo))
+                for unit in todo:
+                    self._unit(cell, unit)
+                    self._collect(wait=False)
+            self._collect(wait=True)
+            while self._again:
+                self._unit(*self._again.pop())
+                self._collect(wait=True)
+        except KeyboardInterrupt:
+            self.tally.interrupted = True
+            self._collect(wait=True)
+        except Exception:
+            # a method that cannot be loaded must not cost what is being scored at that moment
+            with suppress(BenchError):
+                self._collect(wait=True)
+            raise
+        finally:
+            if self._executor is not None:
+                self._executor.close()
+
+    @property
+    def executor(self) -> Executor:
+        """Started with the first job."""
+        if self._executor is None:
+            config = ScorerConfig(tuple(self.metrics.image_metrics()), self.request.protocol, self.request.weights_root)
+            workers = self.request.workers
+            if workers is None:
+                units = sum(len(cell.todo()) for cell in self.plan.cells)
+                workers = fitting_workers(units=units, inferences=self.plan.inferences)
+            self._executor = make_executor(config, workers=workers)
+        return self._executor
+
+    def _unit(self, cell: Cell, unit: Unit) -> None:
+        if not unit.infer:
+            job = ScoreJob(
+                self.request.out / unit.path,
+                unit.sample,
+                cell.id.scale,
+                self._wanted(unit),
+                pixels_sha256=unit.stored.sha256 if unit.stored is not None else "",
+            )
+            self.executor.submit(Ticket(cell, unit, unit.stored), job)
+            return
+        try:
+            pair, result = self._infer(cell, unit)
+            pixels_hash = self._write(unit, result)
+        except UnitError as fault:
+            self._failed(cell, unit, str(fault))
+            return
+        self._warn(cell, pair)
+        lr_hash = hashlib.sha256(pair.lr.tobytes()).hexdigest() if pair.lr is not None else ""
+        if result.tile is not None and self.request.tile is None:
+            self.listener.note(
+                f"{cell.choice.display}, {unit.sample.id}: memory was short, LR tiles of {result.tile} px used"
+            )
+        output = Output(
+            key=unit.key,
+            path=unit.path.as_posix(),
+            sha256=pixels_hash,
+            size=(result.pixels.shape[0], result.pixels.shape[1]),
+            depth=result.pixels.dtype.itemsize * 8,
+            lr_sha256=lr_hash,
+            tile=result.tile,
+            seconds=round(result.seconds, 6),
+        )
+        job = ScoreJob(
+            self.request.out / unit.path,
+            unit.sample,
+            cell.id.scale,
+            self._wanted(unit),
+            sr=result.pixels,
+            hr=pair.hr,
+            lr=pair.lr if self.metrics.needs_lr.intersection(unit.missing) else None,
+        )
+        self.executor.submit(Ticket(cell, unit, output), job)
+
+    def _infer(self, cell: Cell, unit: Unit) -> tuple[Pair, Inferred]:
+        started = time.perf_counter()
+        if self.runner is None or self.runner.choice is not cell.choice:
+            self.runner = None
+            self.runner = Runner(cell.choice, device=self.request.device, tile=self.request.tile)
+            self.tally.spend("load", time.perf_counter() - started)
+            started = time.perf_counter()
+        pair = prepare(unit.sample, cell.id.scale, self.request.protocol)
+        self.tally.spend("prepare", time.perf_counter() - started)
+        if pair.lr is None:
+            raise UnitError(f"{unit.sample.id} has no LR image")
+        seed = derive_seed(cell.id.seed, unit.sample.id)
+        result = self.runner.infer(
+            pair.lr, pair.size, self.request.protocol, image=unit.sample.id, scale=cell.id.scale, seed=seed
+        )
+        self.tally.spend("model", result.seconds)
+        self.tally.inferred += 1
+        return pair, result
+
+    def _write(self, unit: Unit, result: Inferred) -> str:
+        path = self.request.out / unit.path
+        started = time.perf_counter()
+        try:
+            return store_image(path, result.pixels)
+        except OSError as fault:
+            raise UnitError(f"{path}: {fault.strerror or fault}") from fault
+        finally:
+            self.tally.spend("write", time.perf_counter() - started)
+
+    def _wanted(self, unit: Unit) -> tuple[str, ...]:
+        if unit.sample.hr is not None:
+            return tuple(unit.missing)
+        full = MetricKind.FULL_REFERENCE
+        return tuple(
+            name for name in unit.missing if self.metrics.kinds[name] is not full or name in self.metrics.needs_lr
+        )
+
+    def _collect(self, *, wait: bool) -> None:
+        if self._executor is None:
+            return
+        for ticket, scored in self._executor.drain() if wait else self._executor.finished():
+            if isinstance(ticket, Ticket):
+                self._store(ticket, scored)
+
+    def _store(self, ticket: Ticket, scored: Scored) -> None:
+        for phase, seconds in scored.phases.items():
+            self.tally.spend(phase, seconds)
+        cell, unit, output = ticket.cell, ticket.unit, ticket.output
+        if scored.damaged:
+            self.listener.note(f"{scored.error}; computing it again")
+            unit.infer = True
+            self._again.append((cell, unit))
+            return
+        if scored.error or output is None:
+            self._failed(cell, unit, scored.error, output=output)
+            return
+        scores = tuple(
+            Score(name, value.value, cell.signatures[name], unit.missing[name], value.reason)
+            for name, value in scored.values.items()
+        )
+        unit.without |= {name: value.reason for name, value in scored.values.items() if value.value is None}
+        unit.without |= scored.faults
+        record = Record(cell.id, unit.sample.id, UnitStatus.OK, output, scores)
+        self.store.append(cell.where, record, pair=cell.pair)
+        self.tally.scored += len(scores)
+        self.listener.unit(cell.id, unit.sample.id)
+
+    def _failed(self, cell: Cell, unit: Unit, error: str, *, output: Output | None = None) -> None:
+        self.tally.failures.append((cell.id, unit.sample.id, error))
+        record = Record(cell.id, unit.sample.id, UnitStatus.FAILED, output, error=error)
+        self.store.append(cell.where, record, pair=cell.pair)
+        self.listener.unit(cell.id, unit.sample.id, error=error)
+
+    def _warn(self, cell: Cell, pair: Pair) -> None:
+        scale = cell.id.scale
+        for text in validity_warnings(
+            lr=pair.lr_shape,
+            hr=pair.size,
+            scale=scale,
+            shave=self.request.protocol.shave_at(scale),
+            metrics=self.request.metrics,
+        ):
+            self.tally.warn(f"{cell.id.dataset} {text}")

@@ -77,7 +77,16 @@ def main() -> None:
         print(f"  other     {wall - sum(phases.values()):7.3f} s")
         print(f"  neither model nor metric kernel: {(wall - own) / wall:.1%} of the wall time")
         command = [sys.executable, "-m", "bench", "run", "--methods", "bicubic", "--datasets", words.dataset]
-        command += ["--scales", words.scales, "--metrics", "psnr,ssim,niqe", "--protocol", words.protocol, "--out", cold]
+        command += [
+            "--scales",
+            words.scales,
+            "--metrics",
+            "psnr,ssim,niqe",
+            "--protocol",
+            words.protocol,
+            "--out",
+            cold,
+        ]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         for label in ("repeated", "repeated again"):
             started = time.perf_counter()

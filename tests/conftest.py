@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-
 os.environ["ASSR_BENCH_DOWNLOAD"] = "0"  # no test reaches the network; those of downloads say so themselves
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/overhead.py path/to/Set14 [--scales 2,3,4]
 
-Two figures. *Overlapped*, as `bench run` works by default: the wall time that each further image takes, against the time
+Two figures. *Overlapped*, as `bench run` works: the wall time that each further image takes, against the time
 of the metric kernels, behind which the rest is hidden (start-up cancels out: a short run is subtracted from the whole).
 *In one process* (`--workers 0`): the share of everything that is neither model nor metric kernel, with its parts. NIQE
 needs its parameters (TORCH_HOME). Ends with the time of the finished run repeated.

@@ -64,8 +64,10 @@ def main() -> None:
         sr, hr = str(folder / "sr"), str(folder / "hr")
         theirs = cpu_seconds([pyiqa, *METRICS, "-t", sr, "-r", hr, "--device", "cpu"])
         ours = cpu_seconds(
-            [sys.executable, "-m", "bench", "score", sr, hr, "--scale", "1", "--protocol", "pyiqa-default"]
-            + ["--metrics", ",".join(METRICS), "--out", str(folder / "run")]
+            [
+                *(sys.executable, "-m", "bench", "score", sr, hr, "--scale", "1", "--protocol", "pyiqa-default"),
+                *("--metrics", ",".join(METRICS), "--out", str(folder / "run")),
+            ]
         )
     print(f"{count} pairs of 512 x 512, {', '.join(METRICS)}")
     print(f"  pyiqa        {theirs[0]:6.1f} CPU s  {theirs[1]:6.1f} s wall")

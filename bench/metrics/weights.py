@@ -106,8 +106,8 @@ def missing(relative_name: str, root: Path | None, url: str) -> str:
     folder = (hub_folder(root) / relative_name).parent
     whence = f"get it from {url}" if url else "it is not published at a fixed address"
     return (
-        f"the weights file '{Path(relative_name).name}' is not in {folder}; {whence}, or set {DOWNLOAD_ENV}=1 to have "
-        "it fetched; --weights-root or TORCH_HOME names another folder"
+        f"the weights file '{Path(relative_name).name}' is missing; expected in {folder}; {whence}, or set "
+        f"{DOWNLOAD_ENV}=1 to have it fetched; --weights-root or TORCH_HOME names another folder"
     )
 
 

@@ -117,10 +117,13 @@ class MetricPlan:
         """metric -> signature for a dataset of the request at a scale; empty where the request has no such scale."""
         return self.signatures.get((dataset in self.with_lr, scale), {})
 
-    def image_metrics(self) -> list[str]:
-        """Available metrics that look at one image."""
+    def image_metrics(self, sample: Sample | None = None) -> list[str]:
+        """Available metrics that look at one image; of a given sample, those that it has a reference for."""
         wanted = (MetricKind.FULL_REFERENCE, MetricKind.NO_REFERENCE)
-        return [name for name, kind in self.kinds.items() if kind in wanted and name not in self.unavailable]
+        names = [name for name, kind in self.kinds.items() if kind in wanted and name not in self.unavailable]
+        if sample is None or sample.hr is not None:
+            return names
+        return [n for n in names if self.kinds[n] is not MetricKind.FULL_REFERENCE or n in self.needs_lr]
 
 
 Samples = Mapping[tuple[str, float], list[Sample]]
@@ -233,7 +236,7 @@ def _plan_cell(
         )
         old = stored.get((sample.id, pair))
         reusable = _reusable(old, key, depth, store.out)
-        wanted = {name: score_key(key, signatures[name]) for name in metrics.image_metrics()}
+        wanted = {name: score_key(key, signatures[name]) for name in metrics.image_metrics(sample)}
         have = old.scores if old is not None and reusable else {}
         path = Path(old.output.path) if old is not None and old.output is not None else None
         cell.units.append(

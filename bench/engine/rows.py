@@ -37,7 +37,11 @@ def record_rows(store: Store, metrics: MetricPlan, plan: Plan | None = None) -> 
             lost += [(*head, name, signatures.get(name, "")) for name in metrics.image_metrics()]
     for cell in plan.cells if plan is not None else ():
         for unit in cell.units:
-            lost += [(*_head(cell.id, unit.sample.id), name, cell.signatures[name]) for name in unit.without]
+            head = _head(cell.id, unit.sample.id)
+            lost += [(*head, name, cell.signatures[name]) for name in unit.without]
+            apart = set(metrics.image_metrics()) - set(metrics.image_metrics(unit.sample))
+            for key in [(*head, name, cell.signatures[name]) for name in apart]:
+                rows.setdefault(key, (*key[:7], None, UnitStatus.UNAVAILABLE.value, key[7]))
     for key in lost:  # another way of making LR may have failed where this one did not
         rows.setdefault(key, (*key[:7], None, UnitStatus.FAILED.value, key[7]))
     return sorted(rows.values(), key=lambda row: (*row[:3], row[4], row[5], row[3], row[6], row[9]))

@@ -83,8 +83,8 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         units = sum(len(cell.todo()) for cell in plan.cells)
         listener.begin(cells=len(plan.cells), units=units, inferences=plan.inferences, scores=plan.scores)
         tally.reused = sum(not unit.infer for cell in plan.cells for unit in cell.units)
-        wanted = len(metrics.image_metrics())
-        tally.kept = sum(wanted - len(unit.missing) for cell in plan.cells for unit in cell.units)
+        units_of_plan = [unit for cell in plan.cells for unit in cell.units]
+        tally.kept = sum(len(metrics.image_metrics(unit.sample)) - len(unit.missing) for unit in units_of_plan)
         if units:
             Work(plan, metrics, store, listener, tally).run()
         if not tally.interrupted and any(

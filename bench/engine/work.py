@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from bench.api import (
     BenchError,
-    MetricKind,
     Output,
     Record,
     Score,
@@ -99,7 +98,7 @@ class Work:
                 self.request.out / unit.path,
                 unit.sample,
                 cell.id.scale,
-                self._wanted(unit),
+                tuple(unit.missing),
                 pixels_sha256=unit.stored.sha256 if unit.stored is not None else "",
             )
             self.executor.submit(Ticket(cell, unit, unit.stored), job)
@@ -130,7 +129,7 @@ class Work:
             self.request.out / unit.path,
             unit.sample,
             cell.id.scale,
-            self._wanted(unit),
+            tuple(unit.missing),
             sr=result.pixels,
             hr=pair.hr,
             lr=pair.lr if self.metrics.needs_lr.intersection(unit.missing) else None,
@@ -165,14 +164,6 @@ class Work:
             raise UnitError(f"{path}: {fault.strerror or fault}") from fault
         finally:
             self.tally.spend("write", time.perf_counter() - started)
-
-    def _wanted(self, unit: Unit) -> tuple[str, ...]:
-        if unit.sample.hr is not None:
-            return tuple(unit.missing)
-        full = MetricKind.FULL_REFERENCE
-        return tuple(
-            name for name in unit.missing if self.metrics.kinds[name] is not full or name in self.metrics.needs_lr
-        )
 
     def _collect(self, *, wait: bool) -> None:
         if self._executor is None:

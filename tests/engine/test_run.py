@@ -184,3 +184,24 @@ def test_a_set_that_brings_its_lr_is_never_signed_with_a_downsampler(
     execute(given)
     assert all("lr:matlab-bicubic" in row[-1] for row in rows_of(synthetic))
     assert all("lr:given" in row[-1] for row in rows_of(given))
+
+
+def test_an_lr_only_set_is_scored_by_what_needs_no_reference_and_is_finished_then(
+    make_request: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "roots" / "RealSRSet"
+    folder.mkdir(parents=True)
+    photo = read_png_exact(tmp_path / "Photos" / "photo 0.png")
+    for index in range(20):
+        write_png(folder / f"{index:02d}.png", photo[index:, :])
+    monkeypatch.setenv("ASSR_BENCH_DATA", str(tmp_path / "roots"))
+    wanted = {"datasets": ("RealSRSet",), "metrics": ("psnr", "lr_psnr"), "limit": 3}
+    first, again = execute(make_request(**wanted)), execute(make_request(**wanted))
+    assert (first.inferred, first.scored, first.failures) == (3, 3, [])
+    assert (again.inferred, again.scored, again.kept) == (0, 0, 3)
+    status = {(row[6], row[8]) for row in rows_with_plan(make_request(**wanted))}
+    assert status == {("psnr", "unavailable"), ("lr_psnr", "ok")}
+
+
+def rows_with_plan(request: RunRequest) -> list[tuple]:
+    return run_all(request).rows

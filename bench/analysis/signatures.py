@@ -15,11 +15,12 @@ _PER_SCALE = ("lr:", "w:", "weights:")
 
 @dataclass(frozen=True)
 class SignatureLine:
-    """How one metric was made; `scales` is empty where it is the same for every scale of the table."""
+    """How one metric was made; `scales` and `datasets` are empty where it is the same for all of the table."""
 
     metric: str
     scales: tuple[float, ...]
     signature: str
+    datasets: tuple[str, ...] = ()
 
 
 def token_differences(first: str, second: str) -> list[tuple[str, str]]:
@@ -84,13 +85,22 @@ def _only_between_datasets(first: str, second: str) -> bool:
 
 
 def signature_lines(rows: pd.DataFrame) -> list[SignatureLine]:
-    """The signature of each metric, per group of scales where it differs between scales."""
-    pairs = rows.loc[rows["signature"] != "", ["metric", "scale", "signature"]].drop_duplicates()
+    """The signature of each metric, per group of datasets and of scales where it differs between them."""
+    named = rows if "dataset" in rows.columns else rows.assign(dataset="")
+    signed = named.loc[named["signature"] != "", ["metric", "dataset", "scale", "signature"]].drop_duplicates()
+    found: dict[str, dict[str, tuple[dict[str, None], dict[float, None]]]] = {}
+    for row in signed.sort_values("scale", kind="stable").to_dict("records"):
+        datasets, scales = found.setdefault(row["metric"], {}).setdefault(row["signature"], ({}, {}))
+        datasets[row["dataset"]] = None
+        scales[row["scale"]] = None
     lines = []
-    for metric, group in pairs.groupby("metric", sort=False):
-        per = group.sort_values("scale", kind="stable").groupby("signature", sort=False)["scale"].apply(tuple)
-        for signature, scales in per.items():
-            lines.append(SignatureLine(str(metric), () if len(per) == 1 else tuple(scales), str(signature)))
+    for metric in dict.fromkeys(signed["metric"]):
+        signatures = found[str(metric)]
+        all_datasets, all_scales = (set().union(*(part[i] for part in signatures.values())) for i in (0, 1))
+        for signature, (datasets, scales) in signatures.items():
+            own_datasets = tuple(datasets) if len(datasets) < len(all_datasets) else ()
+            own_scales = tuple(scales) if len(scales) < len(all_scales) else ()
+            lines.append(SignatureLine(str(metric), own_scales, signature, own_datasets))
     return lines
 
 

@@ -61,7 +61,8 @@ def note_lines(grid: Grid) -> list[NoteLine]:
     displays = {metric.name: metric.display for metric in table.metrics}
     for line in table.signatures:
         scales = [scale for scale in line.scales if scale in table.scales]
-        head = displays[line.metric] + (f" ({format_scales(scales)})" if scales else "")
+        where = [*(d for d in line.datasets if d in table.datasets), *([format_scales(scales)] if scales else [])]
+        head = displays[line.metric] + (f" ({', '.join(where)})" if where else "")
         lines.append(NoteLine((f"{head}: ", Code(line.signature))))
     lines += [NoteLine((note,)) for note in table.notes]
     lines += [NoteLine((f"{_sentence(reason)}",), letter) for reason, letter in footnote_letters(grid).items()]

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis import check_one_protocol
+from bench.analysis.signatures import signature_lines
 from bench.api import RequestError
 
 HEAD = "psnr|rgb|shave:0|q:u8|agg:img"
@@ -38,3 +39,10 @@ def test_one_set_made_in_two_ways_is_refused() -> None:
 
 def test_a_set_metric_may_name_different_numbers_of_images() -> None:
     check_one_protocol(rows(("A", "fid", "fid|rgb|n:5|v1"), ("B", "fid", "fid|rgb|n:14|v1")), {})
+
+
+def test_lines_name_the_sets_where_they_differ_between_sets() -> None:
+    lines = signature_lines(
+        rows(("Set5", "psnr", f"{HEAD}|lr:matlab-bicubic|v1"), ("RealSR", "psnr", f"{HEAD}|lr:given|v1"))
+    )
+    assert [(line.datasets, line.scales) for line in lines] == [(("Set5",), ()), (("RealSR",), ())]

@@ -1,0 +1,74 @@
+"""Metrics over sets and scales: once per cell or pair of scales, signed with n, never over a part of a set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.engine.request import RunRequest
+from bench.engine.run import execute
+from bench.imaging import read_png_exact
+from bench.metrics.fid import FID
+from bench.metrics.selfssim import self_ssim
+
+Build = Callable[..., RunRequest]
+
+
+@pytest.fixture
+def counted_fid(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """FID without its network: what the engine hands over is counted, the value is made up."""
+    calls: list[tuple[int, int]] = []
+
+    def compute_sets(_: FID, sr: list, hr: list) -> float:
+        calls.append((len(sr), len(hr)))
+        return 12.5
+
+    monkeypatch.setattr(FID, "compute_sets", compute_sets)
+    monkeypatch.setattr(FID, "unavailable", lambda _: None)
+    return calls
+
+
+def test_a_set_metric_is_computed_once_per_cell_and_signed_with_n(
+    make_request: Build, counted_fid: list[tuple[int, int]]
+) -> None:
+    wanted = {"metrics": ("psnr", "fid"), "scales": (2.0, 3.0)}
+    result = execute(make_request(**wanted))
+    assert counted_fid == [(4, 4), (4, 4)]
+    rows = [row for row in result.rows if row[6] == "fid"]
+    assert [(row[3], row[4], row[7], row[8]) for row in rows] == [("*", 2.0, 12.5, "ok"), ("*", 3.0, 12.5, "ok")]
+    assert all("|n:4|" in row[9] for row in rows)
+    again = execute(make_request(**wanted))
+    assert again.tally.scored == 0
+    assert len(counted_fid) == 2
+
+
+def test_a_set_with_a_failed_image_has_no_set_value(
+    make_request: Build, counted_fid: list[tuple[int, int]], photos: Path
+) -> None:
+    (photos / "broken.png").write_bytes(b"")
+    result = execute(make_request(metrics=("psnr", "fid")))
+    assert counted_fid == []
+    assert not [row for row in result.rows if row[6] == "fid" and row[8] == "ok"]
+
+
+def test_each_scale_is_compared_with_each_other_one_at_the_size_of_the_reference(make_request: Build) -> None:
+    wanted = {"metrics": ("selfssim",), "scales": (2.0, 3.5, 5.0)}
+    request = make_request(**wanted)
+    result = execute(request)
+    found = {(row[3], row[4], row[6]): row[7] for row in result.rows}
+    assert len(found) == 4 * 6
+    images = [
+        read_png_exact(request.out / "images" / "bicubic" / "Photos" / f"x{scale}-s0" / "photo 1.png")
+        for scale in ("2", "3.5")
+    ]
+    assert found["photo 1", 2.0, "selfssim@3.5"] == pytest.approx(self_ssim(images[0], images[1]))
+    assert found["photo 1", 3.5, "selfssim@2"] == pytest.approx(self_ssim(images[1], images[0]))
+    again = execute(make_request(**wanted))
+    assert (again.tally.scored, again.tally.inferred) == (0, 0)
+
+
+def test_one_scale_alone_says_that_it_cannot_be_compared(make_request: Build) -> None:
+    result = execute(make_request(metrics=("psnr", "selfssim")))
+    assert "at least two" in result.metrics.unavailable["selfssim"]

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import Protocol as TypingProtocol
 
@@ -122,7 +122,13 @@ class LocalExecutor:
         return sum(1 for f, (_, w) in self._waiting.items() if w == home and f.done())
 
     def _start(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(1, mp_context=self._context, initializer=start_process, initargs=(self._config, 1))
+        pool = ProcessPoolExecutor(1, mp_context=self._context, initializer=start_process, initargs=(self._config, 1))
+        # a job is megabytes of pixels; through the usual 64 KB pipe they crawl while the worker waits for them
+        with suppress(AttributeError, OSError, ImportError):
+            import fcntl
+
+            fcntl.fcntl(pool._call_queue._writer.fileno(), fcntl.F_SETPIPE_SZ, 2**20)  # pyright: ignore
+        return pool
 
 
 @contextmanager

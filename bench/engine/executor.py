@@ -9,7 +9,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -72,15 +71,12 @@ class LocalExecutor:
         self._depth = depth
         self._waiting: dict[Future[Scored], tuple[object, int]] = {}
         self._load = [0] * workers
-        self.waited = 0.0
 
     def submit(self, ticket: object, job: ScoreJob) -> None:
         """Send a job to the worker of its image; waits while that worker has enough to do."""
         home = zlib.crc32(job.sample.id.encode()) % len(self._pools)
-        started = time.perf_counter()
         while self._load[home] - self._done_on(home) >= self._depth:
             wait([f for f, (_, w) in self._waiting.items() if w == home and not f.done()], return_when=FIRST_COMPLETED)
-        self.waited += time.perf_counter() - started
         with _without_interrupts():  # the first job starts the process
             try:
                 future = self._pools[home].submit(run_job, job)
@@ -98,9 +94,7 @@ class LocalExecutor:
     def drain(self) -> Iterator[tuple[object, Scored]]:
         """All outstanding results."""
         while self._waiting:
-            started = time.perf_counter()
             wait(self._waiting, return_when=FIRST_COMPLETED)
-            self.waited += time.perf_counter() - started
             yield from self.finished()
 
     def close(self) -> None:

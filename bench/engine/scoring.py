@@ -174,8 +174,9 @@ def store_image(path: Path, sr: Pixels) -> str:
 
 def pixels_sha256(pixels: Pixels) -> str:
     """Hash of an image's shape, type and pixels."""
-    head = f"{pixels.dtype.name}{pixels.shape}".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    whole = hashlib.sha256(f"{pixels.dtype.name}{pixels.shape}".encode())
+    whole.update(np.ascontiguousarray(pixels).data)
+    return whole.hexdigest()
 
 
 def _as_scored(sr: Pixels, protocol: Protocol) -> Pixels:

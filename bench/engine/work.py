@@ -11,6 +11,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+import numpy as np
+
 from bench.api import (
     BenchError,
     Output,
@@ -110,7 +112,7 @@ class Work:
             self._failed(cell, unit, str(fault))
             return
         self._warn(cell, pair)
-        lr_hash = hashlib.sha256(pair.lr.tobytes()).hexdigest() if pair.lr is not None else ""
+        lr_hash = hashlib.sha256(np.ascontiguousarray(pair.lr).data).hexdigest() if pair.lr is not None else ""
         if result.tile is not None and self.request.tile is None:
             self.listener.note(
                 f"{cell.choice.display}, {unit.sample.id}: memory was short, LR tiles of {result.tile} px used"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.training.task import TrainingTask
 
 _CONFIG_FILE = "config.yaml"
+_WEIGHTS = "weights.safetensors"
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +36,9 @@ def train(
     validate: Annotated[str | None, typer.Option(help="Folders of HR images to score while training.")] = None,
     scales: Annotated[str, typer.Option(help="Scales of the validation.")] = "2,3,4",
     steps: Annotated[int | None, typer.Option(min=1, help="Length of the training, over the configuration's.")] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="Only this stage of a method that is trained in several; default all, in order.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
     export: Annotated[
         Path | None, typer.Option(help="Train nothing: write the newest checkpoint's weights here.")
@@ -47,20 +51,56 @@ def train(
 ) -> None:
     """Train a method."""
     from bench.training.find import find_task
+    from bench.training.task import stages
 
-    task_class = find_task(method)
+    last = find_task(method)
+    chain = stages(last)
+    chosen = [_stage(chain, stage)] if stage is not None else chain
+    if steps is not None and len(chosen) > 1:
+        raise RequestError(f"'{method}' is trained in stages; name the one that --steps is of: {_names(chain)}")
     if export is not None:
-        _export(out, export)
+        _export(_folder(out, chosen[-1]), export)
         return
-    checked = _configuration(task_class, out, config, resume=resume, overrides=set_, steps=steps)
-    task = _task(task_class, checked, data, exclude)
-    _run(task, out, validate, scales, resume=resume, device=device, workers=workers)
-    _export(out, out / "weights.safetensors")
+    for task_class in chosen:
+        folder = _folder(out, task_class)
+        if stage is None and len(chain) > 1 and task_class is not last and _finished(folder):
+            say(f"stage '{task_class.stage}' is finished: {folder / _WEIGHTS}")
+            continue
+        again = resume and (len(chosen) == 1 or (folder / "last_checkpoint").is_file())
+        checked = _configuration(task_class, folder, config, resume=again, overrides=set_, steps=steps)
+        task = _task(task_class, checked, data, exclude)
+        if task_class.after is not None and _finished(_folder(out, task_class.after)):
+            task.follow(_folder(out, task_class.after) / _WEIGHTS)
+        _run(task, folder, validate, scales, resume=again, device=device, workers=workers)
+        _export(folder, folder / _WEIGHTS)
+    if len(chain) > 1 and chosen[-1] is last:
+        _export(_folder(out, last), out / _WEIGHTS)
+
+
+def _stage(chain: list[type[TrainingTask[Any]]], name: str) -> type[TrainingTask[Any]]:
+    for task_class in chain:
+        if task_class.stage == name and name:
+            return task_class
+    if len(chain) == 1:
+        raise RequestError(f"'{chain[0].method}' is trained in one go; leave --stage out")
+    raise RequestError(f"unknown stage '{name}' of '{chain[0].method}'; its stages are {_names(chain)}")
+
+
+def _names(chain: list[type[TrainingTask[Any]]]) -> str:
+    return ", ".join(task_class.stage for task_class in chain)
+
+
+def _folder(out: Path, task_class: type[TrainingTask[Any]]) -> Path:
+    return out / task_class.stage if task_class.stage else out
+
+
+def _finished(folder: Path) -> bool:
+    return (folder / _WEIGHTS).is_file()
 
 
 def _configuration(
     task_class: type[TrainingTask[Any]],
-    out: Path,
+    folder: Path,
     name: str | None,
     *,
     resume: bool,
@@ -68,13 +108,16 @@ def _configuration(
     steps: int | None,
 ) -> TrainConfig:
     from bench.training.config import read_config
+    from bench.training.find import find_task
+    from bench.training.task import stages
 
-    if name is None and resume and (out / _CONFIG_FILE).is_file():
-        path = out / _CONFIG_FILE
+    if name is None and resume and (folder / _CONFIG_FILE).is_file():
+        path = folder / _CONFIG_FILE
     else:
         path = task_class.configs / f"{name or 'lite'}.yaml"
         path = path if path.is_file() else Path(name or "lite").expanduser()
-    return read_config(task_class.Config, path, overrides, steps=steps)
+    sections = tuple(each.stage for each in stages(find_task(task_class.method))) if task_class.stage else ()
+    return read_config(task_class.Config, path, overrides, section=task_class.stage, sections=sections, steps=steps)
 
 
 def _task(
@@ -102,10 +145,11 @@ def _run(
     from bench.training.runner import make_runner
     from bench.training.validation import SetValidation
 
-    sets = [SetValidation(folder, parse_scales(scales)) for folder in _folders(validate)]
+    sets = [SetValidation(folder, parse_scales(scales)) for folder in _folders(validate)] if task.scores_images else []
     runner = make_runner(task, out, device=resolve_device(device), validation=sets, resume=resume, workers=workers)
     with atomic_write(out / _CONFIG_FILE) as file:
-        yaml.safe_dump(task.config.model_dump(mode="json"), file, sort_keys=False)
+        content = task.config.model_dump(mode="json")
+        yaml.safe_dump({task.stage: content} if task.stage else content, file, sort_keys=False)
     try:
         runner.train()
     except KeyboardInterrupt:

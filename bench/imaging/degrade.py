@@ -10,6 +10,7 @@ second-order Real-ESRGAN one in `real_esrgan`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 Shrinker = Literal["bicubic", "bilinear", "area"]
+KERNEL_SIZES = tuple(range(7, 22, 2))
+"""Kernel sides of the blind arbitrary-scale paper."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,17 +84,27 @@ def shrink(image: NDArray[Any], size: Size, shrinker: Shrinker) -> NDArray[np.fl
     return interpolate(image, size, shrinker, antialias=shrinker == "bicubic")
 
 
-def draw_blind_assr(seed: int, *, eigenvalue: Literal["sigma", "variance"] = "sigma") -> BlindDegradation:
-    """Draw one: kernel side odd in 7..21, eigenvalues U(0.2, 4), angle U(0, pi), one of the three shrinkers.
+def draw_blind_assr(
+    seed: int,
+    *,
+    eigenvalue: Literal["sigma", "variance"] = "sigma",
+    sizes: Sequence[int] = KERNEL_SIZES,
+    low: float = 0.2,
+    high: float = 4.0,
+) -> BlindDegradation:
+    """Draw one: kernel side, two eigenvalues U(low, high), angle U(0, pi), one of the three shrinkers.
 
     Args:
         seed: 0 <= seed < 2**63, derived by the caller from the image id.
-        eigenvalue: What U(0.2, 4) draws. [inferred] "sigma", as the code of DASR and of the authors; the paper's
+        eigenvalue: What U(low, high) draws. [inferred] "sigma", as the code of DASR and of the authors; the paper's
             wording ("eigenvalues of the covariance") would be "variance".
+        sizes: Odd kernel sides to choose from; the paper's 7, 9, ..., 21.
+        low: The paper's 0.2; the authors' code trains with 0.6.
+        high: The paper's 4; the authors' code trains with 5.
     """
     draws = Draws(seed)
-    size = draws.choice(range(7, 22, 2))
-    first, second = draws.uniform(0.2, 4.0), draws.uniform(0.2, 4.0)
+    size = draws.choice(sizes)
+    first, second = draws.uniform(low, high), draws.uniform(low, high)
     if eigenvalue == "variance":
         first, second = math.sqrt(first), math.sqrt(second)
     theta = draws.uniform(0.0, math.pi)

@@ -80,14 +80,25 @@ class TrainConfig(Strict):
     log_every: int = Field(default=100, ge=1)
 
 
-def read_config(kind: type[C], path: Path, overrides: list[str] | None = None, **fixed: Any) -> C:
+def read_config(
+    kind: type[C],
+    path: Path,
+    overrides: list[str] | None = None,
+    *,
+    section: str = "",
+    sections: tuple[str, ...] = (),
+    **fixed: Any,
+) -> C:
     """Read and check a configuration.
 
     Args:
         kind: The method's configuration class.
         path: The YAML file.
-        overrides: "key=value" or "part.key=value" from the command line, values in YAML.
-        fixed: Further top-level values that win over everything (None is left out).
+        overrides: "key=value" or "part.key=value" from the command line, values in YAML; with sections
+            "section.key=value".
+        section: Of a method that is trained in stages: the top-level key whose value is wanted.
+        sections: All such keys.
+        **fixed: Further values of the configuration that win over everything (None is left out).
     Returns:
         The configuration.
     Raises:
@@ -101,15 +112,31 @@ def read_config(kind: type[C], path: Path, overrides: list[str] | None = None, *
         raise RequestError(f"{path}: expected a mapping of options at the top, got {type(data).__name__}")
     for text in overrides or []:
         _override(data, text)
+    if section:
+        data = _section(data, section, sections, path)
     data.update({key: value for key, value in fixed.items() if value is not None})
     try:
         return kind.model_validate(data)
     except ValidationError as fault:
         lines = [f"  {'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']}" for e in fault.errors()]
         keys = ", ".join(kind.model_fields)
+        where = f"section '{section}' of {path}" if section else str(path)
         raise RequestError(
-            f"{path} is not a valid {kind.__name__}:\n" + "\n".join(lines) + f"\nKeys: {keys}"
+            f"{where} is not a valid {kind.__name__}:\n" + "\n".join(lines) + f"\nKeys: {keys}"
         ) from fault
+
+
+def _section(data: dict[str, Any], section: str, sections: tuple[str, ...], path: Path) -> dict[str, Any]:
+    unknown = sorted(set(data) - set(sections))
+    if unknown:
+        raise RequestError(
+            f"{path}: unknown key '{unknown[0]}'; this method is trained in stages, so each option stands under "
+            f"{' or '.join(sections)}, such as {section}.steps"
+        )
+    part = data.get(section) or {}
+    if not isinstance(part, dict):
+        raise RequestError(f"{path}: expected a mapping of options under '{section}', got {type(part).__name__}")
+    return dict(part)
 
 
 def _override(data: dict[str, Any], text: str) -> None:

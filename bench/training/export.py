@@ -62,7 +62,8 @@ def export_weights(out: Path, target: Path, *, note: str = "") -> dict[str, Any]
         for name, tensor in checkpoint["state_dict"].items()
         if name.startswith(prefix)
     }
-    said = {"format": 1, "method": about["method"], "architecture": about["architecture"]}
+    stage = {"stage": about["stage"]} if about.get("stage") else {}
+    said = {"format": 1, "method": about["method"], "architecture": about["architecture"], **stage}
     data = save(tensors, {METADATA_KEY: json.dumps(said, sort_keys=True)})
     steps = int(checkpoint["meta"]["iter"])
     figures = {step: values for step, values in read_figures(out).items() if step <= steps}
@@ -73,6 +74,7 @@ def export_weights(out: Path, target: Path, *, note: str = "") -> dict[str, Any]
         "sha256": hashlib.sha256(data).hexdigest(),
         "bytes": len(data),
         "method": about["method"],
+        **stage,
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
         "made_by": f"assr-bench {__version__}, bench train {about['method']}",
         **({"note": note} if note else {}),

@@ -97,6 +97,7 @@ class TaskValLoop(BaseLoop):
         metrics: dict[str, float] = {}
         for each in self.sets:
             metrics |= each.run(lambda lr, size: self.task.upscale(model.network, lr.to(device), size))
+        metrics |= self.task.checks(model.network)
         self.runner.call_hook("after_val_epoch", metrics=metrics)
         self.runner.call_hook("after_val")
         return metrics

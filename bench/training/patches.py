@@ -52,22 +52,44 @@ def draw_patch(
         RequestError: no scale fits the drawn image.
     """
     lr_side = config.lr_patch if side is None else side
+    image, hr_side = draw_image(pool, config, rng, scale=scale, side=lr_side)
+    hr = draw_crop(image, hr_side, rng, augment=config.augment)
+    return Patch(lr=reduce_bicubic(hr, (lr_side, lr_side)), hr=hr)
+
+
+def draw_image(
+    pool: ImagePool, config: PatchConfig, rng: np.random.Generator, *, scale: float | None, side: int
+) -> tuple[NDArray[np.uint8], int]:
+    """Draw an image and a scale; a small image lowers the largest scale to what fits.
+
+    Args:
+        pool, config, rng, scale: As in `draw_patch`.
+        side: Of the LR patch.
+    Returns:
+        The image and the side of an HR crop.
+    Raises:
+        RequestError: no scale fits the drawn image.
+    """
     which = int(rng.integers(len(pool.images)))
     image = pool.images[which]
     room = min(image.shape[:2])
     wanted = rng.uniform(config.scale_min, config.scale_max) if scale is None else scale
-    hr_side = min(round(lr_side * wanted), room)
-    if hr_side < lr_side:
-        raise RequestError(f"{pool.names[which]} is {room} px: smaller than the LR patch of {lr_side} px")
-    top, left = (int(rng.integers(length - hr_side + 1)) for length in image.shape[:2])
-    hr = image[top : top + hr_side, left : left + hr_side]
-    if config.augment:
+    hr_side = min(round(side * wanted), room)
+    if hr_side < side:
+        raise RequestError(f"{pool.names[which]} is {room} px: smaller than the LR patch of {side} px")
+    return image, hr_side
+
+
+def draw_crop(image: NDArray[np.uint8], side: int, rng: np.random.Generator, *, augment: bool) -> NDArray[np.uint8]:
+    """Draw a place and, with `augment`, an orientation; (side, side, 3) uint8, contiguous."""
+    top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
+    hr = image[top : top + side, left : left + side]
+    if augment:
         flips = rng.random(3) < 0.5
         hr = hr[::-1] if flips[0] else hr
         hr = hr[:, ::-1] if flips[1] else hr
         hr = hr.transpose(1, 0, 2) if flips[2] else hr
-    hr = np.ascontiguousarray(hr)
-    return Patch(lr=reduce_bicubic(hr, (lr_side, lr_side)), hr=hr)
+    return np.ascontiguousarray(hr)
 
 
 def reduce_bicubic(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -101,11 +101,12 @@ def make_runner(
     hooks: list[Any] = [PlainCheckpointHook(), StoryHook(task, device=device)]
     if config.ema is not None:
         hooks.append(EMAHook(ema_type="MomentumAnnealingEMA", momentum=1 - config.ema, gamma=10))
+    sets = (validation or []) if task.scores_images else []
     validate: dict[str, Any] = {}
-    if validation:
+    if sets or type(task).checks is not TrainingTask.checks:
         validate = {
             "val_dataloader": DataLoader([0]),  # pyright: ignore[reportArgumentType]
-            "val_cfg": {"type": TaskValLoop, "task": task, "sets": validation},
+            "val_cfg": {"type": TaskValLoop, "task": task, "sets": sets},
             "val_evaluator": [],
         }
     checkpoints = {

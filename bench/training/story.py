@@ -62,6 +62,7 @@ class StoryHook(Hook):
         checkpoint["meta"]["training"] = json.dumps(
             {
                 "method": self._task.method,
+                "stage": self._task.stage,
                 "architecture": self._task.architecture(),
                 "config": self._task.config.model_dump(mode="json"),
                 "data": {"folders": pool.folders, "images": len(pool.images), "left_out": pool.excluded},

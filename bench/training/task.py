@@ -27,6 +27,12 @@ class TrainingTask(ABC, Generic[C]):
     Config: ClassVar[type[TrainConfig]]
     configs: ClassVar[Path]
     """Folder of the method's `lite.yaml` and `full.yaml`."""
+    stage: ClassVar[str] = ""
+    """Name of this stage, where a method is trained in several: a section of the configuration, a folder of the output."""
+    after: ClassVar[type[TrainingTask[Any]] | None] = None
+    """The stage before this one; `follow` is given its weights."""
+    scores_images: ClassVar[bool] = True
+    """Whether `upscale` is there, to validate on sets of images."""
 
     def __init__(self, config: C, pool: ImagePool) -> None:
         """Args: config: checked configuration; pool: the training images."""
@@ -50,9 +56,17 @@ class TrainingTask(ABC, Generic[C]):
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """Scalars to minimise; their names hold "loss"."""
 
-    @abstractmethod
     def upscale(self, network: nn.Module, lr: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-        """(1, 3, h, w) in [0, 1] -> (1, 3, H, W), for validation."""
+        """(1, 3, h, w) in [0, 1] -> (1, 3, H, W), for validation; needed where `scores_images`."""
+        raise NotImplementedError(f"{type(self).__name__} has no images to validate")
+
+    def checks(self, network: nn.Module) -> dict[str, float]:
+        """Further figures of a validation, without gradients and in evaluation mode; none by default."""
+        return {}
+
+    def follow(self, weights: Path) -> None:
+        """Told where the stage before it left its weights, before `network` is called."""
+        raise NotImplementedError(f"{type(self).__name__} follows no other stage")
 
     @abstractmethod
     def architecture(self) -> dict[str, Any]:
@@ -61,6 +75,12 @@ class TrainingTask(ABC, Generic[C]):
     def batch(self, step: int) -> Batch:
         """The batch of a step: the same on every machine and after every resume."""
         return self.draw(step_generator(self.config.seed, step))
+
+
+def stages(task: type[TrainingTask[Any]]) -> list[type[TrainingTask[Any]]]:
+    """The stages of a training, first to last."""
+    before = [] if task.after is None else stages(task.after)
+    return [*before, task]
 
 
 class TaskModel(BaseModel):

@@ -7,11 +7,15 @@ a regular grid is the bilinear weight; it is computed here as such, in pixel uni
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 
 Size = tuple[int, int]
+Ensemble = Literal["axis", "area", "nearest"]
+"""How the LR pixels around a query are weighted: per axis (bilinear weights), by LIIF's and LTE's ratio of opposite areas
+(the same but in the last half pixel at the border, where the clamp makes all four areas vanish), or the nearest alone."""
 
 
 def pixel_centres(count: int, *, device: torch.device | None = None) -> torch.Tensor:
@@ -52,6 +56,34 @@ def cell_of(size: Size, *, device: torch.device | None = None) -> torch.Tensor:
     return 2 / torch.tensor(size, dtype=torch.float64, device=device)
 
 
+def clipped_cell(size: Size, lr_size: Size, limit: float | None, *, device: torch.device | None = None) -> torch.Tensor:
+    """The cell of `size`, or that of `limit` times the LR size on an axis that is enlarged more than that; (2,) float64.
+
+    Source: LTE's evaluation, which tells the decoder a pixel no smaller than that of the largest training scale.
+    """
+    if limit is None:
+        return cell_of(size, device=device)
+    smallest = 2 / (limit * torch.tensor(lr_size, dtype=torch.float64, device=device))
+    return torch.maximum(cell_of(size, device=device), smallest)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of an LR image: its first row and column, its height and width."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def within(index: torch.Tensor, lr_size: Size, window: Window) -> torch.Tensor:
+    """Flat positions in an LR grid as flat positions in a window of it that holds them; int64, the same shape."""
+    row = torch.div(index, lr_size[1], rounding_mode="floor")
+    column = index - row * lr_size[1]
+    return (row - window.top) * window.width + column - window.left
+
+
 @dataclass(frozen=True)
 class Neighbour:
     """One of the LR pixels around each query.
@@ -67,20 +99,22 @@ class Neighbour:
     weight: torch.Tensor
 
 
-def neighbours(coord: torch.Tensor, lr_size: Size, *, ensemble: bool = True) -> list[Neighbour]:
+def neighbours(coord: torch.Tensor, lr_size: Size, *, ensemble: Ensemble = "axis") -> list[Neighbour]:
     """The LR pixels that each query looks at.
 
     Args:
         coord: (B, Q, 2) float64 in [-1, 1], (y, x).
         lr_size: (h, w) of the feature map.
-        ensemble: Four neighbours with bilinear weights; False: the nearest one with weight 1.
+        ensemble: Four neighbours with weights "axis" or "area", or one ("nearest").
     Returns:
         Four neighbours (or one), geometry in float32. Neighbours beyond the border are the border pixel.
     """
     scale = coord.new_tensor(lr_size)
     position = ((coord + 1) * scale - 1) / 2
-    if not ensemble:
+    if ensemble == "nearest":
         return [_neighbour(position, (position + 0.5).floor(), lr_size, torch.ones_like(position[..., 0]))]
+    if ensemble == "area":
+        return _by_area(position, lr_size)
     base = position.floor()
     fraction = position - base
     found = []
@@ -90,6 +124,21 @@ def neighbours(coord: torch.Tensor, lr_size: Size, *, ensemble: bool = True) -> 
             share = torch.where(step > 0, fraction, 1 - fraction)
             found.append(_neighbour(position, base + step, lr_size, share[..., 0] * share[..., 1]))
     return found
+
+
+def _by_area(position: torch.Tensor, lr_size: Size) -> list[Neighbour]:
+    """LTE's own arithmetic: move the query by half a pixel (plus 1e-6 of the image), clamp, look up, swap the areas."""
+    scale = position.new_tensor(lr_size)
+    coord = (2 * position + 1) / scale - 1
+    found, areas = [], []
+    for down in (-1, 1):
+        for right in (-1, 1):
+            moved = (coord + position.new_tensor((down, right)) / scale + 1e-6).clamp(-1 + 1e-6, 1 - 1e-6)
+            corner = ((moved + 1) * scale / 2).floor()
+            found.append(_neighbour(position, corner, lr_size, torch.ones_like(position[..., 0])))
+            areas.append(found[-1].relative.prod(dim=-1).abs() + 1e-9)
+    total = torch.stack(areas).sum(dim=0)
+    return [replace(each, weight=areas[3 - index] / total) for index, each in enumerate(found)]
 
 
 def _neighbour(position: torch.Tensor, corner: torch.Tensor, lr_size: Size, weight: torch.Tensor) -> Neighbour:

@@ -6,6 +6,8 @@ Source: Lim et al., "Enhanced Deep Residual Networks" (CVPRW 2017), as LIIF and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -22,9 +24,10 @@ class ResBlock(nn.Module):
         super().__init__()
         self.body = nn.Sequential(conv3(width, width), nn.ReLU(inplace=True), conv3(width, width))
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Args: features: (B, width, h, w); returns the same shape."""
-        return self.body(features) + features
+    def forward(self, features: torch.Tensor, gain: torch.Tensor | None = None) -> torch.Tensor:
+        """Args: features: (B, width, h, w); gain: (B, width) factors of the branch (not of the sum); same shape."""
+        branch = self.body(features)
+        return features + (branch if gain is None else branch * gain[:, :, None, None])
 
 
 class EDSRBody(nn.Module):
@@ -37,7 +40,26 @@ class EDSRBody(nn.Module):
         self.head = nn.Sequential(conv3(channels, width))
         self.body = nn.Sequential(*(ResBlock(width) for _ in range(blocks)), conv3(width, width))
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Args: image: (B, channels, h, w), normalised to [-1, 1]; returns features (B, width, h, w)."""
-        shallow = self.head(image)
-        return self.body(shallow) + shallow
+    def forward(self, image: torch.Tensor, gains: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
+        """Features of an image.
+
+        Args:
+            image: (B, channels, h, w), normalised to [-1, 1].
+            gains: One (B, width) per residual block, multiplied onto its branch; None: the plain EDSR.
+        Returns:
+            (B, width, h, w).
+        Raises:
+            ValueError: another number of gains than blocks.
+        """
+        *blocks, last = self.body
+        if gains is not None and len(gains) != len(blocks):
+            raise ValueError(f"expected {len(blocks)} gains, one per residual block, got {len(gains)}")
+        shallow = features = self.head(image)
+        for index, block in enumerate(blocks):
+            features = block(features) if gains is None else block(features, gains[index])
+        return last(features) + shallow
+
+    @property
+    def reach(self) -> int:
+        """How many pixels away an input pixel can still change a feature: 1 per convolution."""
+        return 2 * len(self.body)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from bench.api import Method, MethodOptions, RequestError, Size, Upscaled
-from methods.blocks.coordinates import cell_of
+from methods.blocks.coordinates import clipped_cell
 from methods.blocks.weights import Weights, load_into, read_architecture, read_weights
 from methods.liif.architecture import LiifArchitecture
 from methods.liif.info import LIIF as SPEC
@@ -46,7 +46,7 @@ class LIIF(Method):
             raise RequestError("liif was asked for an image before its weights were loaded")
         image = lr[None].to(self._device, self._dtype) * 2 - 1
         with torch.inference_mode():
-            cell = clipped_cell(size, (lr.shape[-2], lr.shape[-1]), self.cell_clip, self._device)
+            cell = clipped_cell(size, (lr.shape[-2], lr.shape[-1]), self.cell_clip, device=self._device)
             result = self.network.upsample(image, size, chunk=self.chunk, cell=cell)
         return Upscaled((result[0] / 2 + 0.5).float())
 
@@ -63,14 +63,6 @@ def load_network(path: Path) -> LIIFNetwork:
     network = LIIFNetwork(read_architecture(LiifArchitecture, weights, method="liif"))
     load_into(network, _our_names(weights), path)
     return network
-
-
-def clipped_cell(size: Size, lr_size: Size, limit: float | None, device: torch.device) -> torch.Tensor:
-    """The cell of `size`, or that of `limit` times the LR size on an axis that is enlarged more than that; (2,)."""
-    if limit is None:
-        return cell_of(size, device=device)
-    smallest = 2 / (limit * torch.tensor(lr_size, dtype=torch.float64, device=device))
-    return torch.maximum(cell_of(size, device=device), smallest)
 
 
 def _our_names(weights: Weights) -> dict[str, torch.Tensor]:

@@ -10,13 +10,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from methods.blocks.arbsr import DEFAULT_CHUNK, bilinear_at
 from methods.blocks.coordinates import Size
 from methods.blocks.edsr import EDSRBody
 from methods.blocks.query import ContinuousDecoder
 from methods.liif.architecture import LiifArchitecture
-
-DEFAULT_CHUNK = 32768
-"""Queries per pass; LIIF's own evaluation uses 30 000."""
 
 
 class LIIFNetwork(nn.Module):
@@ -65,17 +63,3 @@ class LIIFNetwork(nn.Module):
         if self.architecture.skip == "bilinear":
             image += functional.interpolate(lr, size, mode="bilinear", align_corners=False)
         return image
-
-
-def bilinear_at(lr: torch.Tensor, coord: torch.Tensor) -> torch.Tensor:
-    """The bilinearly interpolated image at coordinates; the border pixels reach to the edge.
-
-    Args:
-        lr: (B, C, h, w).
-        coord: (B, Q, 2), (y, x) in [-1, 1].
-    Returns:
-        (B, Q, C).
-    """
-    grid = coord.flip(-1).to(lr.dtype)[:, :, None, :]
-    sampled = functional.grid_sample(lr, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return sampled[..., 0].transpose(1, 2)

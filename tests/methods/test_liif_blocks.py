@@ -8,11 +8,13 @@ import pytest
 import torch
 from torch.nn import functional
 
+from methods.blocks.arbsr import bilinear_at
 from methods.blocks.coordinates import cell_of, coord_at, make_coord, neighbours, pixel_centres
 from methods.blocks.edsr import EDSRBody
-from methods.blocks.query import ContinuousDecoder, in_chunks
+from methods.blocks.query import ContinuousDecoder
+from methods.blocks.render import in_chunks
 from methods.liif.architecture import LiifArchitecture
-from methods.liif.network import LIIFNetwork, bilinear_at
+from methods.liif.network import LIIFNetwork
 
 
 def test_centres_are_pixel_centres_and_not_corners():
@@ -35,7 +37,7 @@ def test_slices_of_a_large_grid_are_exact_in_the_last_row():
     assert last.tolist() == pytest.approx([1 - 1 / size[0], 1 - 1 / size[1]], abs=1e-15)
 
 
-@pytest.mark.parametrize("ensemble", [True, False])
+@pytest.mark.parametrize("ensemble", ["axis", "area", "nearest"])
 def test_weights_of_the_neighbours_sum_to_one_and_are_never_negative(ensemble):
     coord = torch.rand(2, 500, 2, dtype=torch.float64) * 2 - 1
     weights = torch.stack([n.weight for n in neighbours(coord, (5, 9), ensemble=ensemble)])
@@ -65,7 +67,7 @@ def test_neighbours_are_the_nearest_pixels_of_the_shifted_query():
 
 def test_relative_coordinate_is_scaled_by_the_lr_size():
     coord = torch.tensor([[[0.1, -0.3]]], dtype=torch.float64)
-    found = neighbours(coord, (4, 4), ensemble=False)[0]
+    found = neighbours(coord, (4, 4), ensemble="nearest")[0]
     centre = make_coord((4, 4))[found.index[0, 0]]
     assert found.relative[0, 0].tolist() == pytest.approx(((coord[0, 0] - centre) * 4).tolist())
 
@@ -80,7 +82,7 @@ def _slow_query(decoder: ContinuousDecoder, features, coord, cell):
     height, width = features.shape[-2:]
     wide = functional.unfold(features, 3, padding=1) if decoder.unfold else features.flatten(2)
     total = 0
-    for found in neighbours(coord, (height, width), ensemble=decoder.local_ensemble):
+    for found in neighbours(coord, (height, width), ensemble="axis" if decoder.local_ensemble else "nearest"):
         picked = wide.transpose(1, 2).gather(1, found.index[..., None].expand(-1, -1, wide.shape[1]))
         parts = [picked, found.relative]
         if decoder.cell_decode:

@@ -13,10 +13,11 @@ import torch
 from safetensors.torch import save_file
 
 from bench.api import RequestError
+from methods.blocks.coordinates import clipped_cell
 from methods.liif.architecture import LiifArchitecture
 from methods.liif.info import LIIF as SPEC
 from methods.liif.info import LiifOptions
-from methods.liif.method import LIIF, clipped_cell, load_network
+from methods.liif.method import LIIF, load_network
 from methods.liif.network import LIIFNetwork
 
 TINY = LiifArchitecture(blocks=1, width=4, hidden=(8,))
@@ -79,8 +80,10 @@ def test_chunk_option_bounds_the_queries_and_keeps_the_result(tiny):
 
 def test_cell_clip_leaves_trained_scales_alone_and_stops_beyond():
     device = torch.device("cpu")
-    assert torch.equal(clipped_cell((30, 80), (10, 20), 4.0, device), clipped_cell((30, 80), (10, 20), None, device))
-    assert clipped_cell((30, 800), (10, 20), 4.0, device).tolist() == pytest.approx([2 / 30, 2 / 80])
+    assert torch.equal(
+        clipped_cell((30, 80), (10, 20), 4.0, device=device), clipped_cell((30, 80), (10, 20), None, device=device)
+    )
+    assert clipped_cell((30, 800), (10, 20), 4.0, device=device).tolist() == pytest.approx([2 / 30, 2 / 80])
 
 
 def test_published_checkpoint_layout_loads(tmp_path):

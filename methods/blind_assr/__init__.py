@@ -1,0 +1,1 @@
+"""The blind arbitrary-scale model with dual degradation representations and cycle consistency."""

@@ -1,0 +1,53 @@
+"""The adapter of the blind arbitrary-scale model to the harness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from bench.api import Size
+from methods.blind_assr.architecture import BlindArchitecture
+from methods.blind_assr.info import BLIND_ASSR as SPEC
+from methods.blind_assr.info import BlindOptions
+from methods.blind_assr.network import BlindASSR
+from methods.blocks.adapter import ArbSRMethod
+from methods.blocks.weights import load_into, read_architecture, read_weights
+
+
+class BlindASSRMethod(ArbSRMethod):
+    """Any size by one network that adapts to the image's degradation; deterministic."""
+
+    info = SPEC.info
+    spec = SPEC
+    Options = BlindOptions
+    options: BlindOptions
+
+    def read(self, weights: Path) -> BlindASSR:
+        """See `load_network`."""
+        return load_network(weights)
+
+    def run(self, network: BlindASSR, lr: torch.Tensor, size: Size, cell: torch.Tensor) -> torch.Tensor:
+        """See `ArbSRMethod.run`."""
+        options = self.options
+        return network.upsample(
+            lr,
+            size,
+            chunk=options.chunk,
+            cell=cell,
+            tile=options.tile,
+            crops=options.crops,
+            signed=options.encoder_range == "signed",
+        )
+
+
+def load_network(path: Path) -> BlindASSR:
+    """The network in a weights file, on the CPU in float32.
+
+    Raises:
+        RequestError: missing, damaged, of another method or shape.
+    """
+    weights = read_weights(path)
+    network = BlindASSR(read_architecture(BlindArchitecture, weights, method="blind_assr"))
+    load_into(network, weights.tensors, path)
+    return network

@@ -1,0 +1,186 @@
+"""Stage 1 of the training: E by contrast between crops, M by the kernels of Eq. 4, together.
+
+Source: the blind arbitrary-scale paper, sections 3.1, 3.2 and 3.5; optimiser and iterations as tagged in the
+configurations.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import nn
+from torch.nn import functional
+
+from bench.training.config import TrainConfig
+from bench.training.degraded import DegradedConfig, DegradedPatch, draw_degraded
+from bench.training.patches import step_generator
+from bench.training.task import Batch, TrainingTask
+from methods.blind_assr.architecture import BlindArchitecture
+from methods.blind_assr.kernels import KERNEL_SIZE, apply_kernels
+from methods.blind_assr.network import RepresentationNetwork
+from methods.blind_assr.representation import contrastive_loss, spread
+from methods.blind_assr.target import (
+    FFT_TARGETS,
+    KernelTarget,
+    analytic_kernel,
+    fft_kernel,
+    hr_kernel,
+    weighted_l1,
+)
+from methods.blocks.sampled import shared_draws, to_tensor
+
+_CHECKED = 200
+"""Fixed patches on which kernels are judged while training."""
+
+
+class RepresentationConfig(TrainConfig):
+    """The training of E and M."""
+
+    architecture: BlindArchitecture = BlindArchitecture()
+    data: DegradedConfig = DegradedConfig()
+    kl_target: KernelTarget = "fft_paper"
+    """What M learns; "kh" is the paper's kernel-space study."""
+    epsilon: float | None = Field(default=None, ge=0)
+    """Of Eq. 4; null: the variant's."""
+    n_zero: int | None = Field(default=None, ge=0)
+    """Rank of the tap that Eq. 4's threshold is taken from; null: 5 % of the taps."""
+    kernel_size: Literal["own", "fixed"] = "fixed"
+    """Side of Eq. 4's crop: that of each sample's k_h, or 21 always. [inferred]"""
+    kernel_loss_weight: float | None = Field(default=None, gt=0)
+    """Of every tap in L_k; null: 200 and 100 as in the release; 1: the paper's formula."""
+    contrastive: bool = True
+    """False: L_k alone."""
+    train_projector: bool = True
+    """[inferred] SimSiam trains it; in the release it is left as initialised."""
+
+    @model_validator(mode="after")
+    def _patch_holds_the_kernel(self) -> RepresentationConfig:
+        if self.kl_target in FFT_TARGETS and self.data.lr_patch < KERNEL_SIZE:
+            raise ValueError(f"lr_patch {self.data.lr_patch} is smaller than Eq. 4's kernel of {KERNEL_SIZE}")
+        return self
+
+
+class RepresentationTask(TrainingTask[RepresentationConfig]):
+    """E, M and SimSiam's head on the shared loop."""
+
+    method = "blind_assr"
+    stage = "representation"
+    scores_images = False
+    Config: ClassVar[type[TrainConfig]] = RepresentationConfig
+    configs = Path(__file__).parent / "configs"
+    _fixed: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+
+    @classmethod
+    def smallest_image(cls, config: TrainConfig) -> int:
+        """An LR patch at the smallest scale must fit."""
+        data = config.data if isinstance(config, RepresentationConfig) else DegradedConfig()
+        return round(data.lr_patch * data.scale_min)
+
+    def network(self) -> RepresentationNetwork:
+        """The networks of `config.architecture`."""
+        network = RepresentationNetwork(self.config.architecture)
+        network.simsiam.projector.requires_grad_(self.config.train_projector)
+        return network
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step."""
+        return self.draw(step_generator(self.config.seed, step), step)
+
+    def draw(self, rng: np.random.Generator, step: int = 0) -> Batch:
+        """first, second (B, 3, p, p) in [0, 1]: crops of one degradation; kernel (B, 1, 21, 21): of the first."""
+        config = self.config
+        shared = shared_draws(config.data, seed=config.seed, step=step, batch=config.batch)
+        pairs = [draw_degraded(self.pool, config.data, rng, crops=2, shared=shared) for _ in range(config.batch)]
+        return {
+            "first": torch.stack([to_tensor(first.lr) for first, _ in pairs]),
+            "second": torch.stack([to_tensor(second.lr) for _, second in pairs]),
+            "kernel": self.target([first for first, _ in pairs]).float(),
+        }
+
+    def target(self, patches: list[DegradedPatch]) -> torch.Tensor:
+        """What M should say of each patch; (B, 1, 21, 21) float64."""
+        config = self.config
+        if config.kl_target == "kh":
+            return torch.stack([hr_kernel(patch.degradation.blur) for patch in patches])
+        if config.kl_target == "analytic":
+            return torch.stack([analytic_kernel(patch.degradation.blur, patch.scale) for patch in patches])
+        found = []
+        for patch in patches:
+            size = patch.degradation.blur.size if config.kernel_size == "own" else KERNEL_SIZE
+            sharp, lr = to_tensor(patch.sharp_lr())[None], to_tensor(patch.lr)[None]
+            found.append(
+                fft_kernel(sharp, lr, target=config.kl_target, size=size, epsilon=config.epsilon, zeros=config.n_zero)[
+                    0
+                ]
+            )
+        return torch.stack(found)
+
+    def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
+        """L_cl and L_k; `q_spread` is the collapse watch."""
+        if not isinstance(network, RepresentationNetwork):
+            raise TypeError(f"expected a RepresentationNetwork, got {type(network).__name__}")
+        count = batch["first"].shape[0]
+        # one call, so that batch normalisation sees both crops alike
+        z = network.representation(torch.cat((batch["first"], batch["second"])))
+        found = {
+            "loss_kernel": weighted_l1(
+                network.estimator(z[:count]), batch["kernel"], weight=self.config.kernel_loss_weight
+            )
+        }
+        if self.config.contrastive:
+            q, p = network.simsiam(z)
+            found["loss_contrastive"] = contrastive_loss(q[:count], p[:count], q[count:], p[count:])
+            found["q_spread"] = spread(q.detach())
+        return found
+
+    def checks(self, network: nn.Module) -> dict[str, float]:
+        """Kernel PSNR and relative re-blur error on fixed patches, and how far apart degradations are in z."""
+        if not isinstance(network, RepresentationNetwork):
+            raise TypeError(f"expected a RepresentationNetwork, got {type(network).__name__}")
+        device = next(network.parameters()).device
+        if self._fixed is None:
+            self._fixed = self._draw_fixed()
+        first, sharp, kernel = (each.to(device) for each in self._fixed)
+        z = network.representation(first)
+        return kernel_figures(network.estimator(z), kernel, sharp, first)
+
+    def _draw_fixed(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        rng = step_generator(self.config.seed, -1)
+        patches = [draw_degraded(self.pool, self.config.data, rng)[0] for _ in range(_CHECKED)]
+        first = torch.stack([to_tensor(patch.lr) for patch in patches])
+        sharp = torch.stack([to_tensor(patch.sharp_lr()) for patch in patches])
+        return first, sharp, self.target(patches).float()
+
+    def architecture(self) -> dict[str, Any]:
+        """The fields of `BlindArchitecture`."""
+        return self.config.architecture.model_dump(mode="json")
+
+
+def kernel_figures(
+    estimated: torch.Tensor, target: torch.Tensor, sharp: torch.Tensor, lr: torch.Tensor
+) -> dict[str, float]:
+    """How good kernels are.
+
+    Args:
+        estimated, target: (B, 1, 21, 21).
+        sharp, lr: (B, 3, h, w), reduced without and with blur.
+    Returns:
+        kernel_psnr: mean over the kernels, in dB, against the target's largest tap; kernel_l1: mean sum of absolute
+        differences; reblur_error: median of |sharp * k - lr| / |sharp - lr|; reblur_psnr: mean in dB, of [0, 1] images.
+    """
+    mse = ((estimated - target) ** 2).mean(dim=(-3, -2, -1)).clamp_min(1e-12)
+    peak = target.amax(dim=(-3, -2, -1))
+    reblurred = apply_kernels(sharp, estimated)
+    away = functional.l1_loss(sharp, lr, reduction="none").mean(dim=(-3, -2, -1)).clamp_min(1e-6)
+    left = functional.l1_loss(reblurred, lr, reduction="none").mean(dim=(-3, -2, -1))
+    error = ((reblurred - lr) ** 2).mean(dim=(-3, -2, -1)).clamp_min(1e-10)
+    return {
+        "kernel_psnr": float((10 * torch.log10(peak**2 / mse)).mean()),
+        "kernel_l1": float((estimated - target).abs().sum(dim=(-3, -2, -1)).mean()),
+        "reblur_error": float((left / away).median()),
+        "reblur_psnr": float((-10 * torch.log10(error)).mean()),
+    }

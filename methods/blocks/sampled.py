@@ -1,0 +1,78 @@
+"""Training batches of the `arbsr` family: degraded LR patches and HR pixels sampled from their crops."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+
+from bench.training.degraded import DegradedConfig, DegradedPatch, SharedDraw, draw_degraded
+from bench.training.images import ImagePool
+from bench.training.patches import step_generator
+from bench.training.task import Batch
+from methods.blocks.coordinates import coord_at
+
+
+class SampledConfig(DegradedConfig):
+    """Degraded patches, and how many HR pixels of each are asked for."""
+
+    queries: int = Field(default=2304, ge=1)
+
+    @model_validator(mode="after")
+    def _queries_fit(self) -> SampledConfig:
+        least = round(self.lr_patch * self.scale_min) ** 2
+        if self.queries > least:
+            raise ValueError(f"queries {self.queries} exceed the {least} pixels of the smallest HR patch")
+        return self
+
+
+def shared_draws(config: DegradedConfig, *, seed: int, step: int, batch: int) -> SharedDraw | None:
+    """Where the patches of a step take what `mixing` makes them share.
+
+    Args:
+        config: Its `mixing` and `pool` decide.
+        seed, step, batch: Of the training.
+    Returns:
+        A function called once per patch; None where nothing is shared.
+    """
+    if config.mixing == "sample":
+        return None
+    if config.mixing == "batch":
+        return lambda: step_generator(seed, -1 - step)
+    spread = step_generator(seed, -1 - step)
+    held = max(config.pool // batch, 1)
+    return lambda: step_generator(seed, -1 - max(step - int(spread.integers(held)), 0))
+
+
+def sampled_batch(
+    images: ImagePool, config: SampledConfig, rng: np.random.Generator, *, batch: int, shared: SharedDraw | None
+) -> Batch:
+    """One batch.
+
+    Args:
+        images, config, rng, shared: As in `draw_degraded`.
+        batch: Patches.
+    Returns:
+        lr (B, 3, p, p) and target (B, Q, 3), float32 in [0, 1]; coord (B, Q, 2) and cell (B, 2), float64.
+    """
+    rows = []
+    for _ in range(batch):
+        patch = draw_degraded(images, config, rng, shared=shared)[0]
+        rows.append((to_tensor(patch.lr), *_sample(patch, config.queries, rng)))
+    lr, target, coord, cell = (torch.stack(column) for column in zip(*rows, strict=True))
+    return {"lr": lr, "target": target, "coord": coord, "cell": cell}
+
+
+def to_tensor(pixels: np.ndarray) -> torch.Tensor:
+    """uint8 (h, w, 3) -> float32 (3, h, w) in [0, 1]."""
+    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+
+
+def _sample(
+    patch: DegradedPatch, queries: int, rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    size = (patch.hr.shape[0], patch.hr.shape[1])
+    picked = rng.choice(size[0] * size[1], size=queries, replace=False)
+    target = torch.from_numpy(patch.hr.reshape(-1, 3)[picked]).float() / 255
+    cell = 2 / torch.tensor(size, dtype=torch.float64)
+    return target, coord_at(torch.from_numpy(picked), size), cell

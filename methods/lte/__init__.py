@@ -1,0 +1,1 @@
+"""LTE: local texture estimator."""

@@ -1,0 +1,47 @@
+"""LTE as a registered method (no torch here)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+import methods.blocks
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
+
+_HERE = Path(__file__).parent
+
+
+class ArbSROptions(MethodOptions):
+    """What `--set METHOD.KEY=VALUE` may change of a network of this family."""
+
+    chunk: int = Field(default=32768, ge=1)
+    """Queries decoded at a time: bounds the memory, does not change the result beyond float rounding."""
+    cell_clip: float | None = Field(default=4.0, ge=1)
+    """Tell the decoder a pixel no smaller than that of this scale (LTE's evaluation does so beyond the training's x4);
+    null: the true pixel."""
+    tile: int | None = Field(default=256, ge=1)
+    """Side of the LR windows that features are computed on, each with its whole receptive field around it: bounds the
+    memory, does not change the result beyond float rounding. null: all at once."""
+
+
+LTE = MethodSpec(
+    info=MethodInfo(
+        name="lte",
+        display="LTE",
+        summary="EDSR features decoded by estimated Fourier coefficients (local texture estimator)",
+        paper="Lee, Jin, Local Texture Estimator for Implicit Representation Function, CVPR 2022",
+        licence="Apache-2.0",
+        train_scales=(1.0, 4.0),
+        train_sets=("BSDS500 train", "BSDS500 test", "T91", "General100"),
+        tiling=Tiling.INTERNAL,
+        parameters=265_635,
+    ),
+    factory="methods.lte.method:LTE",
+    root=_HERE,
+    shared=(Path(str(methods.blocks.__file__)).parent,),
+    options=ArbSROptions,
+    weights={"lite": _HERE / "weights" / "lite.safetensors"},
+    default_weights="lite",
+    weights_how="the paper's weights are not shipped: give a file that 'bench train lte' made, with --weights lte=PATH",
+)

@@ -1,0 +1,51 @@
+"""The adapter of LTE to the harness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from bench.api import Size
+from methods.blocks.adapter import ArbSRMethod
+from methods.blocks.arbsr import ArbSR, ArbSRArchitecture
+from methods.blocks.weights import load_into, read_architecture, read_weights
+from methods.lte.info import LTE as SPEC
+from methods.lte.info import ArbSROptions
+
+
+class LteArchitecture(ArbSRArchitecture):
+    """`ArbSR` with LTE's decoder and nothing else."""
+
+    inr: Literal["lte"] = "lte"  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class LTE(ArbSRMethod):
+    """Any size by one network; deterministic."""
+
+    info = SPEC.info
+    spec = SPEC
+    Options = ArbSROptions
+    options: ArbSROptions
+
+    def read(self, weights: Path) -> ArbSR:
+        """See `load_network`."""
+        return load_network(weights)
+
+    def run(self, network: ArbSR, lr: torch.Tensor, size: Size, cell: torch.Tensor) -> torch.Tensor:
+        """See `ArbSRMethod.run`."""
+        options = self.options
+        return network.upsample(lr * 2 - 1, size, chunk=options.chunk, cell=cell, tile=options.tile)
+
+
+def load_network(path: Path) -> ArbSR:
+    """The network in a weights file, on the CPU in float32.
+
+    Raises:
+        RequestError: missing, damaged, of another method or shape.
+    """
+    weights = read_weights(path)
+    network = ArbSR(read_architecture(LteArchitecture, weights, method="lte"))
+    load_into(network, weights.tensors, path)
+    return network

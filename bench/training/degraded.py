@@ -38,8 +38,8 @@ class DegradedConfig(PatchConfig):
     clean_share: float = Field(default=0.0, ge=0, le=1)
     """Share of patches that are only reduced by antialiased bicubic. Ours; the paper has none."""
     mixing: Literal["sample", "batch", "pool"] = "sample"
-    """Who shares a draw of scale, kernel size and shrinker. [inferred] "sample": nobody; "batch": a batch, as the release
-    draws; "pool": each patch that of one of the last batches, which is what the release's sample pool amounts to."""
+    """Who shares a draw of scale, kernel size and shrinker. [inferred] "sample": nobody; "batch": a batch, as the
+    release draws; "pool": each patch has that of one of the last batches, which is what the release's pool amounts to."""
     pool: int = Field(default=2048, ge=1)
     """Patches that the pool of `mixing: pool` holds."""
 

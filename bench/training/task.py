@@ -28,7 +28,8 @@ class TrainingTask(ABC, Generic[C]):
     configs: ClassVar[Path]
     """Folder of the method's `lite.yaml` and `full.yaml`."""
     stage: ClassVar[str] = ""
-    """Name of this stage, where a method is trained in several: a section of the configuration, a folder of the output."""
+    """Name of this stage, where a method is trained in several: a section of the configuration and a folder of the
+    output have it."""
     after: ClassVar[type[TrainingTask[Any]] | None] = None
     """The stage before this one; `follow` is given its weights."""
     scores_images: ClassVar[bool] = True

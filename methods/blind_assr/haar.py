@@ -1,7 +1,8 @@
 """One level of the orthonormal Haar transform and what of it the degradation encoder sees.
 
-Source: the blind arbitrary-scale paper, section 3.1 (high-frequency sub-bands only); filters of the 2x2 block (a b; c d)
-as in the standard transform. Sub-bands are those of an image in [0, 1]: they ignore offsets but scale with gain.
+Source: the blind arbitrary-scale paper, section 3.1 (high-frequency sub-bands only); filters of the 2x2 block
+(a b; c d) as in the standard transform. Sub-bands are those of an image in [0, 1]: they ignore offsets but scale with
+gain.
 """
 
 from __future__ import annotations

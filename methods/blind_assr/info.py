@@ -18,7 +18,8 @@ class BlindOptions(ArbSROptions):
     """What `--set blind_assr.KEY=VALUE` may change."""
 
     crops: int = Field(default=1, ge=1)
-    """Estimate the degradation on n x n parts and average: 1 is the whole image at once; 3 for more than a megapixel."""
+    """Estimate the degradation on n x n parts and average: 1 is the whole image at once; 3 suits more than a
+    megapixel."""
     encoder_range: Literal["unit", "signed"] = "unit"
     """Values that the degradation encoder gets: [0, 1] as in training, or [-1, 1] as the release's evaluation does."""
 
@@ -27,10 +28,10 @@ BLIND_ASSR = MethodSpec(
     info=MethodInfo(
         name="blind_assr",
         display="Blind-ASSR",
-        summary="LTE modulated by an implicit degradation representation, trained with a cycle through estimated kernels",
+        summary="LTE modulated by a degradation representation, trained with a cycle through estimated kernels",
         paper=(
-            "Weng, Yuan, Xu, Huang, Chiu, Best of Both Worlds: Learning Arbitrary-Scale Blind Super-Resolution via Dual "
-            "Degradation Representations and Cycle-Consistency, WACV 2024"
+            "Weng, Yuan, Xu, Huang, Chiu, Best of Both Worlds: Learning Arbitrary-Scale Blind Super-Resolution via "
+            "Dual Degradation Representations and Cycle-Consistency, WACV 2024"
         ),
         licence="Apache-2.0",
         train_scales=(1.0, 4.0),

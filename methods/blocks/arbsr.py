@@ -41,8 +41,8 @@ class ArbSRArchitecture(BaseModel):
     layers: int = Field(default=3, ge=1)
     """Hidden layers of the MLP."""
     ensemble: Ensemble = "axis"
-    """How neighbours are weighted. [inferred] "axis"; "area" is LTE's own arithmetic, which mixes in a wrong neighbour in
-    the last row and column at scale 1."""
+    """How neighbours are weighted. [inferred] "axis"; "area" is LTE's own arithmetic, which mixes in a wrong neighbour
+    in the last row and column at scale 1."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ import torch
 
 Size = tuple[int, int]
 Ensemble = Literal["axis", "area", "nearest"]
-"""How the LR pixels around a query are weighted: per axis (bilinear weights), by LIIF's and LTE's ratio of opposite areas
-(the same but in the last half pixel at the border, where the clamp makes all four areas vanish), or the nearest alone."""
+"""How the LR pixels around a query are weighted: per axis (bilinear weights), by LIIF's and LTE's ratio of opposite
+areas (the same but in the last half pixel at the border, where the clamp makes all four areas vanish), or the nearest
+alone."""
 
 
 def pixel_centres(count: int, *, device: torch.device | None = None) -> torch.Tensor:
@@ -57,7 +58,7 @@ def cell_of(size: Size, *, device: torch.device | None = None) -> torch.Tensor:
 
 
 def clipped_cell(size: Size, lr_size: Size, limit: float | None, *, device: torch.device | None = None) -> torch.Tensor:
-    """The cell of `size`, or that of `limit` times the LR size on an axis that is enlarged more than that; (2,) float64.
+    """The cell of `size`, or that of `limit` times the LR size on an axis that is enlarged more; (2,) float64.
 
     Source: LTE's evaluation, which tells the decoder a pixel no smaller than that of the largest training scale.
     """

@@ -1,8 +1,8 @@
 """The LTE decoder: local Fourier coefficients and frequencies estimated from features, turned into colour by an MLP.
 
-Source: Lee and Jin, "Local Texture Estimator for Implicit Representation Function" (CVPR 2022, arXiv 2111.08918), as the
-blind arbitrary-scale paper uses it (section 3.3). Coefficients and frequencies are kept row by row of LR pixels, so
-that a query's lookup reads one contiguous row per neighbour.
+Source: Lee and Jin, "Local Texture Estimator for Implicit Representation Function" (CVPR 2022, arXiv 2111.08918), as
+the blind arbitrary-scale paper uses it (section 3.3). Coefficients and frequencies are kept row by row of LR pixels,
+so that a query's lookup reads one contiguous row per neighbour.
 """
 
 from __future__ import annotations

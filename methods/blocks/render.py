@@ -1,7 +1,7 @@
 """Rendering a continuous image: in chunks of queries, and in windows of the LR image that change nothing.
 
-A window is a rectangle of LR pixels. Features are computed on it and as many pixels around it as its values depend on
-(the exact receptive field), so the image is the same as that of one pass, and the memory is bounded by window and chunk.
+A window is a rectangle of LR pixels. Features are computed on it and on as many pixels around it as its values depend
+on (the exact receptive field), so the image is that of one pass, and the memory is bounded by window and chunk.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Groups 9 and 10 of the blind model's test list: LTE's decoder against its formula written out the slow way, the weights
-of the neighbours at every border, scale 1, and axes that must not be swapped."""
+"""Groups 9 and 10 of the blind model's test list: LTE's decoder against its formula written out the slow way, the
+weights of the neighbours at every border, scale 1, and axes that must not be swapped."""
 
 from __future__ import annotations
 

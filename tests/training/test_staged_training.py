@@ -217,9 +217,8 @@ def test_resume_in_the_middle_of_stage_one_goes_through_to_the_same_end(whole, p
 
 def test_resume_alone_goes_on_with_what_the_training_began_with_in_every_stage(photos, tmp_path):
     """Stopped in stage 1: the second must not fall back to lite.yaml, of another size and a thousand times longer."""
-    words = [
-        word for word in _sets(sr__steps="2", representation__steps="2", representation__kl_target="analytic") if word != "--set"
-    ]
+    few = {"sr__steps": "2", "representation__steps": "2", "representation__kl_target": "analytic"}
+    words = [word for word in _sets(**few) if word != "--set"]
     tiny = tmp_path / "tiny.yaml"
     tiny.write_text(_as_yaml(words))
     out = tmp_path / "run"

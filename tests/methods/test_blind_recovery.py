@@ -212,7 +212,7 @@ def test_the_spread_of_estimates_is_between_scales_and_not_between_images(files,
         return np.roll(DELTA, 3 if lr.mean() > 127 else 0) * (1.0 if lr.shape[0] > 40 else 0.5)
 
     monkeypatch.setattr(recovery, "estimate", by_image)
-    images = [("dark", photo(0) // 4), ("light", 255 - photo(0) // 4)]
+    images = [("dark", photo(0) // 4), ("light", 255 - photo(0) // 4), ("dark too", photo(1) // 4)]
     result, _ = recovery.kernel_space(files[0], files[0], images, scales=(1.0, 2.0))
     assert result.estimate_spread == pytest.approx(0.25)
 

@@ -9,16 +9,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from safetensors.torch import save_file
 
 from bench.api import derive_seed
 from bench.imaging import read_image
 from bench.imaging.degrade import draw_blind_assr
+from bench.report.kernels import StudyModel, StudyRow, draw_study
 from bench.training.config import METADATA_KEY
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.network import RepresentationNetwork
+from methods.blind_assr.recovery import STUDY_DEGRADATION
 
 SCALES = ("--scales", "1.2,2")
 
@@ -114,6 +118,32 @@ def test_the_study_has_a_line_per_model_and_scale_and_the_spread_over_scales(
     assert float(rows[7]["true_spread"]) == pytest.approx(0, abs=1e-9) != float(rows[3]["true_spread"])
     assert read_image(newcomer / "study.png").pixels.shape[1] == 2100
     assert "2 images at 2 scales" in done.out
+
+
+def test_the_study_shows_the_image_that_it_names(
+    bench: Callable, photos: Path, weights: Path, newcomer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = {}
+
+    def look(rows: list[StudyRow], models: list[StudyModel], *, note: str) -> Figure:
+        drawn.update(rows=rows, note=note)
+        return draw_study(rows, models, note=note)
+
+    monkeypatch.setattr("bench.report.kernels.draw_study", look)
+    assert study(bench, *SCALES, "--image", "p2").code == 0
+    hr = read_image(photos / "p2.png").pixels
+    assert drawn["note"].startswith("Shown: p2, of 3 images")
+    for row, size in zip(drawn["rows"], ((40, 53), (24, 32)), strict=True):
+        assert np.array_equal(row.image, STUDY_DEGRADATION.apply(hr, size))
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work(
+    bench: Callable, photos: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("recover", "kernel_space"):
+        monkeypatch.setattr(f"methods.blind_assr.recovery.{name}", lambda *_, **__: pytest.fail("worked in vain"))
+    assert kernels(bench, "--weights", weights, out="none/a.png").code == 2
+    assert study(bench, out="a.jpg").code == 2
 
 
 def test_a_model_that_was_trained_for_something_else_is_pointed_out(

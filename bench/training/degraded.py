@@ -39,7 +39,7 @@ class DegradedConfig(PatchConfig):
     """Share of patches that are only reduced by antialiased bicubic. Ours; the paper has none."""
     mixing: Literal["sample", "batch", "pool"] = "sample"
     """Who shares a draw of scale, kernel size and shrinker. [inferred] "sample": nobody; "batch": a batch, as the
-    release draws; "pool": each patch has that of one of the last batches, which is what the release's pool amounts to."""
+    release draws; "pool": each patch has that of one of the last batches, as in the release's sample pool."""
     pool: int = Field(default=2048, ge=1)
     """Patches that the pool of `mixing: pool` holds."""
 

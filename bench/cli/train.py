@@ -61,14 +61,22 @@ def train(
     if export is not None:
         _export(_folder(out, chosen[-1]), export)
         return
+    # every stage's configuration is read before the first is trained: a mistake in the last shows at once
+    checked = {
+        each.stage: _configuration(
+            each, out, config, resume=resume, overrides=set_, steps=steps if each in chosen else None
+        )
+        for each in chain
+    }
+    if len(chain) > 1:
+        _write_config(out, checked)
     for task_class in chosen:
         folder = _folder(out, task_class)
-        if stage is None and len(chain) > 1 and task_class is not last and _finished(folder):
+        again = resume and (len(chosen) == 1 or (folder / "last_checkpoint").is_file())
+        if task_class is not chosen[-1] and _finished(folder):
             say(f"stage '{task_class.stage}' is finished: {folder / _WEIGHTS}")
             continue
-        again = resume and (len(chosen) == 1 or (folder / "last_checkpoint").is_file())
-        checked = _configuration(task_class, folder, config, resume=again, overrides=set_, steps=steps)
-        task = _task(task_class, checked, data, exclude)
+        task = _task(task_class, checked[task_class.stage], data, exclude)
         if task_class.after is not None and _finished(_folder(out, task_class.after)):
             task.follow(_folder(out, task_class.after) / _WEIGHTS)
         _run(task, folder, validate, scales, resume=again, device=device, workers=workers)
@@ -100,7 +108,7 @@ def _finished(folder: Path) -> bool:
 
 def _configuration(
     task_class: type[TrainingTask[Any]],
-    folder: Path,
+    out: Path,
     name: str | None,
     *,
     resume: bool,
@@ -111,13 +119,28 @@ def _configuration(
     from bench.training.find import find_task
     from bench.training.task import stages
 
-    if name is None and resume and (folder / _CONFIG_FILE).is_file():
-        path = folder / _CONFIG_FILE
-    else:
+    # what this stage, or else the whole training, began with
+    begun = [folder / _CONFIG_FILE for folder in (_folder(out, task_class), out)]
+    path = next((each for each in begun if name is None and resume and each.is_file()), None)
+    if path is None:
         path = task_class.configs / f"{name or 'lite'}.yaml"
         path = path if path.is_file() else Path(name or "lite").expanduser()
     sections = tuple(each.stage for each in stages(find_task(task_class.method))) if task_class.stage else ()
     return read_config(task_class.Config, path, overrides, section=task_class.stage, sections=sections, steps=steps)
+
+
+def _write_config(folder: Path, content: dict[str, TrainConfig] | TrainConfig) -> None:
+    import yaml
+
+    from bench.imaging.atomic import atomic_write
+
+    if isinstance(content, dict):
+        values: Any = {stage: checked.model_dump(mode="json") for stage, checked in content.items()}
+    else:
+        values = content.model_dump(mode="json")
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / _CONFIG_FILE) as file:
+        yaml.safe_dump(values, file, sort_keys=False)
 
 
 def _task(
@@ -137,19 +160,14 @@ def _task(
 def _run(
     task: TrainingTask[Any], out: Path, validate: str | None, scales: str, *, resume: bool, device: str, workers: int
 ) -> None:
-    import yaml
-
     from bench.api import parse_scales
     from bench.engine.inference import resolve_device
-    from bench.imaging.atomic import atomic_write
     from bench.training.runner import make_runner
     from bench.training.validation import SetValidation
 
     sets = [SetValidation(folder, parse_scales(scales)) for folder in _folders(validate)] if task.scores_images else []
     runner = make_runner(task, out, device=resolve_device(device), validation=sets, resume=resume, workers=workers)
-    with atomic_write(out / _CONFIG_FILE) as file:
-        content = task.config.model_dump(mode="json")
-        yaml.safe_dump({task.stage: content} if task.stage else content, file, sort_keys=False)
+    _write_config(out, {task.stage: task.config} if task.stage else task.config)
     try:
         runner.train()
     except KeyboardInterrupt:

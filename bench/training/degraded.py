@@ -7,7 +7,7 @@ drawn from the step's generator, so a batch is a function of (seed, step) here t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -31,12 +31,13 @@ class DegradedConfig(PatchConfig):
     """Patches, and what their degradations are drawn from; the defaults are the paper's."""
 
     kernel_sizes: tuple[int, ...] = KERNEL_SIZES
-    sigma_min: float = Field(default=0.2, gt=0)
-    sigma_max: float = Field(default=4.0, gt=0)
+    sigma_min: float = Field(default=0.2, gt=0, allow_inf_nan=False)
+    sigma_max: float = Field(default=4.0, gt=0, allow_inf_nan=False)
     eigenvalue: Literal["sigma", "variance"] = "sigma"
     """What the range above draws. [inferred] standard deviations, as in DASR's and the authors' code."""
     clean_share: float = Field(default=0.0, ge=0, le=1)
-    """Share of patches that are only reduced by antialiased bicubic. Ours; the paper has none."""
+    """Share of patches (under `mixing` batch and pool: of batches) that are only reduced by antialiased bicubic. Ours;
+    the paper has none."""
     mixing: Literal["sample", "batch", "pool"] = "sample"
     """Who shares a draw of scale, kernel size and shrinker. [inferred] "sample": nobody; "batch": a batch, as the
     release draws; "pool": each patch has that of one of the last batches, as in the release's sample pool."""
@@ -60,13 +61,16 @@ class DegradedPatch:
         lr: uint8 (p, p, 3), blurred and shrunk.
         hr: uint8 (P, P, 3).
         degradation: What made it.
-        seed: The one that the degradation was drawn from; None for an undegraded patch.
+        source: The image that the crop is of.
+        seed: The one that the kernel was drawn from; None for an undegraded patch. Under `mixing` batch and pool the
+            side and the shrinker come from elsewhere: `degradation` is what replays it.
     """
 
     lr: NDArray[np.uint8]
     hr: NDArray[np.uint8]
     degradation: BlindDegradation
     seed: int | None
+    source: NDArray[np.uint8]
 
     @property
     def scale(self) -> float:
@@ -117,5 +121,13 @@ def draw_degraded(
     found = []
     for _ in range(crops):
         hr = draw_crop(image, side, rng, augment=config.augment)
-        found.append(DegradedPatch(degradation.apply(hr, size), hr, degradation, None if clean else seed))
+        lr = degradation.apply(hr, size)
+        found.append(DegradedPatch(lr, hr, degradation, None if clean else seed, image))
     return found
+
+
+def another_crop(patch: DegradedPatch, config: DegradedConfig, rng: np.random.Generator) -> DegradedPatch:
+    """A crop of the same image with the same degradation and scale, at another place and turned another way."""
+    hr = draw_crop(patch.source, patch.hr.shape[0], rng, augment=config.augment)
+    lr = patch.degradation.apply(hr, (patch.lr.shape[0], patch.lr.shape[1]))
+    return replace(patch, lr=lr, hr=hr)

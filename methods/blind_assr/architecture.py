@@ -27,6 +27,10 @@ class BlindArchitecture(BaseModel):
     """Widths of M's two fully connected layers."""
     modulation: int = Field(default=64, ge=1)
     """Hidden width of the two layers that make a block's gains from z."""
+    z_window: int = Field(default=0, ge=0)
+    """[inferred] At inference z is the mean over overlapping windows of this side, which cover the image: as large as
+    the patches that E was trained on, whose borders are a large part of what it sees. 0: the whole image at once, as
+    the paper says."""
     implicit: bool = True
     """Modulate the SR network by z. False: the plain network, the same for every z (Table 2's "w/o implicit")."""
 

@@ -17,9 +17,8 @@ _HERE = Path(__file__).parent
 class BlindOptions(ArbSROptions):
     """What `--set blind_assr.KEY=VALUE` may change."""
 
-    crops: int = Field(default=1, ge=1)
-    """Estimate the degradation on n x n parts and average: 1 is the whole image at once; 3 suits more than a
-    megapixel."""
+    z_window: int | None = Field(default=None, ge=0)
+    """Side of the windows whose mean z is the image's; 0: the whole image at once; null: as the weights say."""
     encoder_range: Literal["unit", "signed"] = "unit"
     """Values that the degradation encoder gets: [0, 1] as in training, or [-1, 1] as the release's evaluation does."""
 
@@ -37,7 +36,7 @@ BLIND_ASSR = MethodSpec(
         train_scales=(1.0, 4.0),
         train_sets=("BSDS500 train", "BSDS500 test", "T91", "General100"),
         tiling=Tiling.INTERNAL,
-        parameters=508_771,
+        parameters=509_261,
     ),
     factory="methods.blind_assr.method:BlindASSRMethod",
     root=_HERE,

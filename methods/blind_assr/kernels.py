@@ -88,6 +88,12 @@ def apply_kernels(images: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
     return functional.conv2d(padded, weights, groups=batch * channels)[0].unflatten(0, (batch, channels))
 
 
+def check_border(side: int) -> None:
+    """Raise ValueError where a patch of this side is too small to be reflected for M's kernels."""
+    if side <= KERNEL_SIZE // 2:
+        raise ValueError(f"lr_patch must be above {KERNEL_SIZE // 2}, half of M's kernel, got {side}")
+
+
 def centred(kernel: torch.Tensor, side: int = KERNEL_SIZE) -> torch.Tensor:
     """A smaller odd kernel in the middle of zeros; (..., k, k) -> (..., side, side).
 

@@ -36,7 +36,7 @@ class BlindASSRMethod(ArbSRMethod):
             chunk=options.chunk,
             cell=cell,
             tile=options.tile,
-            crops=options.crops,
+            window=options.z_window,
             signed=options.encoder_range == "signed",
         )
 

@@ -5,6 +5,8 @@ Source: the blind arbitrary-scale paper, section 3; with `implicit` off the SR p
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -14,6 +16,11 @@ from methods.blind_assr.kernels import KernelEstimator
 from methods.blind_assr.representation import DegradationEncoder, SimSiamHead
 from methods.blocks.arbsr import DEFAULT_CHUNK, ArbSR
 from methods.blocks.coordinates import Size
+
+_WINDOWS_AT_ONCE = 64
+"""Windows that E sees in one pass."""
+_WINDOWS_PER_AXIS = 24
+"""At most so many windows along an axis; a larger image is sampled by them, evenly."""
 
 
 class RepresentationNetwork(nn.Module):
@@ -72,19 +79,28 @@ class BlindASSR(nn.Module):
         return self
 
     @torch.no_grad()
-    def representation(self, lr: torch.Tensor, *, crops: int = 1) -> torch.Tensor:
+    def representation(self, lr: torch.Tensor, *, window: int | None = None) -> torch.Tensor:
         """z of LR images.
 
         Args:
             lr: (B, 3, h, w) in [0, 1].
-            crops: 1: of the whole image; n: the mean over n x n parts, which bounds the memory. [inferred]
+            window: 0: E sees the whole image; n: z is the mean over windows of side n that cover the image (all of it
+                where it is smaller), which also bounds the memory; None: as the architecture says.
         Returns:
             (B, D).
         """
-        if crops == 1:
+        side = self.architecture.z_window if window is None else window
+        if side == 0:
             return self.encoder(encoder_input(lr, self.architecture.wavelet))
-        parts = [part for rows in lr.tensor_split(crops, dim=-2) for part in rows.tensor_split(crops, dim=-1)]
-        return torch.stack([self.representation(part) for part in parts]).mean(dim=0)
+        rows, columns = (min(side, length) for length in lr.shape[-2:])
+        places = [(top, left) for top in _starts(lr.shape[-2], rows) for left in _starts(lr.shape[-1], columns)]
+        total = torch.zeros_like(lr[:, 0, 0, :1])
+        for first in range(0, len(places), _WINDOWS_AT_ONCE):
+            some = places[first : first + _WINDOWS_AT_ONCE]
+            parts = torch.stack([lr[..., top : top + rows, left : left + columns] for top, left in some])
+            z = self.encoder(encoder_input(parts.flatten(0, 1), self.architecture.wavelet))
+            total = total + z.unflatten(0, (len(some), -1)).sum(dim=0)
+        return total / len(places)
 
     @torch.no_grad()
     def kernel(self, z: torch.Tensor) -> torch.Tensor:
@@ -103,7 +119,7 @@ class BlindASSR(nn.Module):
         chunk: int = DEFAULT_CHUNK,
         cell: torch.Tensor | None = None,
         tile: int | None = None,
-        crops: int = 1,
+        window: int | None = None,
         signed: bool = False,
     ) -> torch.Tensor:
         """The whole image; z is always that of the whole LR image, whatever the tile.
@@ -112,12 +128,18 @@ class BlindASSR(nn.Module):
             lr: (B, 3, h, w) in [0, 1].
             size: (H, W) of the result.
             chunk, cell, tile: As in `ArbSR.upsample`.
-            crops: As in `representation`.
+            window: As in `representation`.
             signed: Give E the image in [-1, 1], as the release's evaluation does (its training does not).
         Returns:
             (B, 3, H, W), nominally in [-1, 1], not clipped.
         """
         gains = None
         if self.modulation is not None:
-            gains = self.gains(self.representation(lr * 2 - 1 if signed else lr, crops=crops))
+            gains = self.gains(self.representation(lr * 2 - 1 if signed else lr, window=window))
         return self.sr.upsample(lr * 2 - 1, size, gains=gains, chunk=chunk, cell=cell, tile=tile)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where windows of `side` begin: from border to border, overlapping by about half, at most 24 of them."""
+    count = min(max(2 * math.ceil(length / side) - 1, 1), _WINDOWS_PER_AXIS) if length > side else 1
+    return sorted({round(i * (length - side) / max(count - 1, 1)) for i in range(count)})

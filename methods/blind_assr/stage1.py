@@ -15,12 +15,13 @@ from pydantic import Field, model_validator
 from torch import nn
 from torch.nn import functional
 
+from bench.api import derive_seed
 from bench.training.config import TrainConfig
 from bench.training.degraded import DegradedConfig, DegradedPatch, draw_degraded
 from bench.training.patches import step_generator
 from bench.training.task import Batch, TrainingTask
 from methods.blind_assr.architecture import BlindArchitecture
-from methods.blind_assr.kernels import KERNEL_SIZE, apply_kernels
+from methods.blind_assr.kernels import KERNEL_SIZE, apply_kernels, check_border
 from methods.blind_assr.network import RepresentationNetwork
 from methods.blind_assr.representation import contrastive_loss, spread
 from methods.blind_assr.target import (
@@ -58,9 +59,16 @@ class RepresentationConfig(TrainConfig):
     """[inferred] SimSiam trains it; in the release it is left as initialised."""
 
     @model_validator(mode="after")
-    def _patch_holds_the_kernel(self) -> RepresentationConfig:
-        if self.kl_target in FFT_TARGETS and self.data.lr_patch < KERNEL_SIZE:
-            raise ValueError(f"lr_patch {self.data.lr_patch} is smaller than Eq. 4's kernel of {KERNEL_SIZE}")
+    def _kernels_fit(self) -> RepresentationConfig:
+        side, sizes = self.data.lr_patch, self.data.kernel_sizes
+        if self.kl_target in FFT_TARGETS and side < KERNEL_SIZE:
+            raise ValueError(f"lr_patch {side} is smaller than Eq. 4's kernel of {KERNEL_SIZE}")
+        check_border(side)
+        if max(sizes) > KERNEL_SIZE:
+            raise ValueError(f"M gives kernels of {KERNEL_SIZE}; kernel_sizes has {max(sizes)}")
+        taps = (min(sizes) if self.kernel_size == "own" else KERNEL_SIZE) ** 2
+        if self.n_zero is not None and self.n_zero >= taps:
+            raise ValueError(f"n_zero ranks one of the {taps} taps of the smallest kernel, got {self.n_zero}")
         return self
 
 
@@ -149,7 +157,7 @@ class RepresentationTask(TrainingTask[RepresentationConfig]):
         return kernel_figures(network.estimator(z), kernel, sharp, first)
 
     def _draw_fixed(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        rng = step_generator(self.config.seed, -1)
+        rng = np.random.default_rng(derive_seed(self.config.seed, "kernel-checks"))
         patches = [draw_degraded(self.pool, self.config.data, rng)[0] for _ in range(_CHECKED)]
         first = torch.stack([to_tensor(patch.lr) for patch in patches])
         sharp = torch.stack([to_tensor(patch.sharp_lr()) for patch in patches])

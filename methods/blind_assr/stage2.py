@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 from torch.nn import functional
 
@@ -19,7 +19,7 @@ from bench.training.config import TrainConfig
 from bench.training.patches import step_generator
 from bench.training.task import Batch, TrainingTask
 from methods.blind_assr.architecture import BlindArchitecture
-from methods.blind_assr.kernels import apply_kernels
+from methods.blind_assr.kernels import apply_kernels, check_border
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork
 from methods.blind_assr.stage1 import RepresentationTask
 from methods.blocks.sampled import SampledConfig, sampled_batch, shared_draws
@@ -36,10 +36,20 @@ class SrConfig(TrainConfig):
     cycle: bool = True
     """The cycle loss (Table 2's second switch; the first, `implicit`, is the architecture's)."""
     lambda_cycle: float = Field(default=0.1, ge=0)
+    z_crops: int = Field(default=1, ge=1)
+    """z is the mean over the LR patch and z_crops - 1 others of its image. 1: the patch alone, as in the paper.
+    [inferred] With more, what z tells of the patch's content is not worth learning, and z is what it is at inference, a
+    mean over the image (see `z_window`)."""
     clamp: bool = False
     """Clamp the prediction to [0, 1] before the loss, as the release does. [inferred] no."""
     frozen_mode: bool = True
     """Keep E and M in evaluation mode. [inferred] The release lets their batch statistics drift."""
+
+    @model_validator(mode="after")
+    def _cycle_fits(self) -> SrConfig:
+        if self.cycle and self.lambda_cycle > 0:
+            check_border(self.data.lr_patch)
+        return self
 
 
 class SrTask(TrainingTask[SrConfig]):
@@ -90,14 +100,15 @@ class SrTask(TrainingTask[SrConfig]):
         """See `sampled_batch`; the LTE baseline draws the same."""
         config = self.config
         shared = shared_draws(config.data, seed=config.seed, step=step, batch=config.batch)
-        return sampled_batch(self.pool, config.data, rng, batch=config.batch, shared=shared)
+        others = config.z_crops - 1 if config.architecture.implicit or self._cycles else 0
+        return sampled_batch(self.pool, config.data, rng, batch=config.batch, shared=shared, others=others)
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """Eq. 7: L1 on the sampled pixels, and lambda times Eq. 6."""
         if not isinstance(network, BlindASSR):
             raise TypeError(f"expected a BlindASSR, got {type(network).__name__}")
         lr = batch["lr"]
-        z = network.representation(lr) if network.modulation is not None or self._cycles else None
+        z = self._mean_z(network, batch) if network.modulation is not None or self._cycles else None
         gains = None if z is None else network.gains(z)
         prepared = network.sr.prepare(lr * 2 - 1, gains)
         predicted = self._pixels(network.sr.query(prepared, batch["coord"], batch["cell"]))
@@ -106,6 +117,13 @@ class SrTask(TrainingTask[SrConfig]):
             small = self._pixels(network.sr.at_scale_one(prepared))
             found["loss_cycle"] = self.config.lambda_cycle * cycle_loss(small, network.kernel(z), lr)
         return found
+
+    def _mean_z(self, network: BlindASSR, batch: Batch) -> torch.Tensor:
+        patches = batch["lr"][:, None]
+        if "others" in batch:
+            patches = torch.cat((patches, batch["others"]), dim=1)
+        z = network.representation(patches.flatten(0, 1), window=0)
+        return z.unflatten(0, patches.shape[:2]).mean(dim=1)
 
     @property
     def _cycles(self) -> bool:

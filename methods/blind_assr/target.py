@@ -52,10 +52,12 @@ def fft_kernel(
     Returns:
         (B, 1, 21, 21) float64, not negative, each summing to 1.
     Raises:
-        ValueError: another target, an even size, or images smaller than it.
+        ValueError: another target, an even size, images smaller than it, or a rank beyond the taps.
     """
     if target not in FFT_TARGETS:
         raise ValueError(f"expected one of {', '.join(FFT_TARGETS)}, got '{target}'")
+    if zeros is not None and not 0 <= zeros < size * size:
+        raise ValueError(f"zeros ranks one of {size * size} taps, got {zeros}")
     return clean_kernel(
         fft_quotient(sharp, lr, target=target, size=size, epsilon=epsilon),
         zeros=default_zeros(size) if zeros is None else zeros,
@@ -104,15 +106,25 @@ def clean_kernel(raw: torch.Tensor, *, zeros: int) -> torch.Tensor:
 
 
 def analytic_kernel(blur: GaussianBlur, scale: float) -> torch.Tensor:
-    """The Gaussian with k_h's covariance over scale^2, sampled at LR pixels; (1, 21, 21) float64 that sums to 1.
+    """k_h in LR pixels: the Gaussian with its covariance over scale^2, cut off where k_h is.
 
+    Args:
+        blur: k_h; a side that is small for its sigma cuts the Gaussian, and the kernel that blurs is the cut one.
+        scale: HR over LR side.
+    Returns:
+        (1, 21, 21) float64 that sums to 1; at scale 1 it is k_h. [inferred] LR pixels that the cut passes through count
+        by the share that it leaves of them.
     Raises:
         ValueError: a blur of another shape.
     """
     if blur.shape != "gaussian":
         raise ValueError(f"the analytic target is for Gaussians, got '{blur.shape}'")
     small = GaussianBlur(size=KERNEL_SIZE, sigma_1=blur.sigma_1 / scale, sigma_2=blur.sigma_2 / scale, theta=blur.theta)
-    return torch.from_numpy(small.kernel())[None]
+    offset = np.abs(np.arange(KERNEL_SIZE) - KERNEL_SIZE // 2)
+    share = np.clip(blur.size / (2 * scale) - offset + 0.5, 0, 1)
+    share[KERNEL_SIZE // 2] = 1.0  # the centre stays, however small the kernel
+    kernel = small.kernel() * share[:, None] * share
+    return torch.from_numpy(kernel / kernel.sum())[None]
 
 
 def hr_kernel(blur: GaussianBlur) -> torch.Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from pydantic import Field, model_validator
 
-from bench.training.degraded import DegradedConfig, DegradedPatch, SharedDraw, draw_degraded
+from bench.training.degraded import DegradedConfig, DegradedPatch, SharedDraw, another_crop, draw_degraded
 from bench.training.images import ImagePool
 from bench.training.patches import step_generator
 from bench.training.task import Batch
@@ -41,26 +41,40 @@ def shared_draws(config: DegradedConfig, *, seed: int, step: int, batch: int) ->
         return lambda: step_generator(seed, -1 - step)
     spread = step_generator(seed, -1 - step)
     held = max(config.pool // batch, 1)
-    return lambda: step_generator(seed, -1 - max(step - int(spread.integers(held)), 0))
+    return lambda: step_generator(seed, -1 - (step - int(spread.integers(min(held, step + 1)))))
 
 
 def sampled_batch(
-    images: ImagePool, config: SampledConfig, rng: np.random.Generator, *, batch: int, shared: SharedDraw | None
+    images: ImagePool,
+    config: SampledConfig,
+    rng: np.random.Generator,
+    *,
+    batch: int,
+    shared: SharedDraw | None,
+    others: int = 0,
 ) -> Batch:
     """One batch.
 
     Args:
         images, config, rng, shared: As in `draw_degraded`.
         batch: Patches.
+        others: Further LR crops per patch, of its image and degradation; drawn last, so that the rest is the same
+            without them.
     Returns:
-        lr (B, 3, p, p) and target (B, Q, 3), float32 in [0, 1]; coord (B, Q, 2) and cell (B, 2), float64.
+        lr (B, 3, p, p) and target (B, Q, 3), float32 in [0, 1]; coord (B, Q, 2) and cell (B, 2), float64; with others,
+        others (B, n, 3, p, p).
     """
-    rows = []
+    patches, rows = [], []
     for _ in range(batch):
         patch = draw_degraded(images, config, rng, shared=shared)[0]
+        patches.append(patch)
         rows.append((to_tensor(patch.lr), *_sample(patch, config.queries, rng)))
     lr, target, coord, cell = (torch.stack(column) for column in zip(*rows, strict=True))
-    return {"lr": lr, "target": target, "coord": coord, "cell": cell}
+    found = {"lr": lr, "target": target, "coord": coord, "cell": cell}
+    if others:
+        crops = [torch.stack([to_tensor(another_crop(p, config, rng).lr) for _ in range(others)]) for p in patches]
+        found["others"] = torch.stack(crops)
+    return found
 
 
 def to_tensor(pixels: np.ndarray) -> torch.Tensor:

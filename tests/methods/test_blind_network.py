@@ -167,7 +167,7 @@ def _pool() -> ImagePool:
 
 
 _LOOP = {
-    "data": SampledConfig(lr_patch=8, queries=30, scale_max=3.0),
+    "data": SampledConfig(lr_patch=11, queries=30, scale_max=3.0),
     "steps": 2,
     "batch": 3,
     "lr": 1e-2,
@@ -199,7 +199,7 @@ def test_both_switches_off_train_bit_for_bit_the_lte_baseline(tmp_path, extra):
 
 def test_batches_are_those_of_the_baseline_under_every_mixing():
     for mixing in ("sample", "batch", "pool"):
-        data = SampledConfig(lr_patch=8, queries=30, scale_max=3.0, mixing=mixing, pool=6, clean_share=0.3)
+        data = SampledConfig(lr_patch=11, queries=30, scale_max=3.0, mixing=mixing, pool=6, clean_share=0.3)
         ours = SrTask(SrConfig(architecture=TINY, **(_LOOP | {"data": data})), _pool())
         theirs = LteTask(LteTrainConfig(**(_LOOP | {"data": data})), _pool())
         for step in (0, 1, 7):

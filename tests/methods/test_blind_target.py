@@ -395,7 +395,6 @@ def test_at_scale_one_both_spaces_are_the_same():
 
 
 @pytest.mark.parametrize("size", [7, 11, 15])
-@pytest.mark.xfail(strict=True, reason="the analytic target takes sigma for the width of a kernel that is cut off")
 def test_the_lr_target_is_as_wide_as_the_kernel_that_is_applied(size):
     """Catches the covariance of the uncut Gaussian: a kernel of 7 x 7 with sigma 4 is a box, of a quarter of 16."""
     blur = GaussianBlur(size=size, sigma_1=4.0, sigma_2=4.0, theta=0.0)

@@ -6,6 +6,7 @@ training saves them; no shipped weights are needed.
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.info import BLIND_ASSR, BlindOptions
 from methods.blind_assr.method import BlindASSRMethod
 from methods.blind_assr.method import load_network as load_blind
-from methods.blind_assr.network import BlindASSR, RepresentationNetwork
+from methods.blind_assr.network import BlindASSR, RepresentationNetwork, _starts
 from methods.blind_assr.stage2 import load_representation
 from methods.blocks.arbsr import ArbSR, ArbSRArchitecture
 from methods.liif.info import LiifOptions
@@ -236,15 +237,41 @@ def test_encoder_gets_the_whole_image_once_in_the_range_of_training(files):
     assert torch.allclose(signed, 2 * bands, atol=1e-6)
 
 
-def test_crops_average_z_over_the_parts_of_the_image(files):
+def test_windows_reach_both_borders_and_their_mean_is_the_z_of_the_image(files):
     lr = _lr(12, 15)
-    heard = _heard_bands(_method("blind_assr", files["blind_assr"], crops=3), lr)
-    assert [tuple(bands.shape) for bands in heard] == [(1, 9, 2, 3)] * 9
+    (bands,) = _heard_bands(_method("blind_assr", files["blind_assr"], z_window=8), lr)
+    assert tuple(bands.shape) == (9, 9, 4, 4)
     network = load_blind(files["blind_assr"]).eval()
-    parts = torch.cat([lr[None, :, r : r + 4, c : c + 5] for r in (0, 4, 8) for c in (0, 5, 10)])
+    parts = torch.cat([lr[None, :, r : r + 8, c : c + 8] for r in (0, 2, 4) for c in (0, 4, 7)])
     expected = network.representation(parts).mean(dim=0, keepdim=True)
-    assert torch.allclose(network.representation(lr[None], crops=3), expected, atol=1e-6)
+    assert torch.allclose(network.representation(lr[None], window=8), expected, atol=1e-6)
     assert not torch.allclose(network.representation(lr[None]), expected, atol=1e-6)
+
+
+def test_a_window_larger_than_the_image_is_the_image(files):
+    network, lr = load_blind(files["blind_assr"]).eval(), _lr(12, 15)[None]
+    assert torch.allclose(network.representation(lr, window=64), network.representation(lr, window=0), atol=1e-6)
+
+
+def test_windows_are_those_of_the_architecture_and_the_option_overrides_them(tmp_path):
+    torch.manual_seed(0)
+    trained = BLIND.model_copy(update={"z_window": 8})
+    network = _shaken(BlindASSR(trained)).eval()
+    path = _write(
+        tmp_path / "w.safetensors", "blind_assr", network.state_dict(), architecture=trained.model_dump(mode="json")
+    )
+    lr = _lr(12, 15)
+    (bands,) = _heard_bands(_method("blind_assr", path), lr)
+    assert bands.shape[0] == 9
+    (whole,) = _heard_bands(_method("blind_assr", path, z_window=0), lr)
+    assert tuple(whole.shape) == (1, 9, 6, 8)
+
+
+def test_windows_of_a_large_image_are_bounded_and_spread_over_all_of_it():
+    starts = _starts(4000, 32)
+    assert len(starts) == 24
+    assert (starts[0], starts[-1]) == (0, 4000 - 32)
+    assert max(b - a for a, b in itertools.pairwise(starts)) <= 174
 
 
 def test_without_implicit_representation_options_of_the_encoder_do_nothing(tmp_path):
@@ -256,7 +283,7 @@ def test_without_implicit_representation_options_of_the_encoder_do_nothing(tmp_p
     )
     images = [
         _method("blind_assr", path, **options).upscale(_lr(), (20, 30), seed=0).image
-        for options in ({}, {"crops": 2}, {"encoder_range": "signed"})
+        for options in ({}, {"z_window": 8}, {"encoder_range": "signed"})
     ]
     assert torch.equal(images[0], images[1])
     assert torch.equal(images[0], images[2])

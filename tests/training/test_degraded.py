@@ -190,7 +190,7 @@ def test_lr_and_its_sharp_twin_come_from_the_same_crop_and_shrinker(pool, shrink
 def test_without_blur_the_sharp_twin_is_the_lr_image(pool, shrinker):
     degradation = BlindDegradation(blur=UNDEGRADED.blur, shrinker=shrinker)
     hr = pool.images[0][:60, :60]
-    patch = DegradedPatch(degradation.apply(hr, (24, 24)), hr, degradation, None)
+    patch = DegradedPatch(degradation.apply(hr, (24, 24)), hr, degradation, None, hr)
     np.testing.assert_array_equal(patch.sharp_lr(), patch.lr)
 
 

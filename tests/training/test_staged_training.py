@@ -183,7 +183,7 @@ def test_stage_on_its_own_is_the_stage_of_the_whole(whole, photos, tmp_path):
     out = tmp_path / "run"
     first = _bench("blind_assr", "--out", out, "--data", photos, "--stage", "representation", *_sets())
     assert first.code == 0, first.err
-    assert sorted(path.name for path in out.iterdir()) == ["representation"]
+    assert sorted(path.name for path in out.iterdir()) == ["config.yaml", "representation"]
     assert _same(out / "representation", whole[0] / "representation")
     second = _bench("blind_assr", "--out", out, "--data", photos, "--stage", "sr", *_sets())
     assert second.code == 0, second.err

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from bench.api.scale import Size, format_scale
@@ -72,6 +72,7 @@ class Protocol:
     degradation: Literal["none", "blind-assr", "real-esrgan"] = "none"
     """A seeded degradation applied per image id instead of plain downsampling; frozen in a manifest."""
     degradation_seed: int = 0
+    """What the draws of run seed 0 are of; run seed k has those of degradation_seed + k."""
     lr_given: bool = False
     """The set comes with LR images (set by the harness, so that no signature names a downsampler that was not used)."""
 
@@ -114,6 +115,10 @@ class Protocol:
         if isinstance(self.shave, int):
             return self.shave
         return {"0": 0, "s": math.ceil(scale), "s+6": math.ceil(scale) + 6}[self.shave]
+
+    def drawn(self, seed: int) -> Protocol:
+        """The protocol of a run seed: where degradations are drawn, seed k has those of `degradation_seed` + k."""
+        return self if self.degradation == "none" else replace(self, degradation_seed=self.degradation_seed + seed)
 
     def pair_id(self, scale: float) -> str:
         """16 hex digits that name how HR and LR are made at this scale: equal ids mean equal LR pixels."""

@@ -24,7 +24,9 @@ def run(
     datasets: Annotated[str, typer.Option(help="Names or folders, comma-separated; see 'bench datasets'.")] = "sample",
     metrics: opt.Metrics = opt.DEFAULT_METRICS,
     protocol: opt.ProtocolName = None,
-    seeds: Annotated[str, typer.Option(help="Seeds of stochastic methods, comma-separated.")] = "0",
+    seeds: Annotated[
+        str, typer.Option(help="Seeds of stochastic methods and of drawn degradations, comma-separated.")
+    ] = "0",
     weights: opt.Weights = None,
     set_: opt.Set = None,
     out: opt.Out = opt.DEFAULT_OUT,

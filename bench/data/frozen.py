@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from bench.api import Dataset, Protocol, RequestError
+from bench.api import Dataset, Protocol, RequestError, Sample
 from bench.data.pair import draw_degradation
 from bench.imaging.degrade import Degradation
 from bench.imaging.manifest import write_manifest
@@ -21,10 +22,16 @@ def draw_degradations(dataset: Dataset, scale: float, protocol: Protocol) -> dic
     """
     if protocol.degradation == "none":
         raise RequestError(f"protocol {protocol.name} draws no degradation: it only downsamples")
-    samples = [sample for sample in dataset.samples(scale) if sample.hr is not None and sample.lr is None]
-    if not samples:
+    drawn = drawn_for(dataset.samples(scale), protocol)
+    if not drawn:
         raise RequestError(f"{dataset.name} brings its own LR images; nothing is degraded")
-    drawn = {sample.id: draw_degradation(sample.id, protocol) for sample in samples}
+    return drawn
+
+
+def drawn_for(samples: Iterable[Sample], protocol: Protocol) -> dict[str, Degradation]:
+    """id -> degradation of those samples that a protocol degrades; empty where it draws none."""
+    made = [sample for sample in samples if sample.hr is not None and sample.lr is None]
+    drawn = {sample.id: draw_degradation(sample.id, protocol) for sample in made}
     return {key: degradation for key, degradation in drawn.items() if degradation is not None}
 
 

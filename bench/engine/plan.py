@@ -156,8 +156,8 @@ def make_plan(request: RunRequest, samples: Samples, store: Store, metrics: Metr
         key = method_key(
             choice.spec, choice.weights, choice.options.model_dump(mode="json"), dtype="float32", tile=request.tile
         )
-        seeds = request.seeds if choice.spec.info.stochastic else (0,)
         for dataset in request.datasets:
+            seeds = request.seeds if choice.spec.info.stochastic or _draws(request, metrics, dataset) else (0,)
             for scale in request.scales:
                 for seed in seeds:
                     cell_id = CellId(choice.name, choice.variant, dataset.name, scale, seed)
@@ -181,6 +181,11 @@ def select_samples(dataset: Dataset, scale: float, protocol: Protocol, limit: in
     if not samples:
         raise RequestError(f"dataset {dataset.name} has no image at x{format_scale(scale)}")
     return samples
+
+
+def _draws(request: RunRequest, metrics: MetricPlan, dataset: Dataset) -> bool:
+    """Whether a run seed decides the LR images of a set."""
+    return request.protocol.degradation != "none" and dataset.name not in metrics.with_lr
 
 
 def source_of(sample: Sample) -> str:
@@ -215,7 +220,7 @@ def _plan_cell(
             if isinstance(metric, SetMetric):
                 signatures[name] = metric.signature(protocol, scale, n=len(samples))
     where = CellFolder(cell_id, choice.folder)
-    pair = protocol.pair_id(scale)
+    pair = protocol.drawn(cell_id.seed).pair_id(scale)
     stored = store.units(where)
     plain = {
         p for (_, p), u in stored.items() if u.output is not None and Path(u.output.path).parent.name == where.stem

@@ -65,7 +65,8 @@ class RunRequest:
         scales: Columns.
         metrics: Names, in the order of the table.
         protocol: The knobs.
-        seeds: Seeds of stochastic methods; the others run seed 0 only.
+        seeds: Seeds of stochastic methods, and of the degradations that a protocol draws; what depends on neither runs
+            seed 0 only.
         out: The run folder.
         device: auto, cpu or cuda.
         limit: Only the first so many images of each dataset.

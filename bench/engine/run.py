@@ -12,6 +12,7 @@ from bench.api import (
     MetricKind,
 )
 from bench.engine.crossing import score_across
+from bench.engine.draws import write_draws
 from bench.engine.environment import describe_environment
 from bench.engine.events import Listener, Silent, Tally
 from bench.engine.plan import MetricPlan, Plan, list_samples, make_plan
@@ -77,6 +78,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
     samples = list_samples(request)
     with Store(request.out) as store:
         plan = make_plan(request, samples, store, metrics)
+        write_draws(request, samples)
         before = store.read_json()
         tally = Tally(warnings=list(before.get("warnings", {}).get(_where(request), [])))
         run = _write_run_json(store, plan, metrics, tally)

@@ -47,6 +47,7 @@ class ScoreJob:
         sample: For reading HR (and LR) where they are not given.
         scale: Nominal scale.
         metrics: Which of the configured metrics are wanted.
+        seed: Run seed; it decides the LR image where a protocol draws degradations.
         sr, hr, lr: What the main process has at hand already.
         pixels_sha256: Expected hash of a stored SR image.
     """
@@ -55,6 +56,7 @@ class ScoreJob:
     sample: Sample
     scale: float
     metrics: tuple[str, ...]
+    seed: int = 0
     sr: Pixels | None = None
     hr: NDArray[np.uint8] | None = None
     lr: NDArray[np.float32] | None = None
@@ -153,12 +155,12 @@ class UnitScorer:
         if job.sr is not None:
             return job.hr, job.lr
         need_lr = self.scorer.needs_lr(job.metrics)
-        pair = prepare(job.sample, job.scale, self.config.protocol, need_lr=need_lr)
+        pair = prepare(job.sample, job.scale, self.config.protocol.drawn(job.seed), need_lr=need_lr)
         return pair.hr, pair.lr
 
     def _reference_id(self, job: ScoreJob) -> str:
         source = job.sample.hr or job.sample.lr
-        return f"{source}|{self.config.protocol.pair_id(job.scale)}|{job.scale}"
+        return f"{source}|{self.config.protocol.drawn(job.seed).pair_id(job.scale)}|{job.scale}"
 
 
 def store_image(path: Path, sr: Pixels) -> str:

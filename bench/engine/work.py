@@ -101,6 +101,7 @@ class Work:
                 unit.sample,
                 cell.id.scale,
                 tuple(unit.missing),
+                seed=cell.id.seed,
                 pixels_sha256=unit.stored.sha256 if unit.stored is not None else "",
             )
             self.executor.submit(Ticket(cell, unit, unit.stored), job)
@@ -132,6 +133,7 @@ class Work:
             unit.sample,
             cell.id.scale,
             tuple(unit.missing),
+            seed=cell.id.seed,
             sr=result.pixels,
             hr=pair.hr,
             lr=pair.lr if self.metrics.needs_lr.intersection(unit.missing) else None,
@@ -145,7 +147,7 @@ class Work:
             self.runner = Runner(cell.choice, device=self.request.device, tile=self.request.tile)
             self.tally.spend("load", time.perf_counter() - started)
             started = time.perf_counter()
-        pair = prepare(unit.sample, cell.id.scale, self.request.protocol)
+        pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
         self.tally.spend("prepare", time.perf_counter() - started)
         if pair.lr is None:
             raise UnitError(f"{unit.sample.id} has no LR image")

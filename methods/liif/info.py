@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 class LiifOptions(MethodOptions):
     """What `--set liif.KEY=VALUE` may change."""
 
-    chunk: int = Field(default=32768, ge=1)
+    chunk: int = Field(default=8192, ge=1)
     """Queries decoded at a time: bounds the memory, does not change the result beyond float rounding."""
     cell_clip: float | None = Field(default=None, ge=1)
     """Tell the decoder a pixel no smaller than that of this scale; 4 keeps it within what it was trained on. None is

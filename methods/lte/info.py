@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 class ArbSROptions(MethodOptions):
     """What `--set METHOD.KEY=VALUE` may change of a network of this family."""
 
-    chunk: int = Field(default=32768, ge=1)
+    chunk: int = Field(default=8192, ge=1)
     """Queries decoded at a time: bounds the memory, does not change the result beyond float rounding."""
     cell_clip: float | None = Field(default=4.0, ge=1)
     """Tell the decoder a pixel no smaller than that of this scale (LTE's evaluation does so beyond the training's x4);

@@ -159,7 +159,7 @@ def test_chunk_and_tile_reach_the_network(files, name, monkeypatch):
 @pytest.mark.parametrize("name", BOTH)
 def test_default_options_clip_the_cell_at_the_trained_scale_and_tile_large_images(name):
     options = _method(name).options
-    assert (options.cell_clip, options.tile, options.chunk) == (4.0, 256, 32768)
+    assert (options.cell_clip, options.tile, options.chunk) == (4.0, 256, 8192)
 
 
 @pytest.mark.parametrize("name", BOTH)

@@ -25,9 +25,9 @@ class KernelEstimator(nn.Module):
         self.reduce = nn.Sequential(nn.Linear(width, hidden[0]), nn.ReLU(inplace=True), nn.Linear(hidden[0], hidden[1]))
         self.heads = nn.ModuleList(nn.Linear(hidden[1], side * side) for side in FILTERS)
         for head, side in zip(self.heads, FILTERS, strict=True):
-            nn.init.xavier_uniform_(head.weight)  # pyright: ignore[reportArgumentType]
-            # [inferred] filters start near a point: with biases around 0 their sum, a divisor, starts near 0 too, and
-            # the first hundred steps have gradients of 1e4
+            # [inferred] filters start near a point: around 0 their sum, a divisor, would pass through 0 too; gradients
+            # of 1e4 then silence the layers before, and M never leaves a constant kernel
+            nn.init.xavier_uniform_(head.weight, gain=0.1)  # pyright: ignore[reportArgumentType]
             nn.init.zeros_(head.bias)  # pyright: ignore[reportArgumentType]
             head.bias.data[side * side // 2] = 1.0  # pyright: ignore[reportIndexIssue, reportArgumentType, reportOptionalMemberAccess]
 

@@ -242,7 +242,7 @@ def _degraded(name: str, hr: U8, degradation: BlindDegradation, scale: float) ->
     rgb = hr if hr.ndim == 3 else np.repeat(hr[:, :, None], 3, axis=2)
     height, width = sr_size(small, scale)
     whole = np.ascontiguousarray(rgb[:height, :width])
-    return DegradedPatch(degradation.apply(whole, small), whole, degradation, None)
+    return DegradedPatch(degradation.apply(whole, small), whole, degradation, None, whole)
 
 
 def _record(networks: Networks, name: str, patch: DegradedPatch, scale: float, target: KernelTarget) -> Recovered:

@@ -327,7 +327,7 @@ def test_no_blur_at_scale_one_changes_nothing_and_gives_a_point(photographs, shr
     """Catches a shrinker that filters at scale 1, half a pixel of shift, an off-centre point."""
     hr = np.ascontiguousarray(photographs.images[0][100:148, 200:248])
     degradation = BlindDegradation(blur=UNDEGRADED.blur, shrinker=shrinker)
-    patch = DegradedPatch(degradation.apply(hr, (48, 48)), hr, degradation, None)
+    patch = DegradedPatch(degradation.apply(hr, (48, 48)), hr, degradation, None, hr)
     np.testing.assert_array_equal(patch.lr, hr)
     np.testing.assert_array_equal(patch.sharp_lr(), hr)
     point = torch.zeros(1, 1, 21, 21, dtype=torch.float64)
@@ -357,7 +357,7 @@ SCALES = (1.0, 1.1, 2.2, 3.0)
 def _patch(blur: GaussianBlur, scale: float, photograph: np.ndarray, *, side: int = 48) -> DegradedPatch:
     hr = np.ascontiguousarray(photograph[: round(side * scale), 100 : 100 + round(side * scale)])
     degradation = BlindDegradation(blur=blur, shrinker="bicubic")
-    return DegradedPatch(degradation.apply(hr, (side, side)), hr, degradation, None)
+    return DegradedPatch(degradation.apply(hr, (side, side)), hr, degradation, None, hr)
 
 
 def test_the_hr_target_is_the_padded_hr_kernel_at_every_scale(photographs):

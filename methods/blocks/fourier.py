@@ -13,8 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from methods.blocks.coordinates import Ensemble, Size, Window, neighbours, within
+from methods.blocks.coordinates import Ensemble, Size, Window
 from methods.blocks.edsr import conv3
+from methods.blocks.ensemble import blend
 from methods.blocks.mlp import MLP
 
 
@@ -68,21 +69,14 @@ class FourierDecoder(nn.Module):
         Returns:
             (B, Q, outputs).
         """
-        batch, count, columns = table.shape
-        rows = table.reshape(-1, columns)
-        offset = torch.arange(batch, device=coord.device)[:, None] * count
         phase = self._phase(lr_size, cell, table.dtype)
-        total: torch.Tensor | None = None
-        for found in neighbours(coord, lr_size, ensemble=self.ensemble):
-            index = found.index if window is None else within(found.index, lr_size, window)
-            amplitude, down, right = self._split(functional.embedding(index + offset, rows))
-            delta = found.relative.to(table.dtype)
+
+        def colour(rows: torch.Tensor, delta: torch.Tensor) -> torch.Tensor:
+            amplitude, down, right = self._split(rows)
             angle = torch.addcmul(torch.addcmul(phase, down, delta[..., :1]), right, delta[..., 1:])
-            part = self._colour(amplitude, angle) * found.weight.to(table.dtype)[..., None]
-            total = part if total is None else total + part
-        if total is None:
-            raise RuntimeError("a query has at least one neighbour")
-        return total
+            return self._colour(amplitude, angle)
+
+        return blend(table, lr_size, coord, colour, ensemble=self.ensemble, window=window)
 
     def at_centres(self, table: torch.Tensor, lr_size: Size, cell: torch.Tensor) -> torch.Tensor:
         """Colours at the LR pixels' own centres, row by row, where a single neighbour has all the weight.

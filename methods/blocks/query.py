@@ -13,7 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from methods.blocks.coordinates import Size, Window, cell_of, neighbours, within
+from methods.blocks.coordinates import Size, Window, cell_of
+from methods.blocks.ensemble import blend
 from methods.blocks.mlp import MLP
 from methods.blocks.render import in_chunks
 
@@ -78,24 +79,14 @@ class ContinuousDecoder(nn.Module):
         Returns:
             (B, Q, outputs).
         """
-        batch, _, hidden = projected.shape
-        table = projected.reshape(-1, hidden)
-        offset = torch.arange(batch, device=coord.device)[:, None] * projected.shape[1]
-        weights = self.imnet.first.weight[:, self.features :]
-        cell_part: torch.Tensor | float = 0.0
-        if self.cell_decode:
-            relative_cell = (cell * cell.new_tensor(lr_size)).to(projected.dtype)
-            cell_part = functional.linear(relative_cell, weights[:, 2:])[:, None, :]
-        total: torch.Tensor | None = None
-        for found in neighbours(coord, lr_size, ensemble="axis" if self.local_ensemble else "nearest"):
-            index = found.index if window is None else within(found.index, lr_size, window)
-            values = functional.embedding(index + offset, table)
-            values = values + functional.linear(found.relative.to(projected.dtype), weights[:, :2]) + cell_part
-            part = self.imnet.rest(values) * found.weight.to(projected.dtype)[..., None]
-            total = part if total is None else total + part
-        if total is None:
-            raise RuntimeError("a query has at least one neighbour")
-        return total
+        cell_part = self._cell_part(lr_size, cell, projected.dtype)
+        weights = self.imnet.first.weight[:, self.features : self.features + 2]
+
+        def colour(rows: torch.Tensor, relative: torch.Tensor) -> torch.Tensor:
+            return self.imnet.rest(rows + functional.linear(relative, weights) + cell_part)
+
+        ensemble = "axis" if self.local_ensemble else "nearest"
+        return blend(projected, lr_size, coord, colour, ensemble=ensemble, window=window)
 
     def at_centres(self, projected: torch.Tensor, lr_size: Size, cell: torch.Tensor) -> torch.Tensor:
         """Colours at the LR pixels' own centres, row by row: what `query` gives there, at a quarter of the work.
@@ -107,12 +98,14 @@ class ContinuousDecoder(nn.Module):
         Returns:
             (B, h * w, outputs).
         """
-        values = projected
-        if self.cell_decode:
-            relative_cell = (cell * cell.new_tensor(lr_size)).to(projected.dtype)
-            weights = self.imnet.first.weight[:, self.features + 2 :]
-            values = values + functional.linear(relative_cell, weights)[:, None, :]
-        return self.imnet.rest(values)
+        return self.imnet.rest(projected + self._cell_part(lr_size, cell, projected.dtype))
+
+    def _cell_part(self, lr_size: Size, cell: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | float:
+        """What the first layer adds for the cell; (B, 1, first hidden width), or 0 without cell decoding."""
+        if not self.cell_decode:
+            return 0.0
+        weights = self.imnet.first.weight[:, self.features + 2 :]
+        return functional.linear((cell * cell.new_tensor(lr_size)).to(dtype), weights)[:, None, :]
 
     def render(
         self, features: torch.Tensor, size: Size, *, cell: torch.Tensor | None = None, chunk: int

@@ -11,11 +11,11 @@ from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.info import BLIND_ASSR as SPEC
 from methods.blind_assr.info import BlindOptions
 from methods.blind_assr.network import BlindASSR
-from methods.blocks.adapter import ArbSRMethod
-from methods.blocks.weights import load_into, read_architecture, read_weights
+from methods.blocks.adapter import ContinuousMethod
+from methods.blocks.weights import read_network
 
 
-class BlindASSRMethod(ArbSRMethod):
+class BlindASSRMethod(ContinuousMethod):
     """Any size by one network that adapts to the image's degradation; deterministic."""
 
     info = SPEC.info
@@ -28,7 +28,7 @@ class BlindASSRMethod(ArbSRMethod):
         return load_network(weights)
 
     def run(self, network: BlindASSR, lr: torch.Tensor, size: Size, cell: torch.Tensor) -> torch.Tensor:
-        """See `ArbSRMethod.run`."""
+        """See `ContinuousMethod.run`."""
         options = self.options
         return network.upsample(
             lr,
@@ -47,7 +47,4 @@ def load_network(path: Path) -> BlindASSR:
     Raises:
         RequestError: missing, damaged, of another method or shape.
     """
-    weights = read_weights(path)
-    network = BlindASSR(read_architecture(BlindArchitecture, weights, method="blind_assr"))
-    load_into(network, weights.tensors, path)
-    return network
+    return read_network(path, BlindArchitecture, BlindASSR, method="blind_assr")

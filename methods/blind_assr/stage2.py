@@ -23,7 +23,7 @@ from methods.blind_assr.kernels import apply_kernels, check_border
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork
 from methods.blind_assr.stage1 import RepresentationTask
 from methods.blocks.sampled import SampledConfig, sampled_batch, shared_draws
-from methods.blocks.weights import load_into, read_architecture, read_weights
+from methods.blocks.weights import read_network
 
 
 class SrConfig(TrainConfig):
@@ -166,10 +166,8 @@ def load_representation(path: Path, architecture: BlindArchitecture | None = Non
     Raises:
         RequestError: missing, damaged, or of another shape.
     """
-    weights = read_weights(path)
-    said = read_architecture(BlindArchitecture, weights, method="blind_assr")
-    network = RepresentationNetwork(said)
-    load_into(network, weights.tensors, path)
+    network = read_network(path, BlindArchitecture, RepresentationNetwork, method="blind_assr")
+    said = network.architecture
     if architecture is not None:
         for name in ("wavelet", "encoder", "estimator"):
             if getattr(said, name) != getattr(architecture, name):

@@ -1,4 +1,4 @@
-"""The part of a harness adapter that the networks of the `arbsr` family share: options, devices, value ranges."""
+"""The part of a harness adapter that the continuous methods share: options, devices, value ranges."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import torch
 
 from bench.api import Method, MethodOptions, MethodSpec, RequestError, Size, Upscaled
 from methods.blocks.coordinates import clipped_cell
+from methods.blocks.options import ContinuousOptions
 
 
-class ArbSRMethod(Method):
+class ContinuousMethod(Method):
     """Any size by one deterministic network on images in [0, 1]."""
 
     spec: ClassVar[MethodSpec]
+    options: ContinuousOptions
 
     def __init__(self, options: MethodOptions | None = None) -> None:
         super().__init__(options)
@@ -48,9 +50,8 @@ class ArbSRMethod(Method):
         if self.network is None:
             raise RequestError(f"{self.info.name} was asked for an image before its weights were loaded")
         image = lr[None].to(self._device, self._dtype)
-        limit: float | None = getattr(self.options, "cell_clip", None)
         with torch.inference_mode():
-            cell = clipped_cell(size, (lr.shape[-2], lr.shape[-1]), limit, device=self._device)
+            cell = clipped_cell(size, (lr.shape[-2], lr.shape[-1]), self.options.cell_clip, device=self._device)
             result = self.run(self.network, image, size, cell)[0]
             result = result.div_(2).add_(0.5).float()
         return Upscaled(result)

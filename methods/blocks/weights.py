@@ -7,7 +7,7 @@ A file of this project carries, in its safetensors metadata, the method's name a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from bench.api import RequestError
 from bench.training.config import METADATA_KEY
 
 A = TypeVar("A", bound=BaseModel)
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,23 @@ def read_weights(path: Path) -> Weights:
     if path.suffix == ".safetensors" or head[8:9] == b"{":
         return _read_safetensors(path)
     return _read_torch(path)
+
+
+def read_network(path: Path, kind: type[A], build: Callable[[A], N], *, method: str) -> N:
+    """The network in a weights file of this project, on the CPU in float32.
+
+    Args:
+        path: The file.
+        kind: The method's architecture model.
+        build: Makes the network of an architecture.
+        method: Registered name that is expected in the file.
+    Raises:
+        RequestError: missing, damaged, of another method or shape.
+    """
+    weights = read_weights(path)
+    network = build(read_architecture(kind, weights, method=method))
+    load_into(network, weights.tensors, path)
+    return network
 
 
 def load_into(network: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
-
 import methods.blocks
-from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
+from bench.api import MethodInfo, MethodSpec, Tiling
+from methods.blocks.options import ContinuousOptions
 
 _HERE = Path(__file__).parent
 
 
-class LiifOptions(MethodOptions):
-    """What `--set liif.KEY=VALUE` may change."""
-
-    chunk: int = Field(default=8192, ge=1)
-    """Queries decoded at a time: bounds the memory, does not change the result beyond float rounding."""
-    cell_clip: float | None = Field(default=None, ge=1)
-    """Tell the decoder a pixel no smaller than that of this scale; 4 keeps it within what it was trained on. None is
-    the paper's behaviour, which extrapolates the cell beyond x4."""
+class LiifOptions(ContinuousOptions):
+    """`cell_clip` is off: extrapolating the cell beyond x4 is the paper's behaviour."""
 
 
 LIIF = MethodSpec(

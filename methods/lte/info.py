@@ -7,19 +7,17 @@ from pathlib import Path
 from pydantic import Field
 
 import methods.blocks
-from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
+from bench.api import MethodInfo, MethodSpec, Tiling
+from methods.blocks.options import ContinuousOptions
 
 _HERE = Path(__file__).parent
 
 
-class ArbSROptions(MethodOptions):
-    """What `--set METHOD.KEY=VALUE` may change of a network of this family."""
+class ArbSROptions(ContinuousOptions):
+    """Those of LTE and of what is built on it."""
 
-    chunk: int = Field(default=8192, ge=1)
-    """Queries decoded at a time: bounds the memory, does not change the result beyond float rounding."""
     cell_clip: float | None = Field(default=4.0, ge=1)
-    """Tell the decoder a pixel no smaller than that of this scale (LTE's evaluation does so beyond the training's x4);
-    null: the true pixel."""
+    """As above; LTE's evaluation clips beyond the training's x4."""
     tile: int | None = Field(default=256, ge=1)
     """Side of the LR windows that features are computed on, each with its whole receptive field around it: bounds the
     memory, does not change the result beyond float rounding. null: all at once."""

@@ -8,9 +8,9 @@ from typing import Literal
 import torch
 
 from bench.api import Size
-from methods.blocks.adapter import ArbSRMethod
+from methods.blocks.adapter import ContinuousMethod
 from methods.blocks.arbsr import ArbSR, ArbSRArchitecture
-from methods.blocks.weights import load_into, read_architecture, read_weights
+from methods.blocks.weights import read_network
 from methods.lte.info import LTE as SPEC
 from methods.lte.info import ArbSROptions
 
@@ -21,7 +21,7 @@ class LteArchitecture(ArbSRArchitecture):
     inr: Literal["lte"] = "lte"  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
-class LTE(ArbSRMethod):
+class LTE(ContinuousMethod):
     """Any size by one network; deterministic."""
 
     info = SPEC.info
@@ -34,7 +34,7 @@ class LTE(ArbSRMethod):
         return load_network(weights)
 
     def run(self, network: ArbSR, lr: torch.Tensor, size: Size, cell: torch.Tensor) -> torch.Tensor:
-        """See `ArbSRMethod.run`."""
+        """See `ContinuousMethod.run`."""
         options = self.options
         return network.upsample(lr * 2 - 1, size, chunk=options.chunk, cell=cell, tile=options.tile)
 
@@ -45,7 +45,4 @@ def load_network(path: Path) -> ArbSR:
     Raises:
         RequestError: missing, damaged, of another method or shape.
     """
-    weights = read_weights(path)
-    network = ArbSR(read_architecture(LteArchitecture, weights, method="lte"))
-    load_into(network, weights.tensors, path)
-    return network
+    return read_network(path, LteArchitecture, ArbSR, method="lte")

@@ -12,6 +12,7 @@ import inspect
 import re
 import sys
 import traceback
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -109,6 +110,13 @@ def method_class(spec: MethodSpec) -> type[Method]:
     if not (isinstance(found, type) and issubclass(found, Method)):
         raise RequestError(f"method '{spec.info.name}': {spec.factory} is not a Method class")
     return found
+
+
+def companion(spec: MethodSpec, name: str) -> ModuleType | None:
+    """The module `name` beside the one that runs a method (`train`, `recovery`), imported; None where there is none."""
+    package = spec.factory.partition(":")[0].rpartition(".")[0]
+    module = f"{package}.{name}"
+    return importlib.import_module(module) if package and find_spec(module) is not None else None
 
 
 def _spec_of_class(name: str, entry: object) -> MethodSpec:

@@ -195,18 +195,14 @@ def find_recovery(name: str) -> Recovery:
     Raises:
         RequestError: an unknown method, or one that estimates no kernels.
     """
-    import importlib
-    from importlib.util import find_spec
+    from bench.plugins import companion, method_spec
 
-    from bench.plugins import method_spec
-
-    package = method_spec(name).factory.partition(":")[0].rpartition(".")[0]
-    module = f"{package}.recovery"
-    if not package or find_spec(module) is None:
+    module = companion(method_spec(name), "recovery")
+    if module is None:
         raise RequestError(
             f"method '{name}' estimates no kernels: it has no recovery.py beside its code; blind_assr is one that does"
         )
-    return cast("Recovery", importlib.import_module(module))
+    return cast("Recovery", module)
 
 
 def _check(target: str | None, known: Sequence[str]) -> None:

@@ -86,11 +86,11 @@ def train(
 
 
 def _stage(chain: list[type[TrainingTask[Any]]], name: str) -> type[TrainingTask[Any]]:
-    for task_class in chain:
-        if task_class.stage == name and name:
-            return task_class
     if len(chain) == 1:
         raise RequestError(f"'{chain[0].method}' is trained in one go; leave --stage out")
+    for task_class in chain:
+        if task_class.stage == name:
+            return task_class
     raise RequestError(f"unknown stage '{name}' of '{chain[0].method}'; its stages are {_names(chain)}")
 
 

@@ -68,8 +68,11 @@ class BlindDegradation:
         """
         if hr.dtype != np.uint8:
             raise ImageError(f"a degradation expects uint8 pixels, got {hr.dtype}")
-        small = shrink(apply_kernel(hr, self.blur.kernel()), lr_size, self.shrinker)
-        return np.clip(np.rint(small), 0, 255).astype(np.uint8)
+        return self.reduce(apply_kernel(hr, self.blur.kernel()), lr_size)
+
+    def reduce(self, image: NDArray[Any], lr_size: Size) -> NDArray[np.uint8]:
+        """Shrink and round without blurring; (H, W[, 3]) on the scale 0..255 to uint8 of exactly that size."""
+        return np.clip(np.rint(shrink(image, lr_size, self.shrinker)), 0, 255).astype(np.uint8)
 
 
 Degradation = BlindDegradation | RealEsrganDegradation

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from bench.imaging.degrade import KERNEL_SIZES, BlindDegradation, draw_blind_assr, shrink
+from bench.imaging.degrade import KERNEL_SIZES, BlindDegradation, draw_blind_assr
 from bench.imaging.kernels import GaussianBlur
 from bench.training.config import PatchConfig
 from bench.training.images import ImagePool
@@ -79,8 +79,7 @@ class DegradedPatch:
 
     def sharp_lr(self) -> NDArray[np.uint8]:
         """The same reduction without the blur, in 8 bit: the x-down-s of the paper's Eq. 4."""
-        small = shrink(self.hr, (self.lr.shape[0], self.lr.shape[1]), self.degradation.shrinker)
-        return np.clip(np.rint(small), 0, 255).astype(np.uint8)
+        return self.degradation.reduce(self.hr, (self.lr.shape[0], self.lr.shape[1]))
 
 
 def draw_degraded(

@@ -11,7 +11,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import nn
 
-from bench.training.config import TrainConfig
+from bench.training.config import PatchConfig, TrainConfig
 from bench.training.images import ImagePool
 from bench.training.patches import step_generator
 
@@ -42,16 +42,17 @@ class TrainingTask(ABC, Generic[C]):
 
     @classmethod
     def smallest_image(cls, config: TrainConfig) -> int:
-        """The shortest side of an image that a batch can be drawn from."""
-        return 1
+        """The shortest side of an image that a batch can be drawn from: an LR patch at the smallest scale must fit."""
+        data = getattr(config, "data", None)
+        return round(data.lr_patch * data.scale_min) if isinstance(data, PatchConfig) else 1
 
     @abstractmethod
     def network(self) -> nn.Module:
         """A freshly initialised network (the global generator is seeded before this is called)."""
 
     @abstractmethod
-    def draw(self, rng: np.random.Generator) -> Batch:
-        """One batch on the CPU, drawn from this generator alone."""
+    def draw(self, rng: np.random.Generator, step: int) -> Batch:
+        """The batch of a step on the CPU, drawn from this generator, which is the step's own."""
 
     @abstractmethod
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
@@ -75,7 +76,7 @@ class TrainingTask(ABC, Generic[C]):
 
     def batch(self, step: int) -> Batch:
         """The batch of a step: the same on every machine and after every resume."""
-        return self.draw(step_generator(self.config.seed, step))
+        return self.draw(step_generator(self.config.seed, step), step)
 
 
 def stages(task: type[TrainingTask[Any]]) -> list[type[TrainingTask[Any]]]:

@@ -25,6 +25,9 @@ class BlindArchitecture(BaseModel):
     """Hidden width of SimSiam's prediction head G."""
     estimator: tuple[int, int] = (64, 16)
     """Widths of M's two fully connected layers."""
+    moments: bool = False
+    """[ours] While stage 1 trains, a linear layer says the second moments of the kernel from z, beside M. Kernels are
+    small, their taps say little about their direction, and a short training would stop before it is found."""
     modulation: int = Field(default=64, ge=1)
     """Hidden width of the two layers that make a block's gains from z."""
     z_window: int = Field(default=0, ge=0)

@@ -23,13 +23,7 @@ class KernelEstimator(nn.Module):
         """Args: width: of z; hidden: of the two layers."""
         super().__init__()
         self.reduce = nn.Sequential(nn.Linear(width, hidden[0]), nn.ReLU(inplace=True), nn.Linear(hidden[0], hidden[1]))
-        self.heads = nn.ModuleList(nn.Linear(hidden[1], side * side) for side in FILTERS)
-        for head, side in zip(self.heads, FILTERS, strict=True):
-            # [inferred] filters start near a point: around 0 their sum, a divisor, would pass through 0 too; gradients
-            # of 1e4 then silence the layers before, and M never leaves a constant kernel
-            nn.init.xavier_uniform_(head.weight, gain=0.1)  # pyright: ignore[reportArgumentType]
-            nn.init.zeros_(head.bias)  # pyright: ignore[reportArgumentType]
-            head.bias.data[side * side // 2] = 1.0  # pyright: ignore[reportIndexIssue, reportArgumentType, reportOptionalMemberAccess]
+        self.heads = nn.ModuleList(_head(hidden[1], side) for side in FILTERS)
 
     def filters(self, z: torch.Tensor) -> list[torch.Tensor]:
         """Args: z: (B, width); returns the four filters, (B, side, side) each."""
@@ -39,6 +33,19 @@ class KernelEstimator(nn.Module):
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Args: z: (B, width); returns kernels (B, 1, 21, 21) that sum to 1; taps may be negative."""
         return normalised(compose(self.filters(z)))[:, None]
+
+
+def _head(inputs: int, side: int) -> nn.Linear:
+    """Makes a filter that starts near a point.
+
+    [inferred] Around 0 its sum, a divisor, would pass through 0 too: gradients of 1e4 then silence the layers before,
+    and M never leaves a constant kernel.
+    """
+    head = nn.Linear(inputs, side * side)
+    nn.init.xavier_uniform_(head.weight, gain=0.1)
+    nn.init.zeros_(head.bias)
+    head.bias.data[side * side // 2] = 1.0
+    return head
 
 
 def compose(filters: list[torch.Tensor]) -> torch.Tensor:
@@ -69,6 +76,21 @@ def normalised(kernels: torch.Tensor) -> torch.Tensor:
     total = kernels.sum(dim=(-2, -1), keepdim=True)
     sign = torch.where(total < 0, -1.0, 1.0)
     return kernels / torch.where(total.abs() < 1e-3, total + 1e-3 * sign, total)
+
+
+def second_moments(kernels: torch.Tensor) -> torch.Tensor:
+    """How wide kernels are and in which direction.
+
+    Args:
+        kernels: (B, 1, k, k), each summing to 1.
+    Returns:
+        (B, 3) in square pixels, about the centre, x to the right and y down: (xx + yy) / 2, (xx - yy) / 2 and xy.
+    """
+    side = kernels.shape[-1]
+    x = torch.arange(side, dtype=kernels.dtype, device=kernels.device) - side // 2
+    xx, yy = kernels.sum(dim=-2) @ x**2, kernels.sum(dim=-1) @ x**2
+    xy = torch.einsum("bcij,i,j->bc", kernels, x, x)
+    return torch.cat(((xx + yy) / 2, (xx - yy) / 2, xy), dim=1)
 
 
 def apply_kernels(images: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:

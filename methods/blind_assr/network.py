@@ -32,6 +32,7 @@ class RepresentationNetwork(nn.Module):
         self.encoder = DegradationEncoder(CHANNELS[arch.wavelet], arch.encoder)
         self.estimator = KernelEstimator(arch.z, arch.estimator)
         self.simsiam = SimSiamHead(arch.z, arch.head)
+        self.moments = nn.Linear(arch.z, 3) if arch.moments else None
 
     def representation(self, lr: torch.Tensor) -> torch.Tensor:
         """z, before the projector; (B, 3, h, w) in [0, 1] -> (B, D)."""

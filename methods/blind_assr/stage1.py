@@ -18,10 +18,9 @@ from torch.nn import functional
 from bench.api import derive_seed
 from bench.training.config import TrainConfig
 from bench.training.degraded import DegradedConfig, DegradedPatch, draw_degraded
-from bench.training.patches import step_generator
 from bench.training.task import Batch, TrainingTask
 from methods.blind_assr.architecture import BlindArchitecture
-from methods.blind_assr.kernels import KERNEL_SIZE, apply_kernels, check_border
+from methods.blind_assr.kernels import KERNEL_SIZE, apply_kernels, check_border, second_moments
 from methods.blind_assr.network import RepresentationNetwork
 from methods.blind_assr.representation import contrastive_loss, spread
 from methods.blind_assr.target import (
@@ -53,6 +52,8 @@ class RepresentationConfig(TrainConfig):
     """Side of Eq. 4's crop: that of each sample's k_h, or 21 always. [inferred]"""
     kernel_loss_weight: float | None = Field(default=None, gt=0)
     """Of every tap in L_k; null: 200 and 100 as in the release; 1: the paper's formula."""
+    moment_loss_weight: float = Field(default=1.0, gt=0)
+    """Of the mean absolute error of the second moments, where `architecture.moments` asks for them."""
     contrastive: bool = True
     """False: L_k alone."""
     train_projector: bool = True
@@ -82,23 +83,13 @@ class RepresentationTask(TrainingTask[RepresentationConfig]):
     configs = Path(__file__).parent / "configs"
     _fixed: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
 
-    @classmethod
-    def smallest_image(cls, config: TrainConfig) -> int:
-        """An LR patch at the smallest scale must fit."""
-        data = config.data if isinstance(config, RepresentationConfig) else DegradedConfig()
-        return round(data.lr_patch * data.scale_min)
-
     def network(self) -> RepresentationNetwork:
         """The networks of `config.architecture`."""
         network = RepresentationNetwork(self.config.architecture)
         network.simsiam.projector.requires_grad_(self.config.train_projector)
         return network
 
-    def batch(self, step: int) -> Batch:
-        """The batch of a step."""
-        return self.draw(step_generator(self.config.seed, step), step)
-
-    def draw(self, rng: np.random.Generator, step: int = 0) -> Batch:
+    def draw(self, rng: np.random.Generator, step: int) -> Batch:
         """first, second (B, 3, p, p) in [0, 1]: crops of one degradation; kernel (B, 1, 21, 21): of the first."""
         config = self.config
         shared = shared_draws(config.data, seed=config.seed, step=step, batch=config.batch)
@@ -116,19 +107,16 @@ class RepresentationTask(TrainingTask[RepresentationConfig]):
             return torch.stack([hr_kernel(patch.degradation.blur) for patch in patches])
         if config.kl_target == "analytic":
             return torch.stack([analytic_kernel(patch.degradation.blur, patch.scale) for patch in patches])
-        found = []
-        for patch in patches:
-            size = patch.degradation.blur.size if config.kernel_size == "own" else KERNEL_SIZE
-            sharp, lr = to_tensor(patch.sharp_lr())[None], to_tensor(patch.lr)[None]
-            found.append(
-                fft_kernel(sharp, lr, target=config.kl_target, size=size, epsilon=config.epsilon, zeros=config.n_zero)[
-                    0
-                ]
-            )
-        return torch.stack(found)
+        return torch.cat([self._fft_target(patch) for patch in patches])
+
+    def _fft_target(self, patch: DegradedPatch) -> torch.Tensor:
+        config = self.config
+        size = patch.degradation.blur.size if config.kernel_size == "own" else KERNEL_SIZE
+        sharp, lr = to_tensor(patch.sharp_lr())[None], to_tensor(patch.lr)[None]
+        return fft_kernel(sharp, lr, target=config.kl_target, size=size, epsilon=config.epsilon, zeros=config.n_zero)
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
-        """L_cl and L_k; `q_spread` is the collapse watch."""
+        """L_cl, L_k and, where the architecture says so, that of the moments; `q_spread` is the collapse watch."""
         if not isinstance(network, RepresentationNetwork):
             raise TypeError(f"expected a RepresentationNetwork, got {type(network).__name__}")
         count = batch["first"].shape[0]
@@ -139,6 +127,9 @@ class RepresentationTask(TrainingTask[RepresentationConfig]):
                 network.estimator(z[:count]), batch["kernel"], weight=self.config.kernel_loss_weight
             )
         }
+        if network.moments is not None:
+            wide = functional.l1_loss(network.moments(z[:count]), second_moments(batch["kernel"]))
+            found["loss_moments"] = self.config.moment_loss_weight * wide
         if self.config.contrastive:
             q, p = network.simsiam(z)
             found["loss_contrastive"] = contrastive_loss(q[:count], p[:count], q[count:], p[count:])
@@ -146,7 +137,7 @@ class RepresentationTask(TrainingTask[RepresentationConfig]):
         return found
 
     def checks(self, network: nn.Module) -> dict[str, float]:
-        """Kernel PSNR and relative re-blur error on fixed patches, and how far apart degradations are in z."""
+        """`kernel_figures` on fixed patches."""
         if not isinstance(network, RepresentationNetwork):
             raise TypeError(f"expected a RepresentationNetwork, got {type(network).__name__}")
         device = next(network.parameters()).device
@@ -178,7 +169,9 @@ def kernel_figures(
         sharp, lr: (B, 3, h, w), reduced without and with blur.
     Returns:
         kernel_psnr: mean over the kernels, in dB, against the target's largest tap; kernel_l1: mean sum of absolute
-        differences; reblur_error: median of |sharp * k - lr| / |sharp - lr|; reblur_psnr: mean in dB, of [0, 1] images.
+        differences; kernel_direction: correlation of the parts of `second_moments` that direction makes, 0 for round
+        or constant kernels; reblur_error: median of |sharp * k - lr| / |sharp - lr|; reblur_psnr: mean in dB, of [0, 1]
+        images.
     """
     mse = ((estimated - target) ** 2).mean(dim=(-3, -2, -1)).clamp_min(1e-12)
     peak = target.amax(dim=(-3, -2, -1))
@@ -189,6 +182,12 @@ def kernel_figures(
     return {
         "kernel_psnr": float((10 * torch.log10(peak**2 / mse)).mean()),
         "kernel_l1": float((estimated - target).abs().sum(dim=(-3, -2, -1)).mean()),
+        "kernel_direction": _correlation(second_moments(estimated)[:, 1:], second_moments(target)[:, 1:]),
         "reblur_error": float((left / away).median()),
         "reblur_psnr": float((-10 * torch.log10(error)).mean()),
     }
+
+
+def _correlation(a: torch.Tensor, b: torch.Tensor) -> float:
+    a, b = (each - each.mean(dim=0) for each in (a, b))
+    return float((a * b).sum() / (a.norm() * b.norm()).clamp_min(1e-12))

@@ -16,7 +16,6 @@ from torch.nn import functional
 
 from bench.api import RequestError
 from bench.training.config import TrainConfig
-from bench.training.patches import step_generator
 from bench.training.task import Batch, TrainingTask
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.kernels import apply_kernels, check_border
@@ -62,12 +61,6 @@ class SrTask(TrainingTask[SrConfig]):
     configs = Path(__file__).parent / "configs"
     _representation: Path | None = None
 
-    @classmethod
-    def smallest_image(cls, config: TrainConfig) -> int:
-        """An LR patch at the smallest scale must fit."""
-        data = config.data if isinstance(config, SrConfig) else SampledConfig()
-        return round(data.lr_patch * data.scale_min)
-
     def follow(self, weights: Path) -> None:
         """E and M come from these weights unless the configuration names others."""
         self._representation = weights
@@ -92,11 +85,7 @@ class SrTask(TrainingTask[SrConfig]):
             )
         return network
 
-    def batch(self, step: int) -> Batch:
-        """The batch of a step."""
-        return self.draw(step_generator(self.config.seed, step), step)
-
-    def draw(self, rng: np.random.Generator, step: int = 0) -> Batch:
+    def draw(self, rng: np.random.Generator, step: int) -> Batch:
         """See `sampled_batch`; the LTE baseline draws the same."""
         config = self.config
         shared = shared_draws(config.data, seed=config.seed, step=step, batch=config.batch)

@@ -1,29 +1,35 @@
-"""Training batches of the `arbsr` family: degraded LR patches and HR pixels sampled from their crops."""
+"""Training batches of the continuous methods: LR patches, and HR pixels sampled from their crops."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from bench.training.degraded import DegradedConfig, DegradedPatch, SharedDraw, another_crop, draw_degraded
+from bench.training.config import PatchConfig
+from bench.training.degraded import DegradedConfig, SharedDraw, another_crop, draw_degraded
 from bench.training.images import ImagePool
 from bench.training.patches import step_generator
 from bench.training.task import Batch
-from methods.blocks.coordinates import coord_at
+from methods.blocks.coordinates import cell_of, coord_at
 
 
-class SampledConfig(DegradedConfig):
-    """Degraded patches, and how many HR pixels of each are asked for."""
+class QueryConfig(PatchConfig):
+    """Patches, and how many HR pixels of each are asked for."""
 
     queries: int = Field(default=2304, ge=1)
 
     @model_validator(mode="after")
-    def _queries_fit(self) -> SampledConfig:
+    def _queries_fit(self) -> QueryConfig:
         least = round(self.lr_patch * self.scale_min) ** 2
         if self.queries > least:
             raise ValueError(f"queries {self.queries} exceed the {least} pixels of the smallest HR patch")
         return self
+
+
+class SampledConfig(DegradedConfig, QueryConfig):
+    """Degraded patches, and how many HR pixels of each are asked for."""
 
 
 def shared_draws(config: DegradedConfig, *, seed: int, step: int, batch: int) -> SharedDraw | None:
@@ -68,9 +74,9 @@ def sampled_batch(
     for _ in range(batch):
         patch = draw_degraded(images, config, rng, shared=shared)[0]
         patches.append(patch)
-        rows.append((to_tensor(patch.lr), *_sample(patch, config.queries, rng)))
+        rows.append((to_tensor(patch.lr), *sample_pixels(patch.hr, config.queries, rng)))
     lr, target, coord, cell = (torch.stack(column) for column in zip(*rows, strict=True))
-    found = {"lr": lr, "target": target, "coord": coord, "cell": cell}
+    found = {"lr": lr, "target": target.float() / 255, "coord": coord, "cell": cell}
     if others:
         crops = [torch.stack([to_tensor(another_crop(p, config, rng).lr) for _ in range(others)]) for p in patches]
         found["others"] = torch.stack(crops)
@@ -82,11 +88,18 @@ def to_tensor(pixels: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
 
 
-def _sample(
-    patch: DegradedPatch, queries: int, rng: np.random.Generator
+def sample_pixels(
+    hr: NDArray[np.uint8], queries: int, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    size = (patch.hr.shape[0], patch.hr.shape[1])
+    """Pixels of an HR patch, each at most once.
+
+    Args:
+        hr: (H, W, 3).
+        queries: How many.
+        rng: The step's generator.
+    Returns:
+        Colours (Q, 3) uint8; their centres (Q, 2) and the cell (2,), float64.
+    """
+    size = (hr.shape[0], hr.shape[1])
     picked = rng.choice(size[0] * size[1], size=queries, replace=False)
-    target = torch.from_numpy(patch.hr.reshape(-1, 3)[picked]).float() / 255
-    cell = 2 / torch.tensor(size, dtype=torch.float64)
-    return target, coord_at(torch.from_numpy(picked), size), cell
+    return torch.from_numpy(hr.reshape(-1, 3)[picked]), coord_at(torch.from_numpy(picked), size), cell_of(size)

@@ -10,36 +10,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
 from torch import nn
 from torch.nn import functional
 
-from bench.training.config import PatchConfig, TrainConfig
+from bench.training.config import TrainConfig
 from bench.training.patches import draw_patch
 from bench.training.task import Batch, TrainingTask
-from methods.blocks.coordinates import coord_at
+from methods.blocks.sampled import QueryConfig, sample_pixels
 from methods.liif.architecture import LiifArchitecture
 from methods.liif.network import LIIFNetwork
-
-
-class LiifData(PatchConfig):
-    """Patches and the number of HR pixels that are sampled from each."""
-
-    queries: int = Field(default=2304, ge=1)
-
-    @model_validator(mode="after")
-    def _queries_fit(self) -> LiifData:
-        least = round(self.lr_patch * self.scale_min) ** 2
-        if self.queries > least:
-            raise ValueError(f"queries {self.queries} exceed the {least} pixels of the smallest HR patch")
-        return self
 
 
 class LiifTrainConfig(TrainConfig):
     """The training of a LIIF network."""
 
     architecture: LiifArchitecture = LiifArchitecture()
-    data: LiifData = LiifData()
+    data: QueryConfig = QueryConfig()
 
 
 class LiifTask(TrainingTask[LiifTrainConfig]):
@@ -49,28 +35,18 @@ class LiifTask(TrainingTask[LiifTrainConfig]):
     Config: ClassVar[type[TrainConfig]] = LiifTrainConfig
     configs = Path(__file__).parent / "configs"
 
-    @classmethod
-    def smallest_image(cls, config: TrainConfig) -> int:
-        """An LR patch at the smallest scale must fit."""
-        data = config.data if isinstance(config, LiifTrainConfig) else LiifData()
-        return round(data.lr_patch * data.scale_min)
-
     def network(self) -> LIIFNetwork:
         """The network of `config.architecture`."""
         return LIIFNetwork(self.config.architecture)
 
-    def draw(self, rng: np.random.Generator) -> Batch:
+    def draw(self, rng: np.random.Generator, step: int) -> Batch:
         """lr (B, 3, p, p) and target (B, Q, 3) in [-1, 1]; coord (B, Q, 2) and cell (B, 2), float64."""
         data = self.config.data
         rows: list[tuple[torch.Tensor, ...]] = []
         for _ in range(self.config.batch):
             patch = draw_patch(self.pool, data, rng)
-            height, width = patch.hr.shape[:2]
-            picked = rng.choice(height * width, size=data.queries, replace=False)
-            target = torch.from_numpy(patch.hr.reshape(-1, 3)[picked])
-            coord = coord_at(torch.from_numpy(picked), (height, width))
-            cell = 2 / torch.tensor((height, width), dtype=torch.float64)
-            rows.append((torch.from_numpy(patch.lr).permute(2, 0, 1), target, coord, cell))
+            pixels = sample_pixels(patch.hr, data.queries, rng)
+            rows.append((torch.from_numpy(patch.lr).permute(2, 0, 1), *pixels))
         lr, target, coord, cell = (torch.stack(column) for column in zip(*rows, strict=True))
         return {"lr": normalise(lr), "target": normalise(target), "coord": coord, "cell": cell}
 

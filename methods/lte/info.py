@@ -17,7 +17,7 @@ class ArbSROptions(ContinuousOptions):
     """Those of LTE and of what is built on it."""
 
     cell_clip: float | None = Field(default=4.0, ge=1)
-    """As above; LTE's evaluation clips beyond the training's x4."""
+    """As in `ContinuousOptions`; LTE's evaluation clips beyond the training's x4."""
     tile: int | None = Field(default=256, ge=1)
     """Side of the LR windows that features are computed on, each with its whole receptive field around it: bounds the
     memory, does not change the result beyond float rounding. null: all at once."""

@@ -15,7 +15,6 @@ from torch import nn
 from torch.nn import functional
 
 from bench.training.config import TrainConfig
-from bench.training.patches import step_generator
 from bench.training.task import Batch, TrainingTask
 from methods.blocks.arbsr import ArbSR
 from methods.blocks.sampled import SampledConfig, sampled_batch, shared_draws
@@ -39,21 +38,11 @@ class LteTask(TrainingTask[LteTrainConfig]):
     Config: ClassVar[type[TrainConfig]] = LteTrainConfig
     configs = Path(__file__).parent / "configs"
 
-    @classmethod
-    def smallest_image(cls, config: TrainConfig) -> int:
-        """An LR patch at the smallest scale must fit."""
-        data = config.data if isinstance(config, LteTrainConfig) else SampledConfig()
-        return round(data.lr_patch * data.scale_min)
-
     def network(self) -> ArbSR:
         """The network of `config.architecture`."""
         return ArbSR(self.config.architecture)
 
-    def batch(self, step: int) -> Batch:
-        """See `sampled_batch`."""
-        return self.draw(step_generator(self.config.seed, step), step)
-
-    def draw(self, rng: np.random.Generator, step: int = 0) -> Batch:
+    def draw(self, rng: np.random.Generator, step: int) -> Batch:
         """See `sampled_batch`."""
         config = self.config
         shared = shared_draws(config.data, seed=config.seed, step=step, batch=config.batch)

@@ -18,15 +18,16 @@ from bench.training.images import ImagePool
 from bench.training.runner import make_runner
 from bench.training.story import read_figures
 from bench.training.validation import SetValidation
+from methods.blocks.sampled import QueryConfig
 from methods.liif.architecture import LiifArchitecture
 from methods.liif.method import load_network
-from methods.liif.train import LiifData, LiifTask, LiifTrainConfig
+from methods.liif.train import LiifTask, LiifTrainConfig
 
 
 def _config(**changes) -> LiifTrainConfig:
     values = {
         "architecture": LiifArchitecture(blocks=1, width=6, hidden=(12,)),
-        "data": LiifData(lr_patch=8, queries=32, scale_max=2.0),
+        "data": QueryConfig(lr_patch=8, queries=32, scale_max=2.0),
         "steps": 8,
         "batch": 2,
         "lr": 5e-3,
@@ -190,12 +191,12 @@ def test_resume_under_another_architecture_is_refused(tmp_path, whole):
 
 def test_queries_must_fit_the_smallest_patch():
     with pytest.raises(ValueError, match="queries"):
-        LiifData(lr_patch=8, queries=65)
+        QueryConfig(lr_patch=8, queries=65)
 
 
 def test_targets_and_coordinates_belong_together():
     """Catches a transposed crop or (x, y) order: on the ramp, red is the row and green the column."""
-    batch = _task(batch=4, data=LiifData(lr_patch=8, queries=32, scale_max=2.0, augment=False)).batch(0)
+    batch = _task(batch=4, data=QueryConfig(lr_patch=8, queries=32, scale_max=2.0, augment=False)).batch(0)
     for coord, target in zip(batch["coord"], batch["target"], strict=True):
         for axis in (0, 1):
             order = coord[:, axis].argsort()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -145,8 +145,11 @@ def _options(spec: MethodSpec, values: Mapping[str, str]) -> MethodOptions:
     for key in values:
         if key not in spec.options.model_fields:
             raise unknown_name(f"option of {name}", key, spec.options.model_fields, f"bench methods {name}")
+    absent = {key for key, value in values.items() if value == "null" and _may_be_absent(spec, key)}
     try:
-        return spec.options.model_validate_strings(dict(values))
+        options = spec.options.model_validate_strings({k: v for k, v in values.items() if k not in absent})
+        given = options.model_dump(exclude_unset=True) | dict.fromkeys(absent)
+        return spec.options.model_validate(given) if absent else options
     except ValidationError as fault:
         first = fault.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "options"
@@ -155,6 +158,10 @@ def _options(spec: MethodSpec, values: Mapping[str, str]) -> MethodOptions:
         raise RequestError(
             f"{name}.{where}: {first['msg'].lower()}, got {first.get('input')!r}; use --set {name}.{where}=VALUE"
         ) from None
+
+
+def _may_be_absent(spec: MethodSpec, key: str) -> bool:
+    return type(None) in get_args(spec.options.model_fields[key].annotation)
 
 
 def _find_weights(spec: MethodSpec, weights: str | None) -> tuple[str, Path | None]:
@@ -176,6 +183,8 @@ def _find_weights(spec: MethodSpec, weights: str | None) -> tuple[str, Path | No
 
 def _short(value: object) -> str:
     """An option's value as a variant shows it: a path by its name and a few digits that keep two of them apart."""
+    if value is None:
+        return "null"
     return f"{value.name}-{digest(str(value))[:4]}" if isinstance(value, Path) else str(value)
 
 

@@ -50,3 +50,13 @@ def test_mistakes_are_named(
 ) -> None:
     with pytest.raises(RequestError, match=message):
         choose(*names, weights=weights, overrides=overrides)
+
+
+def test_null_switches_an_option_off_that_may_be_absent_and_is_text_elsewhere() -> None:
+    """Catches a documented value that the command line cannot say, and one that loses the options beside it."""
+    overrides = ["lte.tile=null", "lte.cell_clip=null", "lte.chunk=99"]
+    (choice,) = choose_methods(["lte"], weights=None, overrides=overrides)
+    assert (choice.options.tile, choice.options.cell_clip, choice.options.chunk) == (None, None, 99)  # type: ignore[attr-defined]
+    assert choice.variant == "lite,cell_clip=null,chunk=99,tile=null"
+    with pytest.raises(RequestError, match="chunk: input should be a valid integer"):
+        choose("lte", overrides=("lte.chunk=null",))

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import nn
 
-from methods.blind_assr.architecture import BlindArchitecture
+from methods.blind_assr.architecture import BlindArchitecture, Wavelet
 from methods.blind_assr.haar import CHANNELS, encoder_input
 from methods.blind_assr.kernels import KernelEstimator
 from methods.blind_assr.representation import DegradationEncoder, SimSiamHead
@@ -34,9 +34,9 @@ class RepresentationNetwork(nn.Module):
         self.simsiam = SimSiamHead(arch.z, arch.head)
         self.moments = nn.Linear(arch.z, 3) if arch.moments else None
 
-    def representation(self, lr: torch.Tensor) -> torch.Tensor:
-        """z, before the projector; (B, 3, h, w) in [0, 1] -> (B, D)."""
-        return self.encoder(encoder_input(lr, self.architecture.wavelet))
+    def representation(self, lr: torch.Tensor, *, window: int = 0) -> torch.Tensor:
+        """z, before the projector; (B, 3, h, w) in [0, 1] -> (B, D). `window` as in `BlindASSR.representation`."""
+        return _mean_z(self.encoder, lr, self.architecture.wavelet, window)
 
 
 class Modulation(nn.Module):
@@ -91,17 +91,7 @@ class BlindASSR(nn.Module):
             (B, D).
         """
         side = self.architecture.z_window if window is None else window
-        if side == 0:
-            return self.encoder(encoder_input(lr, self.architecture.wavelet))
-        rows, columns = (min(side, length) for length in lr.shape[-2:])
-        places = [(top, left) for top in _starts(lr.shape[-2], rows) for left in _starts(lr.shape[-1], columns)]
-        total = torch.zeros_like(lr[:, 0, 0, :1])
-        for first in range(0, len(places), _WINDOWS_AT_ONCE):
-            some = places[first : first + _WINDOWS_AT_ONCE]
-            parts = torch.stack([lr[..., top : top + rows, left : left + columns] for top, left in some])
-            z = self.encoder(encoder_input(parts.flatten(0, 1), self.architecture.wavelet))
-            total = total + z.unflatten(0, (len(some), -1)).sum(dim=0)
-        return total / len(places)
+        return _mean_z(self.encoder, lr, self.architecture.wavelet, side)
 
     @torch.no_grad()
     def kernel(self, z: torch.Tensor) -> torch.Tensor:
@@ -138,6 +128,20 @@ class BlindASSR(nn.Module):
         if self.modulation is not None:
             gains = self.gains(self.representation(lr * 2 - 1 if signed else lr, window=window))
         return self.sr.upsample(lr * 2 - 1, size, gains=gains, chunk=chunk, cell=cell, tile=tile)
+
+
+def _mean_z(encoder: DegradationEncoder, lr: torch.Tensor, wavelet: Wavelet, side: int) -> torch.Tensor:
+    if side == 0:
+        return encoder(encoder_input(lr, wavelet))
+    rows, columns = (min(side, length) for length in lr.shape[-2:])
+    places = [(top, left) for top in _starts(lr.shape[-2], rows) for left in _starts(lr.shape[-1], columns)]
+    total = torch.zeros_like(lr[:, 0, 0, :1])
+    for first in range(0, len(places), _WINDOWS_AT_ONCE):
+        some = places[first : first + _WINDOWS_AT_ONCE]
+        parts = torch.stack([lr[..., top : top + rows, left : left + columns] for top, left in some])
+        z = encoder(encoder_input(parts.flatten(0, 1), wavelet))
+        total = total + z.unflatten(0, (len(some), -1)).sum(dim=0)
+    return total / len(places)
 
 
 def _starts(length: int, side: int) -> list[int]:

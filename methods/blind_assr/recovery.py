@@ -216,7 +216,8 @@ def trained_for(path: Path) -> str | None:
 def estimate(networks: Networks, lr: U8) -> F64:
     """M's kernel of an image: uint8 (h, w, 3) -> (21, 21), summing to 1."""
     with torch.inference_mode():
-        return networks.estimator(networks.representation(to_tensor(lr)[None]))[0, 0].double().numpy()
+        z = networks.representation(to_tensor(lr)[None], window=networks.architecture.z_window)
+        return networks.estimator(z)[0, 0].double().numpy()
 
 
 def true_kernel(patch: DegradedPatch, scale: float, target: KernelTarget) -> F64:

@@ -21,6 +21,10 @@ from bench.training.config import METADATA_KEY
 from bench.training.story import read_figures
 
 
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+"""What torch's batch normalisation stores beside its parameters."""
+
+
 def newest_checkpoint(out: Path) -> Path:
     """The checkpoint to resume or export.
 
@@ -75,7 +79,7 @@ def export_weights(out: Path, target: Path, *, note: str = "") -> dict[str, Any]
         "bytes": len(data),
         "method": about["method"],
         **stage,
-        "parameters": sum(tensor.numel() for tensor in tensors.values()),
+        "parameters": sum(tensor.numel() for name, tensor in tensors.items() if _is_parameter(name)),
         "made_by": f"assr-bench {__version__}, bench train {about['method']}",
         **({"note": note} if note else {}),
         "steps": steps,
@@ -92,3 +96,7 @@ def export_weights(out: Path, target: Path, *, note: str = "") -> dict[str, Any]
     with atomic_write(target.with_suffix(".json")) as file:
         file.write(json.dumps(card, indent=2) + "\n")
     return card
+
+
+def _is_parameter(name: str) -> bool:
+    return name.rpartition(".")[2] not in _STATISTICS

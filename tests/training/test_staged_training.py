@@ -155,6 +155,8 @@ def test_log_of_stage_one_holds_the_collapse_watch_and_the_kernel_figures(whole)
     assert sorted(figures) == ["2", "4"]
     assert {"kernel_psnr", "kernel_l1", "kernel_direction", "reblur_error", "reblur_psnr"} <= figures["4"].keys()
     card = json.loads((folder / "weights.json").read_text())
+    network = load_representation(folder / "weights.safetensors")
+    assert card["parameters"] == sum(parameter.numel() for parameter in network.parameters())  # no running statistics
     assert card["validation"]["kernel_psnr"] == pytest.approx(figures["4"]["kernel_psnr"], abs=1e-3)
 
 

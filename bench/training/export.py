@@ -20,7 +20,6 @@ from bench.imaging.atomic import atomic_write
 from bench.training.config import METADATA_KEY
 from bench.training.story import read_figures
 
-
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """What torch's batch normalisation stores beside its parameters."""
 
@@ -89,7 +88,7 @@ def export_weights(out: Path, target: Path, *, note: str = "") -> dict[str, Any]
         "data": about["data"],
         "validation": {key: round(value, 3) for key, value in figures.get(validated, {}).items()},
         "validated_at_step": validated,
-        "config": about["config"],
+        "config": {key: _without_folder(value) for key, value in about["config"].items()},
     }
     with atomic_write(target, "wb") as file:
         file.write(data)
@@ -100,3 +99,8 @@ def export_weights(out: Path, target: Path, *, note: str = "") -> dict[str, Any]
 
 def _is_parameter(name: str) -> bool:
     return name.rpartition(".")[2] not in _STATISTICS
+
+
+def _without_folder(value: Any) -> Any:
+    """A card travels: of a file on this machine it keeps the name."""
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

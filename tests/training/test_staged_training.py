@@ -257,6 +257,8 @@ def test_second_stage_takes_the_weights_that_it_is_told(whole, photos, tmp_path)
     assert done.code == 0, done.err
     first, model = load_file(other), load_file(out / "weights.safetensors")
     assert all(torch.equal(first[name], model[name]) for name in first if name.startswith("encoder."))
+    # a card travels, the folders of this machine do not
+    assert json.loads((out / "weights.json").read_text())["config"]["representation"] == other.name
 
 
 def test_export_is_of_the_last_stage_unless_one_is_named(whole, tmp_path):

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
-from methods.blocks.coordinates import Ensemble, Size, cell_of, make_coord
+from methods.blocks.coordinates import Ensemble, Size, Window, cell_of, make_coord
 from methods.blocks.edsr import EDSRBody
 from methods.blocks.fourier import FourierDecoder
 from methods.blocks.query import ContinuousDecoder
-from methods.blocks.render import Part, in_chunks, plan_parts
+from methods.blocks.render import in_windows
 
 DEFAULT_CHUNK = 8192
 """Queries per pass: few enough for the processor's cache; four times as many take twice as long."""
@@ -141,23 +141,21 @@ class ArbSR(nn.Module):
         Returns:
             (B, 3, H, W), nominally in [-1, 1], not clipped.
         """
-        batch, lr_size = lr.shape[0], (lr.shape[-2], lr.shape[-1])
-        cells = (cell_of(size, device=lr.device) if cell is None else cell).expand(batch, 2)
-        result = lr.new_empty((batch, 3, *size))
-        for part in plan_parts(lr_size, size, tile=tile, reach=self.encoder.reach + self.decoder.reach):
-            seen = part.seen
-            crop = lr[..., seen.top : seen.top + seen.height, seen.left : seen.left + seen.width]
-            table = self.decoder.project(self.encoder(crop, gains))
+        lr_size = (lr.shape[-2], lr.shape[-1])
+        cells = (cell_of(size, device=lr.device) if cell is None else cell).expand(lr.shape[0], 2)
 
-            def colours(coord: torch.Tensor, table: torch.Tensor = table, part: Part = part) -> torch.Tensor:
-                everywhere = coord.expand(batch, -1, -1)
-                found = self.decoder.query(table, lr_size, everywhere, cells, window=part.seen)
-                return found + bilinear_at(lr, everywhere)
+        def colours(table: torch.Tensor, coord: torch.Tensor, window: Window) -> torch.Tensor:
+            return self.decoder.query(table, lr_size, coord, cells, window=window) + bilinear_at(lr, coord)
 
-            result[..., slice(*part.rows), slice(*part.columns)] = in_chunks(
-                colours, size, chunk=chunk, device=lr.device, part=(part.rows, part.columns)
-            )
-        return result
+        return in_windows(
+            lr,
+            size,
+            lambda crop: self.decoder.project(self.encoder(crop, gains)),
+            colours,
+            tile=tile,
+            reach=self.encoder.reach + self.decoder.reach,
+            chunk=chunk,
+        )
 
 
 def bilinear_at(lr: torch.Tensor, coord: torch.Tensor) -> torch.Tensor:

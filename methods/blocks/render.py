@@ -66,6 +66,44 @@ def _cut(lr: int, out: int, tile: int, reach: int) -> list[tuple[Span, Span]]:
     return found
 
 
+def in_windows(
+    lr: torch.Tensor,
+    size: Size,
+    table: Callable[[torch.Tensor], torch.Tensor],
+    query: Callable[[torch.Tensor, torch.Tensor, Window], torch.Tensor],
+    *,
+    tile: int | None,
+    reach: int,
+    chunk: int,
+) -> torch.Tensor:
+    """A whole image of three channels.
+
+    Args:
+        lr: (B, 3, h, w).
+        size: (H, W) of the result.
+        table: Makes of a window of `lr` what queries look up.
+        query: (table, (B, Q, 2) float64 coordinates, the table's window) -> (B, Q, 3).
+        tile: As in `plan_parts`.
+        reach: Pixels away that an LR pixel can still change a row of the table.
+        chunk: Queries at a time.
+    Returns:
+        (B, 3, H, W), the same for every tile and chunk but for float rounding.
+    """
+    batch = lr.shape[0]
+    result = lr.new_empty((batch, 3, *size))
+    for part in plan_parts((lr.shape[-2], lr.shape[-1]), size, tile=tile, reach=reach):
+        seen = part.seen
+        made = table(lr[..., seen.top : seen.top + seen.height, seen.left : seen.left + seen.width])
+
+        def colours(coord: torch.Tensor, made: torch.Tensor = made, seen: Window = seen) -> torch.Tensor:
+            return query(made, coord.expand(batch, -1, -1), seen)
+
+        result[..., slice(*part.rows), slice(*part.columns)] = in_chunks(
+            colours, size, chunk=chunk, device=lr.device, part=(part.rows, part.columns)
+        )
+    return result
+
+
 def in_chunks(
     query: Callable[[torch.Tensor], torch.Tensor],
     size: Size,

@@ -11,9 +11,10 @@ from torch import nn
 from torch.nn import functional
 
 from methods.blocks.arbsr import DEFAULT_CHUNK, bilinear_at
-from methods.blocks.coordinates import Size
+from methods.blocks.coordinates import Size, cell_of
 from methods.blocks.edsr import EDSRBody
 from methods.blocks.query import ContinuousDecoder
+from methods.blocks.render import in_windows
 from methods.liif.architecture import LiifArchitecture
 
 
@@ -47,7 +48,13 @@ class LIIFNetwork(nn.Module):
         return colours if self.architecture.skip == "none" else colours + bilinear_at(lr, coord)
 
     def upsample(
-        self, lr: torch.Tensor, size: Size, *, chunk: int = DEFAULT_CHUNK, cell: torch.Tensor | None = None
+        self,
+        lr: torch.Tensor,
+        size: Size,
+        *,
+        chunk: int = DEFAULT_CHUNK,
+        cell: torch.Tensor | None = None,
+        tile: int | None = None,
     ) -> torch.Tensor:
         """The whole image.
 
@@ -56,10 +63,21 @@ class LIIFNetwork(nn.Module):
             size: (H, W) of the result.
             chunk: Queries per pass; bounds the memory.
             cell: Instead of 2 / size, (2,) or (B, 2).
+            tile: Side of the LR windows that features are computed on; None: all at once. The result is the same.
         Returns:
             (B, 3, H, W), nominally in [-1, 1], not clipped.
         """
-        image = self.decoder.render(self.encoder(lr), size, cell=cell, chunk=chunk)
+        lr_size = (lr.shape[-2], lr.shape[-1])
+        cells = (cell_of(size, device=lr.device) if cell is None else cell).expand(lr.shape[0], 2)
+        image = in_windows(
+            lr,
+            size,
+            lambda crop: self.decoder.project(self.encoder(crop)),
+            lambda table, coord, window: self.decoder.query(table, lr_size, coord, cells, window=window),
+            tile=tile,
+            reach=self.encoder.reach + self.decoder.reach,
+            chunk=chunk,
+        )
         if self.architecture.skip == "bilinear":
             image += functional.interpolate(lr, size, mode="bilinear", align_corners=False)
         return image

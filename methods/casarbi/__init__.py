@@ -1,0 +1,1 @@
+"""CasArbi: arbitrary-scale super-resolution by self-cascaded residual-shifting diffusion."""

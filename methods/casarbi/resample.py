@@ -90,14 +90,15 @@ def _matrix(length: int, out: int, *, transposed: bool) -> torch.Tensor:
     found: csr_array = kernel_matrix(length, out, "bicubic", True, "float32")
     if transposed:
         found = found.T.tocsr()
-    if max(length, out) <= _DENSE:
-        return torch.from_numpy(found.toarray())
-    return torch.sparse_csr_tensor(
-        torch.from_numpy(found.indptr.astype(np.int64)),
-        torch.from_numpy(found.indices.astype(np.int64)),
-        torch.from_numpy(found.data),
-        size=found.shape,
-    )
+    with torch.inference_mode(False):  # kept tensors must serve gradients too
+        if max(length, out) <= _DENSE:
+            return torch.from_numpy(found.toarray())
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(found.indptr.astype(np.int64)),
+            torch.from_numpy(found.indices.astype(np.int64)),
+            torch.from_numpy(found.data),
+            size=found.shape,
+        )
 
 
 def _along_rows(matrix: torch.Tensor, image: torch.Tensor) -> torch.Tensor:

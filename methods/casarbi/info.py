@@ -22,7 +22,7 @@ class CasArbiOptions(MethodOptions):
     """false: one stage for the whole scale (Table VII, whose network was trained for it)."""
     scg: Literal["off", "lr", "prev"] = "prev"
     """Self-consistency guidance: by nothing, the LR image, or the stage before (the paper's; Table VI)."""
-    rho: float = Field(default=0.5, ge=0, lt=2)
+    rho: float = Field(default=0.5, ge=0, le=1.98)
     """Strength of the guidance as a share of the largest step without overshoot. [inferred]"""
     samples: int = Field(default=1, ge=1)
     """Above 1: the mean of so many cascades; the stages are then their standard deviation (Figure 8)."""

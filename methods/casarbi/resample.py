@@ -6,6 +6,7 @@ float32. [inferred] The paper names no downsampler; this one also makes the LR i
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
@@ -93,12 +94,14 @@ def _matrix(length: int, out: int, *, transposed: bool) -> torch.Tensor:
     with torch.inference_mode(False):  # kept tensors must serve gradients too
         if max(length, out) <= _DENSE:
             return torch.from_numpy(found.toarray())
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(found.indptr.astype(np.int64)),
-            torch.from_numpy(found.indices.astype(np.int64)),
-            torch.from_numpy(found.data),
-            size=found.shape,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)")  # that this layout is young
+            return torch.sparse_csr_tensor(
+                torch.from_numpy(found.indptr.astype(np.int64)),
+                torch.from_numpy(found.indices.astype(np.int64)),
+                torch.from_numpy(found.data),
+                size=found.shape,
+            )
 
 
 def _along_rows(matrix: torch.Tensor, image: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 from torch.nn import functional
 
@@ -51,6 +51,12 @@ class CasArbiTrainConfig(TrainConfig):
     aug_target: Literal["cond", "all"] = "cond"
     """Noise what the LR encoder sees, or y wherever it is used. [inferred] cond"""
 
+    @model_validator(mode="after")
+    def _frames_fit(self) -> CasArbiTrainConfig:
+        if self.architecture.coord_frame == "image" and not self.data.whole:
+            raise ValueError("coord_frame image needs data.whole: a crop would be told that it is the whole image")
+        return self
+
 
 class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
     """CasArbi on the shared loop."""
@@ -58,7 +64,6 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
     method = "casarbi"
     Config: ClassVar[type[TrainConfig]] = CasArbiTrainConfig
     configs = Path(__file__).parent / "configs"
-    _fixed: list[tuple[torch.Tensor, torch.Tensor]] | None = None
 
     @classmethod
     def smallest_image(cls, config: TrainConfig) -> int:

@@ -262,3 +262,10 @@ def test_steps_are_drawn_from_one_to_the_last():
     task = CasArbiTask(CasArbiTrainConfig(batch=100, data=StageConfig(sides=(4,), reduce=(1,))), pool)
     drawn = [int(t) for step in range(15) for t in task.batch(step)["t"]]
     assert _chance(drawn, dict.fromkeys(range(1, 16), 1.0)) > 0.001
+
+
+def test_crops_are_not_trained_as_if_they_were_whole_images():
+    """Catches a face preset whose data are crops: each would be told that it spans [-1, 1]."""
+    with pytest.raises(ValidationError, match=r"data\.whole"):
+        CasArbiTrainConfig(architecture=CasArbiArchitecture(coord_frame="image"))
+    CasArbiTrainConfig(architecture=CasArbiArchitecture(coord_frame="image"), data=StageConfig(whole=True))

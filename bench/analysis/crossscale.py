@@ -38,7 +38,7 @@ def over_references(records: pd.DataFrame) -> pd.DataFrame:
         return rows
     rows["ref"] = rows["metric"].map({name: names[name][1] for name in crossed}).astype(float)
     rows["metric"] = rows["metric"].map({name: names[name][0] for name in crossed})
-    rows["signature"] = rows["signature"].map({s: _without_reference(s) for s in rows["signature"].unique()})
+    rows["signature"] = rows["signature"].map({s: without_reference(s) for s in rows["signature"].unique()})
     pairs = rows[["dataset", "metric", "ref"]].drop_duplicates()
     rows = rows.loc[rows["ref"] != rows["scale"]].copy()
     if rows.empty:
@@ -63,5 +63,6 @@ def over_references(records: pd.DataFrame) -> pd.DataFrame:
     return units.loc[known, list(records.columns)]
 
 
-def _without_reference(signature: str) -> str:
+def without_reference(signature: str) -> str:
+    """The signature without its tokens "ref:...": that of a mean over references, which `over_references` makes."""
     return "|".join(token for token in signature.split("|") if not token.startswith("ref:"))

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 import typer
 
 from bench.api import Dataset, RequestError, Sample, derive_seed, get_protocol, parse_scales
+from bench.cli import matrix
 from bench.cli import options as opt
-from bench.cli.output import say, warn
+from bench.cli.output import say, warn, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,6 +98,7 @@ def register(app: typer.Typer) -> None:
     figure = typer.Typer(help="Draw figures, with their numbers as CSV.", no_args_is_help=True)
     figure.command("kernels", help="True and estimated kernels of drawn degradations.")(kernels)
     figure.command("kernel-space", help="One blur at several scales, estimated in LR space and in HR space.")(space)
+    matrix.register(figure)
     app.add_typer(figure, name="figure")
 
 
@@ -119,7 +121,8 @@ def kernels(
     _check(target, recovery.TARGETS)
     from bench.engine.request import choose_methods
     from bench.imaging.degrade import draw_blind_assr
-    from bench.report.kernels import KernelColumn, check_target, draw_recovery
+    from bench.report.figures import check_target
+    from bench.report.kernels import KernelColumn, draw_recovery
 
     check_target(out)
     (choice,) = choose_methods([method], weights=weights, overrides=[])
@@ -171,7 +174,8 @@ def space(
     recovery = find_recovery(method)
     wanted = parse_scales(scales) if scales is not None else recovery.STUDY_SCALES
     _check(target, recovery.TARGETS)
-    from bench.report.kernels import check_target, draw_study
+    from bench.report.figures import check_target
+    from bench.report.kernels import draw_study
 
     check_target(out)
     samples = _samples(data, data_root, wanted)[:limit]
@@ -310,19 +314,16 @@ def _study_numbers(results: Sequence[Any], images: int) -> list[dict[str, Any]]:
 
 def _write(out: Path, drawing: Figure, rows: Sequence[dict[str, Any]]) -> None:
     from bench.imaging.atomic import atomic_write
-    from bench.report.kernels import save_figure
+    from bench.report.figures import save_figure
 
-    path = out
-    try:
+    with writing(out):
         save_figure(drawing, out)
-        path = out.with_suffix(".csv")
-        with atomic_write(path) as file:
-            names = list(dict.fromkeys(name for row in rows for name in row))
-            writer = csv.DictWriter(file, names, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-    except OSError as fault:
-        raise RequestError(f"--out {path} cannot be written: {fault.strerror or fault}") from None
+    path = out.with_suffix(".csv")
+    with writing(path), atomic_write(path) as file:
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _show(rows: Sequence[dict[str, Any]], columns: Sequence[tuple[str, str, str]]) -> None:

@@ -42,6 +42,11 @@ DEFAULT_METRICS = "psnr,ssim,lpips,niqe"
 DEFAULT_OUT = Path("results/runs/default")
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Split at commas; empty where nothing is named, which keeps everything."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def split_list(text: str, what: str) -> tuple[str, ...]:
     """Split at commas, drop repetitions.
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.api import RequestError
@@ -45,3 +48,28 @@ def fail(text: str) -> None:
     """An error on stderr."""
     prefix = "\x1b[31merror:\x1b[0m" if sys.stderr.isatty() else "error:"
     print(f"{prefix} {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What is done inside writes this file.
+
+    Raises:
+        RequestError: the place cannot be written.
+    """
+    try:
+        yield
+    except OSError as fault:
+        raise RequestError(f"--out {path} cannot be written: {fault.strerror or fault}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text, whole or not at all.
+
+    Raises:
+        RequestError: the place cannot be written.
+    """
+    from bench.imaging.atomic import atomic_write
+
+    with writing(path), atomic_write(path) as file:
+        file.write(text)

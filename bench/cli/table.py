@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from bench.api import MetricInfo, RequestError, parse_scales
-from bench.cli.output import say
+from bench.cli import options as opt
+from bench.cli.output import say, write_text
 
 
 def register(app: typer.Typer) -> None:
@@ -36,12 +37,12 @@ def table(
 
     frames = load_run(run_folder)
     selection = Selection(
-        methods=_names(methods),
-        datasets=_names(datasets),
+        methods=opt.names(methods),
+        datasets=opt.names(datasets),
         scales=parse_scales(scales) if scales else (),
-        metrics=_names(metrics),
+        metrics=opt.names(metrics),
         protocol=protocol,
-        signature=_names(signature),
+        signature=opt.names(signature),
     )
     text = render_tables(
         frames,
@@ -53,7 +54,7 @@ def table(
     if out is None:
         say(text.removesuffix("\n"))
     else:
-        _write(out, text)
+        write_text(out, text)
 
 
 def metric_infos(names: dict[str, None]) -> dict[str, MetricInfo]:
@@ -69,17 +70,3 @@ def metric_infos(names: dict[str, None]) -> dict[str, MetricInfo]:
         except RequestError:
             continue
     return infos
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _write(path: Path, text: str) -> None:
-    from bench.imaging.atomic import atomic_write
-
-    try:
-        with atomic_write(path) as file:
-            file.write(text)
-    except OSError as fault:
-        raise RequestError(f"--out {path} cannot be written: {fault.strerror or fault}") from None

@@ -5,32 +5,23 @@ Plain arrays come in, so nothing here knows a method. The width is that of a pag
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bench.api import RequestError, format_scale
-from bench.imaging.atomic import atomic_write
+from bench.report.figures import COLOUR_MAP, PAGE_WIDTH, Page, page_style
 
 U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]
 
-SUFFIXES = (".png", ".pdf", ".svg")
-"""What a figure may be written as."""
-COLOUR_MAP = "magma"
-"""Perceptually uniform: equal steps look equal, also in gray."""
 PER_BAND = 8
 """Degradations side by side; more of them go below."""
-_WIDTH, _MARGIN, _GAP = 7.0, 0.45, 0.06
+_MARGIN, _GAP = 0.45, 0.06
 _LINE = 0.118
 """Inches from one line of words to the next."""
 _NUMBERS = "L1 distance of the kernels, PSNR of the re-blurred sharp LR image; ± standard deviation over the scales"
@@ -117,11 +108,11 @@ def draw_recovery(columns: Sequence[KernelColumn]) -> Figure:
     if not columns:
         raise RequestError("a kernel figure needs at least one degradation")
     window = _window([(column.true, column.estimated) for column in columns])
-    step = (_WIDTH - _MARGIN) / PER_BAND
+    step = (PAGE_WIDTH - _MARGIN) / PER_BAND
     side, top, words = step - _GAP, 0.03, 4.6 * _LINE
     band = 3 * step + words
     bands = -(-len(columns) // PER_BAND)
-    with _style():
+    with page_style():
         page = _Page(top + bands * band + _LINE)
         for index, column in enumerate(columns):
             left, up = _MARGIN + index % PER_BAND * step, top + index // PER_BAND * band
@@ -133,7 +124,7 @@ def draw_recovery(columns: Sequence[KernelColumn]) -> Figure:
             for row, label in ((1, "true $k_l$"), (2, "estimated $\\hat{k}_l$")):
                 page.text(0.12, up + row * step, label, va="center", rotation=90, size=7.5)
                 page.text(0.31, up + row * step, f"{window} LR pixels", va="center", rotation=90, color="0.35")
-        page.text(_WIDTH - _GAP, top + bands * band - 0.02, _COLOURS, ha="right", color="0.35")
+        page.text(PAGE_WIDTH - _GAP, top + bands * band - 0.02, _COLOURS, ha="right", color="0.35")
         return page.figure
 
 
@@ -151,11 +142,11 @@ def draw_study(rows: Sequence[StudyRow], models: Sequence[StudyModel], *, note: 
         raise RequestError("a study figure needs rows that each hold one pair of kernels per model")
     window = _window([(pair.true, pair.estimated) for row in rows for pair in row.pairs])
     top, between, words = 0.36, 0.2, 0.56
-    step = (_WIDTH - _MARGIN - len(models) * (between + words)) / (1 + 2 * len(models))
+    step = (PAGE_WIDTH - _MARGIN - len(models) * (between + words)) / (1 + 2 * len(models))
     side = step - _GAP
     lefts = [_MARGIN + step + between + number * (2 * step + words + between) for number in range(len(models))]
     below = top + len(rows) * step
-    with _style():
+    with page_style():
         page = _Page(below + 6.2 * _LINE)
         page.text(_MARGIN + side / 2, 0.2, "LR", size=7.5)
         for left, model in zip(lefts, models, strict=True):
@@ -177,65 +168,20 @@ def draw_study(rows: Sequence[StudyRow], models: Sequence[StudyModel], *, note: 
         return page.figure
 
 
-def check_target(path: Path) -> None:
-    """Whether a figure can be written there, before anything is computed.
-
-    Raises:
-        RequestError: another suffix, no such folder, or a folder of that name.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise RequestError(f"--out {path}: a figure is written as {', '.join(SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise RequestError(f"--out {path}: folder {path.parent} does not exist; make it first")
-    if path.is_dir():
-        raise RequestError(f"--out {path} is a folder; give a file name")
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure, whole or not at all; 300 dots per inch as PNG, and the same bytes every time.
-
-    Raises:
-        RequestError: see `check_target`.
-        OSError: the place cannot be written.
-    """
-    check_target(path)
-    kind = path.suffix.lower()[1:]
-    undated = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
-    with _style(), atomic_write(path, "wb") as file:
-        figure.savefig(file, format=kind, dpi=300, metadata=undated)
-
-
-class _Page:
-    """A figure on which things are placed in inches from its top left corner."""
-
-    def __init__(self, height: float) -> None:
-        self.figure = Figure(figsize=(_WIDTH, height))
-        FigureCanvasAgg(self.figure)
-        self._height = height
+class _Page(Page):
+    """A page that shows images and pairs of kernels."""
 
     def picture(self, left: float, up: float, side: float, pixels: U8) -> None:
         """The middle square of an image."""
-        self._axes(left, up, side).imshow(_middle(pixels, min(pixels.shape[:2])), interpolation="nearest")
+        self.axes(left, up, side, side).imshow(_middle(pixels, min(pixels.shape[:2])), interpolation="nearest")
 
     def kernels(self, places: Sequence[tuple[float, float]], side: float, pair: tuple[F64, F64], window: int) -> None:
         """True and estimated at (left, up), on one colour scale; M's taps may be negative, and keep their sign."""
         shown = [np.sign(kernel) * np.sqrt(np.abs(kernel)) for kernel in (_middle(each, window) for each in pair)]
         low, high = min(0.0, *(float(k.min()) for k in shown)), max(float(k.max()) for k in shown)
         for (left, up), kernel in zip(places, shown, strict=True):
-            axes = self._axes(left, up, side)
+            axes = self.axes(left, up, side, side)
             axes.imshow(kernel, cmap=COLOUR_MAP, vmin=low, vmax=high, interpolation="nearest")
-
-    def text(self, at: float, up: float, words: str, *, ha: str = "center", va: str = "top", **look: Any) -> None:
-        """Words at a place."""
-        self.figure.text(at / _WIDTH, 1 - up / self._height, words, ha=ha, va=va, linespacing=1.25, **look)
-
-    def _axes(self, left: float, up: float, side: float) -> Axes:
-        height = self._height
-        axes = self.figure.add_axes((left / _WIDTH, 1 - (up + side) / height, side / _WIDTH, side / height))
-        axes.set(xticks=[], yticks=[])
-        for spine in axes.spines.values():
-            spine.set_linewidth(0.4)
-        return axes
 
 
 def _column_words(column: KernelColumn) -> str:
@@ -284,14 +230,3 @@ def _held(kernel: F64, side: int) -> float:
 def _middle(values: NDArray[Any], side: int) -> NDArray[Any]:
     top, left = (values.shape[0] - side) // 2, (values.shape[1] - side) // 2
     return values[top : top + side, left : left + side]
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    """Matplotlib's defaults and ours, whatever a matplotlibrc says; the settings outside are left as they were."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rc("font", size=6.5)
-        matplotlib.rc("pdf", fonttype=42)
-        matplotlib.rc("svg", hashsalt="assr-bench", fonttype="path")
-        yield

@@ -77,7 +77,7 @@ def _tabular(grid: Grid, letters: dict[str, str]) -> list[str]:
     if grid.groups:
         lines.append("".join(f" & \\multicolumn{{{head.span}}}{{c}}{{{_head(head)}}}" for head in grid.groups) + r" \\")
         lines.append(" ".join(_rules(grid.groups)))
-    lines.append(" & ".join(["Method", *map(_head, grid.columns)]) + r" \\")
+    lines.append(" & ".join([latex(grid.stub), *map(_head, grid.columns)]) + r" \\")
     for block in grid.blocks:
         lines.append(r"\midrule")
         lines += _block(block, len(grid.columns), letters)

@@ -74,6 +74,8 @@ class Grid:
     """What sets this part apart, where the table is split."""
     part: tuple[int, int] = (1, 1)
     """(number of this part, number of parts)."""
+    stub: str = "Method"
+    """The heading above the names of the rows."""
 
     @property
     def cells(self) -> list[TableCell]:
@@ -90,7 +92,7 @@ class Grid:
         """Estimated width in points, set at 8 pt."""
         cells = self.cells
         names = [row.name for block in self.blocks for row in block.rows]
-        width = max(map(len, [*names, "Method"])) * _LETTER
+        width = max(map(len, [*names, self.stub])) * _LETTER
         widths = [
             max([len(head.plain) * _HEADING, *map(_cell_width, cells[i :: len(self.columns)])])
             for i, head in enumerate(self.columns)

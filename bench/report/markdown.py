@@ -40,13 +40,13 @@ def _section(grid: Grid) -> str:
 
 def _table(grid: Grid) -> list[str]:
     letters = footnote_letters(grid)
-    stub = any(block.title.plain for block in grid.blocks)
-    rows = [[*([""] if stub else []), "Method", *_headings(grid)]]
+    titled = any(block.title.plain for block in grid.blocks)
+    rows = [[*([""] if titled else []), markdown(grid.stub), *_headings(grid)]]
     for block in grid.blocks:
         for row in block.rows:
-            title = [markdown(block.title.plain)] if stub else []
+            title = [markdown(block.title.plain)] if titled else []
             rows.append([*title, markdown(row.name), *(_cell(cell, letters) for cell in row.cells)])
-    left = 2 if stub else 1
+    left = 2 if titled else 1
     widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(rows[0]))]
     rule = [":" + "-" * (w - 1) if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
     lines = [_line(row, widths, left) for row in rows]

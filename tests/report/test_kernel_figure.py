@@ -14,7 +14,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.api import RequestError
-from bench.report.kernels import KernelColumn, KernelPair, StudyModel, StudyRow, draw_recovery, draw_study, save_figure
+from bench.report.figures import save_figure
+from bench.report.kernels import KernelColumn, KernelPair, StudyModel, StudyRow, draw_recovery, draw_study
 
 
 def bump(width: float, *, peak: float = 1.0, size: int = 21) -> np.ndarray:

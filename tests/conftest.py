@@ -10,6 +10,13 @@ import pytest
 os.environ["ASSR_BENCH_DOWNLOAD"] = "0"  # no test reaches the network; those of downloads say so themselves
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Before several processes start: mmengine's formatter writes a cache when a fresh installation first imports it,
+    and a second process that reads the unfinished file cannot import mmengine at all."""
+    if getattr(config.option, "numprocesses", None):
+        import mmengine.config  # noqa: F401
+
+
 @pytest.fixture(scope="session")
 def reference_root() -> Path:
     """The folder of outside files (test images, published values, metric parameters); skips where there is none."""

@@ -7,17 +7,19 @@ image name `*`, a cross-scale one under the output scale as `name@reference-scal
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, TypeVar, overload
 
 from bench.api import MetricKind, Record, Score, Unavailable, UnitError, UnitStatus, format_scale
 from bench.data import prepare
 from bench.engine.events import Listener, Tally
 from bench.engine.keys import digest, score_key
-from bench.engine.plan import Cell, MetricPlan, Plan
+from bench.engine.plan import Cell, MetricPlan, Plan, Unit
+from bench.engine.request import RunRequest
+from bench.engine.scoring import as_scored
 from bench.engine.store import Store, StoredUnit
 from bench.imaging import read_png_exact
-from bench.metrics.base import CrossScaleMetric, SetMetric
+from bench.metrics.base import CrossScaleMetric, Pixels, SetMetric
 from bench.metrics.catalog import make_metric
 
 WHOLE_SET = "*"
@@ -70,10 +72,18 @@ def _score_set(
     metric = make_metric(name, request.weights_root)
     if not isinstance(metric, SetMetric):
         return
-    sr = [request.out / output.path for output in outputs]
+
+    def reference(unit: Unit) -> Pixels:
+        hr = prepare(unit.sample, cell.id.scale, request.protocol, need_lr=False).hr
+        if hr is None:
+            raise UnitError(f"{unit.sample.id} has no HR image")
+        return hr
+
     try:
-        pairs = [prepare(unit.sample, cell.id.scale, request.protocol, need_lr=False) for unit in cell.units]
-        value = metric.compute_sets(sr, [pair.hr for pair in pairs if pair.hr is not None])
+        value = metric.compute_sets(
+            _OneByOne(outputs, lambda output: as_scored(read_png_exact(request.out / output.path), request.protocol)),
+            _OneByOne(cell.units, reference),
+        )
     except (UnitError, Unavailable) as fault:
         listener.note(f"{name} of {cell.choice.display} on {cell.id.dataset}: {fault}")
         return
@@ -103,7 +113,7 @@ def _score_scales(name: str, cells: list[Cell], plan: Plan, metrics: MetricPlan,
                 if key in mine.scores:
                     tally.kept += 1
                     continue
-                value, reason = _compare(metric, request.out, mine, theirs, tally)
+                value, reason = _compare(metric, request, mine, theirs, tally)
                 label = f"{name}@{format_scale(other.id.scale)}"
                 scores.append(Score(label, value, signature, key, reason))
             if scores:
@@ -113,15 +123,40 @@ def _score_scales(name: str, cells: list[Cell], plan: Plan, metrics: MetricPlan,
 
 
 def _compare(
-    metric: CrossScaleMetric, out: Path, mine: StoredUnit, theirs: StoredUnit, tally: Tally
+    metric: CrossScaleMetric, request: RunRequest, mine: StoredUnit, theirs: StoredUnit, tally: Tally
 ) -> tuple[float | None, str]:
     started = time.perf_counter()
     try:
         if mine.output is None or theirs.output is None:
             raise UnitError("an image is missing")
-        a, b = read_png_exact(out / mine.output.path), read_png_exact(out / theirs.output.path)
+        outputs = (mine.output, theirs.output)
+        a, b = (as_scored(read_png_exact(request.out / each.path), request.protocol) for each in outputs)
         return metric.compute_pair(a, b), ""
     except (UnitError, OSError) as fault:
         return None, str(fault)
     finally:
         tally.spend("metrics", time.perf_counter() - started)
+
+
+Item = TypeVar("Item")
+
+
+class _OneByOne(Sequence[Pixels], Generic[Item]):
+    """Images that are made when they are asked for: a set of them need not fit into memory."""
+
+    def __init__(self, items: Sequence[Item], make: Callable[[Item], Pixels]) -> None:
+        self._items, self._make = items, make
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> Pixels: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Pixels]: ...
+
+    def __getitem__(self, index: int | slice) -> Pixels | Sequence[Pixels]:
+        if isinstance(index, slice):
+            return _OneByOne(self._items[index], self._make)
+        return self._make(self._items[index])

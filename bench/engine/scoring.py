@@ -116,7 +116,7 @@ class UnitScorer:
                 return Scored(phases=phases)
             hr, lr = self._references(job)
             lap("prepare")
-            sr_8 = _as_scored(sr, self.config.protocol)
+            sr_8 = as_scored(sr, self.config.protocol)
             values, faults = self._score(sr_8, hr, lr, job)
             phases["metrics"] = sum(value.seconds for value in values.values())
             lap("scorer")
@@ -181,9 +181,12 @@ def pixels_sha256(pixels: Pixels) -> str:
     return whole.hexdigest()
 
 
-def _as_scored(sr: Pixels, protocol: Protocol) -> Pixels:
-    """A 16-bit stored image under an 8-bit protocol: rounding 16 -> 8 equals rounding the float image to 8 bit, since
-    257 is odd and so every 8-bit threshold lies halfway between two 16-bit codes."""
+def as_scored(sr: Pixels, protocol: Protocol) -> Pixels:
+    """What a protocol scores of a stored image: 8 bits of a 16-bit one, where it rounds to 8.
+
+    Rounding 16 -> 8 equals rounding the float image to 8 bit, since 257 is odd and so every 8-bit threshold lies
+    halfway between two 16-bit codes.
+    """
     if sr.dtype == np.uint8 or protocol.sr_depth == "float":
         return sr
     if protocol.sr_depth == "u8-trunc":

@@ -42,6 +42,8 @@ BLIND_ASSR = MethodSpec(
     root=_HERE,
     shared=(Path(str(methods.blocks.__file__)).parent, _HERE.parent / "lte"),
     options=BlindOptions,
+    weights={"lite": _HERE / "weights" / "lite.safetensors"},
+    default_weights="lite",
     weights_how=(
         "the paper's weights are not shipped: give a file that 'bench train blind_assr' made, with "
         "--weights blind_assr=PATH"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.engine.request import RunRequest
@@ -72,3 +74,28 @@ def test_each_scale_is_compared_with_each_other_one_at_the_size_of_the_reference
 def test_one_scale_alone_says_that_it_cannot_be_compared(make_request: Build) -> None:
     result = execute(make_request(metrics=("psnr", "selfssim")))
     assert "at least two" in result.metrics.unavailable["selfssim"]
+
+
+def test_stored_images_of_an_unrounded_run_are_rounded_where_the_protocol_says_so(
+    make_request: Build, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Catches 16-bit pixels under a signature that says 8 bit, for scales and for sets."""
+    seen: list[list[np.ndarray]] = []
+
+    def compute_sets(_: FID, sr: Sequence[np.ndarray], hr: Sequence[np.ndarray]) -> float:
+        seen.append([*sr, *hr[:1]])
+        return float(sum(image.astype(np.float64).mean() for image in sr))
+
+    monkeypatch.setattr(FID, "compute_sets", compute_sets)
+    monkeypatch.setattr(FID, "unavailable", lambda _: None)
+    rounded = make_request(metrics=("selfssim", "fid"), scales=(2.0, 3.5))
+    unrounded = replace(rounded, protocol=replace(rounded.protocol, sr_depth="float"))
+    execute(unrounded)
+    assert {image.dtype for image in seen[0][:-1]} == {np.dtype(np.uint16)}
+    again = execute(rounded)
+    assert again.tally.inferred == 0
+    assert {image.dtype for image in seen[-1]} == {np.dtype(np.uint8)}
+    fresh = execute(replace(rounded, out=tmp_path / "fresh"))
+    values = [{row[2:7]: row[7] for row in result.rows if row[8] == "ok"} for result in (again, fresh)]
+    assert values[0] == values[1]
+    assert len(values[0]) == 2 + 2 * 4

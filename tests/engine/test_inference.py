@@ -26,7 +26,7 @@ from bench.api import (
 )
 from bench.engine.inference import Runner, quantise
 from bench.engine.request import MethodChoice
-from bench.engine.scoring import _as_scored
+from bench.engine.scoring import as_scored
 
 RGB = get_protocol("sample")
 FLOAT = get_protocol("liif-div2k")
@@ -106,4 +106,4 @@ def test_rounding_through_16_bit_equals_rounding_to_8_bit_at_once(seed: int) -> 
     rng = np.random.default_rng(seed)
     near = rng.integers(0, 255, (3, 16, 16)) + 0.5 + rng.normal(0, 2e-3, (3, 16, 16))
     sr = np.where(rng.random((3, 16, 16)) < 0.5, near / 255, rng.uniform(-0.1, 1.1, (3, 16, 16))).astype(np.float32)
-    assert (_as_scored(quantise(sr, FLOAT), RGB) == quantise(sr, RGB)).all()
+    assert (as_scored(quantise(sr, FLOAT), RGB) == quantise(sr, RGB)).all()

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.aggregate import summarise
+from bench.analysis.crossscale import without_reference
 from bench.analysis.expected import parse_expected
 from bench.api import RECORD_COLUMNS, RequestError, UnitStatus
 
@@ -95,11 +96,16 @@ def parse_displays(displays: Mapping[str, str]) -> dict[tuple[str, str], str]:
 
 
 def parse_protocols(signatures: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Read run.json's signature -> protocol name; two protocols may share a signature, then it is a list of names."""
-    return {
-        signature: (names,) if isinstance(names, str) else tuple(str(name) for name in names)
-        for signature, names in signatures.items()
-    }
+    """Read run.json's signature -> protocol name; two protocols may share a signature, then it is a list of names.
+
+    A cross-scale metric is known by its signature and by that of its means over references, which tables hold.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for signature, said in signatures.items():
+        names = (said,) if isinstance(said, str) else tuple(str(name) for name in said)
+        for key in dict.fromkeys((signature, without_reference(signature))):
+            found[key] = tuple(dict.fromkeys((*found.get(key, ()), *names)))
+    return found
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import math
 import pytest
 
 from bench.analysis import expected_frame, expected_rows, load_run
+from bench.analysis.frames import parse_protocols
 from bench.api import CellId, RequestError
 
 HEADER = "method,variant,dataset,image,scale,seed,metric,value,unit_status,signature\n"
@@ -96,3 +97,11 @@ def test_run_without_any_record_is_read(run):
     frames = load_run(run)
     assert len(frames.records) == 0
     assert set(frames.summary["note"]) == {"unavailable: no file", "0/2", "0/1"}
+
+
+def test_means_over_reference_scales_belong_to_the_protocol_of_the_metric():
+    """Catches a filter by protocol that drops the SelfSSIM column, whose signature has lost its reference."""
+    protocols = parse_protocols({"selfssim|rgb|ref:column|shave:0|v1": "sample", "psnr|rgb|v1": ["sample", "casr"]})
+    assert protocols["selfssim|rgb|shave:0|v1"] == ("sample",)
+    assert protocols["selfssim|rgb|ref:column|shave:0|v1"] == ("sample",)
+    assert protocols["psnr|rgb|v1"] == ("sample", "casr")

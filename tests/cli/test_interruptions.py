@@ -84,6 +84,8 @@ def begin(words: list[str], folder: Path, **env: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # tests that a shell runs in the background inherit an ignored SIGINT, which nobody at a prompt has
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -47,4 +47,4 @@ def load_network(path: Path) -> BlindASSR:
     Raises:
         RequestError: missing, damaged, of another method or shape.
     """
-    return read_network(path, BlindArchitecture, BlindASSR, method="blind_assr")
+    return read_network(path, BlindArchitecture, BlindASSR, method="blind_assr", stage="sr")

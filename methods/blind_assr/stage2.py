@@ -155,7 +155,7 @@ def load_representation(path: Path, architecture: BlindArchitecture | None = Non
     Raises:
         RequestError: missing, damaged, or of another shape.
     """
-    network = read_network(path, BlindArchitecture, RepresentationNetwork, method="blind_assr")
+    network = read_network(path, BlindArchitecture, RepresentationNetwork, method="blind_assr", stage="representation")
     said = network.architecture
     if architecture is not None:
         for name in ("wavelet", "encoder", "estimator"):

@@ -62,7 +62,7 @@ def read_weights(path: Path) -> Weights:
     return _read_torch(path)
 
 
-def read_network(path: Path, kind: type[A], build: Callable[[A], N], *, method: str) -> N:
+def read_network(path: Path, kind: type[A], build: Callable[[A], N], *, method: str, stage: str = "") -> N:
     """The network in a weights file of this project, on the CPU in float32.
 
     Args:
@@ -70,10 +70,17 @@ def read_network(path: Path, kind: type[A], build: Callable[[A], N], *, method: 
         kind: The method's architecture model.
         build: Makes the network of an architecture.
         method: Registered name that is expected in the file.
+        stage: Of a method that is trained in stages: whose weights are expected; "": do not ask.
     Raises:
-        RequestError: missing, damaged, of another method or shape.
+        RequestError: missing, damaged, of another method, stage or shape.
     """
     weights = read_weights(path)
+    said = str(weights.extra.get("stage", ""))
+    if stage and said and said != stage:
+        raise RequestError(
+            f"{path} holds weights of the training stage '{said}', expected those of '{stage}': give the file that "
+            f"stage '{stage}' left"
+        )
     network = build(read_architecture(kind, weights, method=method))
     load_into(network, weights.tensors, path)
     return network

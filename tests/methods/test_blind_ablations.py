@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from bench.api import MethodSpec
+from bench.api import MethodSpec, RequestError
 from bench.registry import METHODS
 from bench.training.config import read_config
 from bench.training.find import find_task
 from bench.training.task import stages
 from methods.blind_assr.method import load_network
 from methods.blind_assr.recovery import load_networks
+from methods.blind_assr.stage2 import load_representation
 
 FOLDER = Path(__file__).parents[2] / "methods" / "blind_assr"
 FILES = sorted((FOLDER / "ablations").glob("*.yaml"))
@@ -67,3 +68,11 @@ def test_the_weights_have_the_parts_that_their_rows_speak_of():
     assert load_network(_weights(rows["w/o implicit"])).modulation is None
     for row in yaml.safe_load((FOLDER / "ablations" / "kernel-space.yaml").read_text())["rows"]:
         assert load_networks(_weights(row)).architecture.moments
+
+
+def test_weights_of_the_wrong_stage_are_named_as_such():
+    """Catches a message about a missing tensor where a stage was mistaken for the model, or the model for a stage."""
+    with pytest.raises(RequestError, match=r"stage 'representation', expected those of 'sr'"):
+        load_network(FOLDER / "ablations" / "stage1-kl.safetensors")
+    with pytest.raises(RequestError, match=r"stage 'sr', expected those of 'representation'"):
+        load_representation(FOLDER / "weights" / "lite.safetensors")

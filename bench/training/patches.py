@@ -84,12 +84,15 @@ def draw_crop(image: NDArray[np.uint8], side: int, rng: np.random.Generator, *, 
     """Draw a place and, with `augment`, an orientation; (side, side, 3) uint8, contiguous."""
     top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
     hr = image[top : top + side, left : left + side]
-    if augment:
-        flips = rng.random(3) < 0.5
-        hr = hr[::-1] if flips[0] else hr
-        hr = hr[:, ::-1] if flips[1] else hr
-        hr = hr.transpose(1, 0, 2) if flips[2] else hr
-    return np.ascontiguousarray(hr)
+    return np.ascontiguousarray(draw_orientation(hr, rng) if augment else hr)
+
+
+def draw_orientation(image: NDArray[np.uint8], rng: np.random.Generator, *, upright: bool = False) -> NDArray[np.uint8]:
+    """Both flips and the transposition, each with probability one half; upright: left and right alone. A view."""
+    flips = rng.random(3) < 0.5
+    image = image[::-1] if flips[0] and not upright else image
+    image = image[:, ::-1] if flips[1] else image
+    return image.transpose(1, 0, 2) if flips[2] and not upright else image
 
 
 def reduce_bicubic(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

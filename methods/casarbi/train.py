@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from bench.api import RequestError, derive_seed
 from bench.training.config import TrainConfig
-from bench.training.patches import draw_crop, reduce_bicubic, step_generator
+from bench.training.patches import draw_crop, draw_orientation, reduce_bicubic, step_generator
 from bench.training.task import Batch, TrainingTask
 from methods.casarbi.architecture import CasArbiArchitecture
 from methods.casarbi.cascade import Sampling, upscale
@@ -137,10 +137,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             hr = draw_crop(image, pair.target * factor, rng, augment=False)
             hr = reduce_bicubic(hr, (pair.target, pair.target))
         if data.augment:
-            flips = rng.random(3) < 0.5
-            hr = hr[::-1] if flips[0] and not data.upright else hr
-            hr = hr[:, ::-1] if flips[1] else hr
-            hr = hr.transpose(1, 0, 2) if flips[2] and not data.upright else hr
+            hr = draw_orientation(hr, rng, upright=data.upright)
         hr = np.ascontiguousarray(hr)
         return hr, reduce_bicubic(hr, (pair.side, pair.side))
 

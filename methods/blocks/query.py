@@ -13,10 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from methods.blocks.coordinates import Size, Window, cell_of
+from methods.blocks.coordinates import Size, Window
 from methods.blocks.ensemble import blend
 from methods.blocks.mlp import MLP
-from methods.blocks.render import in_chunks
 
 
 class ContinuousDecoder(nn.Module):
@@ -106,26 +105,3 @@ class ContinuousDecoder(nn.Module):
             return 0.0
         weights = self.imnet.first.weight[:, self.features + 2 :]
         return functional.linear((cell * cell.new_tensor(lr_size)).to(dtype), weights)[:, None, :]
-
-    def render(
-        self, features: torch.Tensor, size: Size, *, cell: torch.Tensor | None = None, chunk: int
-    ) -> torch.Tensor:
-        """The whole image at `size`, `chunk` queries at a time.
-
-        Args:
-            features: (B, width, h, w).
-            size: (H, W) of the result; the ratio may be fractional and differ per axis.
-            cell: (B, 2) or (2,) instead of 2 / size.
-            chunk: Queries per pass; bounds the memory and does not change the result.
-        Returns:
-            (B, outputs, H, W).
-        """
-        projected = self.project(features)
-        lr_size = (features.shape[-2], features.shape[-1])
-        cells = (cell_of(size, device=features.device) if cell is None else cell).expand(features.shape[0], 2)
-        return in_chunks(
-            lambda coord: self.query(projected, lr_size, coord.expand(features.shape[0], -1, -1), cells),
-            size,
-            chunk=chunk,
-            device=features.device,
-        )

@@ -122,11 +122,16 @@ def test_without_ensemble_it_jumps_so_the_test_above_means_something():
     assert (low - high).abs().max() > 1e-3
 
 
+def _network() -> LIIFNetwork:
+    torch.manual_seed(0)
+    return LIIFNetwork(LiifArchitecture(blocks=1, width=4, hidden=(8, 8))).requires_grad_(False)
+
+
 @pytest.mark.parametrize("chunk", [1, 17, 777, 10**6])
 def test_result_does_not_depend_on_the_chunk(chunk):
-    decoder, features = _decoder(), torch.randn(2, 4, 5, 6)
-    whole = decoder.render(features, (11, 19), chunk=11 * 19)
-    assert torch.allclose(decoder.render(features, (11, 19), chunk=chunk), whole, atol=1e-6)
+    network, lr = _network(), torch.randn(2, 3, 5, 6)
+    whole = network.upsample(lr, (11, 19), chunk=11 * 19)
+    assert torch.allclose(network.upsample(lr, (11, 19), chunk=chunk), whole, atol=1e-6)
 
 
 def test_image_is_not_transposed_and_covers_every_pixel():
@@ -138,13 +143,13 @@ def test_image_is_not_transposed_and_covers_every_pixel():
 
 def test_chunk_of_nothing_is_refused():
     with pytest.raises(ValueError, match="chunk"):
-        _decoder().render(torch.randn(1, 4, 5, 5), (4, 4), chunk=0)
+        _network().upsample(torch.randn(1, 3, 5, 5), (4, 4), chunk=0)
 
 
 def test_batch_of_two_equals_two_singles():
-    decoder, features = _decoder(), torch.randn(2, 4, 5, 6)
-    both = decoder.render(features, (9, 7), chunk=20)
-    alone = torch.cat([decoder.render(features[i : i + 1], (9, 7), chunk=20) for i in (0, 1)])
+    network, lr = _network(), torch.randn(2, 3, 5, 6)
+    both = network.upsample(lr, (9, 7), chunk=20)
+    alone = torch.cat([network.upsample(lr[i : i + 1], (9, 7), chunk=20) for i in (0, 1)])
     assert torch.allclose(both, alone, atol=1e-6)
 
 

@@ -24,3 +24,21 @@ def reference_root() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("ASSR_BENCH_REFERENCE does not point to the reference files")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def made_up_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with seeded values in the layers of FID's network, under the published name."""
+    from unittest import mock
+
+    import torch
+    from pyiqa.archs import inception
+
+    root = tmp_path_factory.mktemp("inception")
+    path = root / "hub" / "pyiqa" / "pt_inception-2015-12-05-6726825d.pth"
+    path.parent.mkdir(parents=True)
+    torch.manual_seed(0)
+    with mock.patch.object(inception, "load_pretrained_network"):
+        network = inception.fid_inception_v3()
+    torch.save(network.state_dict(), path)
+    return root

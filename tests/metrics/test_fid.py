@@ -75,24 +75,6 @@ def test_without_weights_the_reason_names_the_file(tmp_path: Path, monkeypatch) 
         FID(tmp_path).compute_sets(images[:1], images[:1])
 
 
-@pytest.fixture(scope="module")
-def made_up_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with seeded values in the layers of FID's network, under the published name."""
-    from unittest import mock
-
-    import torch
-    from pyiqa.archs import inception
-
-    root = tmp_path_factory.mktemp("inception")
-    path = root / "hub" / "pyiqa" / "pt_inception-2015-12-05-6726825d.pth"
-    path.parent.mkdir(parents=True)
-    torch.manual_seed(0)
-    with mock.patch.object(inception, "load_pretrained_network"):
-        network = inception.fid_inception_v3()
-    torch.save(network.state_dict(), path)
-    return root
-
-
 @pytest.fixture
 def fid(made_up_inception: Path) -> FID:
     """FID pinned to the made-up bytes, so that the real loading code accepts them."""

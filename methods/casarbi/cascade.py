@@ -15,10 +15,10 @@ from bench.api import Size, derive_seed
 from bench.imaging.tiles import plan_axis
 from methods.blocks.arbsr import DEFAULT_CHUNK
 from methods.blocks.edsr import EDSRBody
+from methods.blocks.resample import needed, resample_window
 from methods.casarbi.guidance import Guidance, guided
 from methods.casarbi.network import CasArbi, Span
 from methods.casarbi.plan import Strategy, plan, stage_scale
-from methods.casarbi.resample import needed, resample_window
 
 _PRIOR_TILE = 256
 """Side of the LR windows of the prior's features; they change nothing."""

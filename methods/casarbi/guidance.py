@@ -10,8 +10,8 @@ from typing import Literal
 
 import torch
 
+from methods.blocks.resample import adjoint, resample
 from methods.casarbi.plan import stage_scale
-from methods.casarbi.resample import adjoint, resample
 
 Guidance = Literal["off", "lr", "prev"]
 """Agree with nothing, with the LR image that the cascade began with, or with the stage before (the paper's)."""

@@ -13,10 +13,10 @@ from torch.nn import functional
 from bench.api import Size
 from methods.blocks.arbsr import DEFAULT_CHUNK
 from methods.blocks.edsr import EDSRBody, conv3
+from methods.blocks.resample import resample
 from methods.casarbi.architecture import CasArbiArchitecture
 from methods.casarbi.coordinates import CoordinateEncoder, coord_map
 from methods.casarbi.diffusion import EtaSchedule, ResidualShift
-from methods.casarbi.resample import resample
 from methods.casarbi.unet import Down, TimeScaleEmbedding, UNet
 from methods.liif.network import LIIFNetwork
 

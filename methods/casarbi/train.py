@@ -20,12 +20,12 @@ from bench.api import RequestError, derive_seed
 from bench.training.config import TrainConfig
 from bench.training.patches import draw_crop, draw_orientation, reduce_bicubic, step_generator
 from bench.training.task import Batch, TrainingTask
+from methods.blocks.resample import resample
 from methods.casarbi.architecture import CasArbiArchitecture
 from methods.casarbi.cascade import Sampling, upscale
 from methods.casarbi.diffusion import EtaSchedule
 from methods.casarbi.network import CasArbi
 from methods.casarbi.pairs import StageConfig, StagePair, draw_pair
-from methods.casarbi.resample import resample
 from methods.liif.info import LIIF
 from methods.liif.method import load_network as load_prior
 from methods.liif.train import normalise

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from bench.api import RequestError, derive_seed
+from methods.blocks.resample import resample
 from methods.casarbi import cascade
 from methods.casarbi.architecture import CasArbiArchitecture, EncoderArchitecture, ScheduleArchitecture
 from methods.casarbi.cascade import Sampling, sample_stage, upscale
@@ -21,7 +22,6 @@ from methods.casarbi.info import CasArbiOptions
 from methods.casarbi.method import CasArbiMethod, load_network
 from methods.casarbi.network import CasArbi
 from methods.casarbi.plan import plan, stage_scale
-from methods.casarbi.resample import resample
 from methods.liif.architecture import LiifArchitecture
 from methods.liif.method import LIIF
 

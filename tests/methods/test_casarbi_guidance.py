@@ -15,9 +15,9 @@ from skimage import data
 from torch.nn import functional
 
 from bench.imaging.resize import imresize
-from methods.casarbi import resample as resampling
+from methods.blocks import resample as resampling
+from methods.blocks.resample import adjoint, needed, resample, resample_window
 from methods.casarbi.guidance import guided, step_size
-from methods.casarbi.resample import adjoint, needed, resample, resample_window
 
 sides = st.integers(1, 24)
 

@@ -21,12 +21,12 @@ from torch.nn import functional
 from bench.api import RequestError
 from bench.training.images import ImagePool
 from methods.blocks.coordinates import make_coord
+from methods.blocks.resample import resample
 from methods.casarbi.architecture import CasArbiArchitecture, EncoderArchitecture, ScheduleArchitecture
 from methods.casarbi.coordinates import CoordinateEncoder, coord_map
 from methods.casarbi.info import CASARBI
 from methods.casarbi.network import CasArbi, Denoiser
 from methods.casarbi.pairs import StageConfig
-from methods.casarbi.resample import resample
 from methods.casarbi.train import CasArbiTask, CasArbiTrainConfig
 from methods.casarbi.unet import SFT, Attention, ResBlock, TimeScaleEmbedding, sinusoids
 from methods.liif.architecture import LiifArchitecture

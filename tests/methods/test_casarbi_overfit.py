@@ -11,11 +11,11 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from bench.training.images import ImagePool
+from methods.blocks.resample import resample
 from methods.casarbi.architecture import CasArbiArchitecture, EncoderArchitecture, ScheduleArchitecture
 from methods.casarbi.cascade import Sampling, sample_stage
 from methods.casarbi.network import CasArbi
 from methods.casarbi.pairs import StageConfig
-from methods.casarbi.resample import resample
 from methods.casarbi.train import CasArbiTask, CasArbiTrainConfig
 from methods.liif.architecture import LiifArchitecture
 

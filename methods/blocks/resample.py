@@ -1,7 +1,7 @@
 """Bicubic resampling as matrices: any window of the result, the exact adjoint, gradients, and no dense 8K matrix.
 
 The weights are those of `bench.imaging.weights` (MATLAB's bicubic, a = -0.5, antialiased where an axis shrinks), in
-float32. [inferred] The paper names no downsampler; this one also makes the LR images of the classic protocols.
+float32. The same downsampler makes the LR images of the classic protocols.
 """
 
 from __future__ import annotations

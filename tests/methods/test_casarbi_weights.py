@@ -1,0 +1,78 @@
+"""The weights of CasArbi that are shipped: the card's own, flat on nothing, sharper than what they refine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from bench.api import get_protocol
+from bench.data import prepare, resolve_dataset
+from bench.imaging import imresize
+from bench.metrics.base import ScoredPair
+from bench.metrics.lpips_metric import LPIPS
+from bench.metrics.lr_psnr import LRPSNR
+from methods.casarbi.info import CASARBI as SPEC
+from methods.casarbi.info import CasArbiOptions
+from methods.casarbi.method import CasArbiMethod, load_network
+from methods.liif.info import LIIF as PRIOR
+from methods.liif.method import LIIF
+from methods.liif.method import load_network as load_liif
+
+PATH = SPEC.weights["lite"]
+
+
+def _loaded(**options) -> CasArbiMethod:
+    method = CasArbiMethod(CasArbiOptions(**options))
+    method.load(PATH, torch.device("cpu"), torch.float32)
+    return method
+
+
+def test_shipped_casarbi_weights_are_those_of_the_card():
+    card = json.loads(PATH.with_suffix(".json").read_text())
+    assert hashlib.sha256(PATH.read_bytes()).hexdigest() == card["sha256"]
+    assert PATH.stat().st_size < 10_000_000
+    network = load_network(PATH)
+    assert sum(p.numel() for p in network.parameters()) == SPEC.info.parameters
+    assert card["parameters"] == SPEC.info.parameters + network.gain.numel()  # a card counts what the file stores
+
+
+def test_its_prior_is_the_shipped_liif():
+    """Catches a training that moved the frozen network, or one around another LIIF than the row beside it."""
+    mine, shipped = load_network(PATH).prior.state_dict(), load_liif(PRIOR.weights["lite"]).state_dict()
+    assert mine.keys() == shipped.keys()
+    assert all(torch.equal(mine[name], shipped[name]) for name in shipped)
+
+
+def test_a_flat_image_stays_nearly_flat():
+    colour = torch.tensor([0.2, 0.5, 0.8])[:, None, None]
+    image = _loaded().upscale(colour.expand(3, 24, 24), (60, 60), seed=0).image
+    inner = image[:, 15:-15, 15:-15]
+    assert (inner - colour).abs().max() < 0.06
+    assert (inner.mean(dim=(1, 2)) - colour[:, 0, 0]).abs().max() < 0.01
+
+
+@pytest.mark.reference
+@pytest.mark.slow
+def test_lpips_is_lower_than_that_of_bicubic_and_of_its_prior_and_guidance_raises_lr_psnr(reference_root):
+    """The butterfly of Set5 at x4. Catches weights, seeds or guidance that have stopped meaning anything."""
+    protocol = get_protocol("basicsr-y")
+    sample = resolve_dataset(str(reference_root / "data" / "test" / "Set5")).samples(4)[2]
+    pair = prepare(sample, 4, protocol)
+    lr = torch.from_numpy(pair.lr).permute(2, 0, 1)
+    liif = LIIF()
+    liif.load(PRIOR.weights["lite"], torch.device("cpu"), torch.float32)
+    images = {"bicubic": torch.from_numpy(imresize(pair.lr.astype(np.float64), pair.size)).permute(2, 0, 1)}
+    for name, method in {"liif": liif, "casarbi": _loaded(), "off": _loaded(scg="off")}.items():
+        images[name] = method.upscale(lr, pair.size, seed=0).image
+    pairs = {}
+    for name, image in images.items():
+        pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+        pairs[name] = ScoredPair(sr=pixels, hr=pair.hr, protocol=protocol, scale=4, lr=pair.lr)
+    metric = LPIPS(reference_root / "weights" / "torch_home")
+    found = {name: metric.compute(each) for name, each in pairs.items()}
+    assert found["casarbi"] < 0.9 * found["liif"] < 0.9 * found["bicubic"]
+    assert LRPSNR().compute(pairs["casarbi"]) > LRPSNR().compute(pairs["off"]) + 0.5

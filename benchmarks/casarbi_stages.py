@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    network = load_network(options.weights).eval()
+    network = load_network(options.weights).to(memory_format=torch.channels_last).eval()  # as the method does
     with torch.inference_mode():
         for scale in (float(each) for each in options.scales.split(",")):
             stages(network, photograph(options.side), scale)

@@ -31,6 +31,10 @@ class Span:
     weights: NDArray[np.float64]
 
 
+_ROUNDING = 1e-9
+"""A pixel whose centre lies on a seam belongs to the right, however its position was rounded."""
+
+
 def plan_axis(length: int, out_length: int, *, tile: int, overlap: int) -> list[Span]:
     """Cover one axis.
 
@@ -86,7 +90,7 @@ def _cuts(length: int, ratio: float, tile: int, overlap: int) -> list[tuple[int,
 
 def _pixel(position: float) -> int:
     """The first HR pixel whose centre lies at or after a position."""
-    return math.ceil(position - 0.5)
+    return math.ceil(position - 0.5 - _ROUNDING)
 
 
 def _fitting(candidates: range, ratio: float) -> int:
@@ -96,5 +100,5 @@ def _fitting(candidates: range, ratio: float) -> int:
 
 def _rise(centres: NDArray[np.float64], seam: float, width: float) -> NDArray[np.float64]:
     if width == 0:
-        return (centres >= seam).astype(np.float64)
+        return (centres >= seam - _ROUNDING).astype(np.float64)  # as `_pixel` decides
     return np.clip((centres - seam) / width + 0.5, 0, 1)

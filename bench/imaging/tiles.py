@@ -66,7 +66,7 @@ def plan_axis(length: int, out_length: int, *, tile: int, overlap: int) -> list[
     for place, share in zip(places, weights, strict=True):
         total[slice(*place)] += share
     return [
-        Span(cut, place, max(abs(place[k] - cut[k] * ratio) for k in (0, 1)), share / total[slice(*place)])
+        Span(cut, place, round(max(abs(place[k] - cut[k] * ratio) for k in (0, 1)), 9), share / total[slice(*place)])
         for cut, place, share in zip(cuts, places, weights, strict=True)
     ]
 

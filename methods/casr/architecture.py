@@ -153,7 +153,7 @@ class CasrArchitecture(_Part):
 
     @classmethod
     def full(cls) -> CasrArchitecture:
-        """The paper's size: SD-Turbo (the geometry of Stable Diffusion 2.1) with LoRA, DepthAnything-S and SAM ViT-B."""
+        """The paper's size: SD-Turbo (geometry of Stable Diffusion 2.1) with LoRA, DepthAnything-S, SAM ViT-B."""
         return cls(
             codec="vae",
             factor=8,

@@ -90,6 +90,8 @@ class CasrArchitecture(_Part):
     """Rank of the UNet's LoRA; 0: none, the UNet itself is trained."""
     lora_vae: int = Field(default=0, ge=0)
     """Rank of the LoRA in the VAE's encoder."""
+    lora_alpha: float = Field(default=8, gt=0)
+    """[inferred] LoRA counts alpha / rank; peft's default, which S3Diff leaves as it is."""
     train_conv_in: bool = False
     """S3Diff also trains the UNet's first convolution; the paper freezes everything pre-trained."""
     control_input: Literal["sp+depth", "depth3", "none"] = "sp+depth"
@@ -97,6 +99,8 @@ class CasrArchitecture(_Part):
     ControlNets fit); "none": no ControlNet."""
     control_embedding: tuple[int, ...] = (16, 32, 64)
     """Channels of the ControlNet's stem: each after the first halves the sides."""
+    conditioning_scale: float = Field(default=1.0, ge=0)
+    """[inferred] Strength of what the ControlNet adds."""
     depth: Literal["proxy", "depth-anything", "none"] = "proxy"
     """"proxy" is an edge-aware luminance, not depth; "none" switches the ControlNet off (Table 4 of the paper)."""
     ssam: SsamArchitecture | None = SsamArchitecture()
@@ -130,8 +134,8 @@ class CasrArchitecture(_Part):
 
     @property
     def has_control(self) -> bool:
-        """Whether there is a ControlNet."""
-        return self.control_input != "none" and self.depth != "none"
+        """Whether there is a ControlNet: it needs superpixels and depth."""
+        return self.control_input != "none" and self.depth != "none" and self.ssam is not None
 
     @property
     def control_channels(self) -> int:

@@ -19,16 +19,18 @@ UNET_TARGETS = (
     *("proj_in", "proj_out", "ff.net.2", "ff.net.0.proj"),
 )
 VAE_TARGETS = r"^encoder\..*(conv1|conv2|conv_in|conv_shortcut|conv|conv_out|to_k|to_q|to_v|to_out\.0)$"
-_ALPHA = 8
 
 
-def add_lora(model: UNet2DConditionModel | AutoencoderKL, rank: int, targets: tuple[str, ...] | str) -> None:
+def add_lora(
+    model: UNet2DConditionModel | AutoencoderKL, rank: int, targets: tuple[str, ...] | str, *, alpha: float
+) -> None:
     """Freeze a model and put a LoRA into it; rank 0: only freeze it.
 
     Args:
         model: Of diffusers.
         rank: r.
         targets: Ends of module names, or one pattern for whole names.
+        alpha: What the LoRA computes counts alpha / rank.
     """
     model.requires_grad_(False)
     if not rank:
@@ -36,7 +38,7 @@ def add_lora(model: UNet2DConditionModel | AutoencoderKL, rank: int, targets: tu
     from peft import LoraConfig
 
     named: Any = targets if isinstance(targets, str) else list(targets)
-    config = LoraConfig(r=rank, lora_alpha=_ALPHA, init_lora_weights="gaussian", target_modules=named)
+    config = LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=named)
     model.add_adapter(config)
     for parameter in lora_parameters(model):
         parameter.requires_grad_(True)

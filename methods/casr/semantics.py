@@ -57,6 +57,7 @@ class SamSemantics(nn.Module):
         config: Any = encoder.config
         self.encoder = encoder.requires_grad_(False).eval()
         self.side, self.patch, self.grid = int(config.image_size), int(config.patch_size), grid
+        self.channels = int(config.output_channels)
         self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None] / 255, persistent=False)
         self.register_buffer("std", torch.tensor(_STD)[:, None, None] / 255, persistent=False)
 

@@ -1,0 +1,187 @@
+"""The full network from what others published: SD-Turbo, SAM and DepthAnything, in the folders that their makers give.
+
+Whatever is missing is named with how to get it. SD-Turbo is needed; without SAM there is no SARM, without DepthAnything
+no ControlNet, without trained adapters the image is what SD-Turbo makes of superpixels.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.api import RequestError
+from methods.blocks.weights import Weights, load_into, read_architecture
+from methods.casr.architecture import CasrArchitecture
+from methods.casr.network import Casr, Parts
+from methods.casr.semantics import SamSemantics
+from methods.casr.ssam import DepthAnything
+from methods.casr.text import ClipText
+from methods.casr.unet import geometry_of
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+_SD = "SD-Turbo (a copy of huggingface.co/stabilityai/sd-turbo, or that hub id)"
+_SAM = "SAM (a copy of huggingface.co/facebook/sam-vit-base, or that hub id)"
+_DEPTH = "DepthAnything (a copy of huggingface.co/LiheYoung/depth-anything-small-hf, or that hub id)"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the parts lie: folders, or hub ids where a hub is reachable.
+
+    Attributes:
+        sd: SD-Turbo with its subfolders unet, vae, text_encoder and tokenizer.
+        sam: SAM; None: there is none.
+        depth: DepthAnything; None: there is none.
+    """
+
+    sd: Path | None = None
+    sam: Path | None = None
+    depth: Path | None = None
+
+
+def load_full(sources: Sources, weights: Weights | None) -> tuple[Casr, tuple[str, ...]]:
+    """Build the full network.
+
+    Args:
+        sources: Where SD-Turbo, SAM and DepthAnything lie.
+        weights: Trained adapters; None: fresh ones, which change nothing.
+    Returns:
+        The network on the CPU in float32, and what a user must know of it: what is missing and therefore off.
+    Raises:
+        RequestError: no SD-Turbo, a part that cannot be read, or adapters of another shape.
+    """
+    if sources.sd is None:
+        raise RequestError(
+            f"the full size of casr needs {_SD}: give it with --set casr.sd_path=FOLDER, or use the shipped weights "
+            "with --weights casr=lite"
+        )
+    unet, vae, text = _sd_turbo(sources.sd)
+    semantics = _sam(sources.sam) if sources.sam is not None else None
+    depth = DepthAnything(sources.depth) if sources.depth is not None else None
+    fit = _fitting if weights is None else partial(_checked, weights)
+    architecture = fit(unet, vae, semantics)
+    network = Casr(architecture, Parts(unet=unet, vae=vae, text=text, semantics=semantics, depth=depth))
+    if weights is not None:
+        load_into(network, weights.tensors, weights.path)
+    return network.eval(), (*_untrained(weights), *_switch_off(network))
+
+
+def _switch_off(network: Casr) -> list[str]:
+    """Drop what cannot run, and say so."""
+    notes = []
+    sarm = network.architecture.sarm
+    if sarm is not None and sarm.lr_semantics and network.semantics is None:
+        network.sarm = None
+        notes.append(f"SARM is off, because there is no {_SAM}: give it with --set casr.sam_path=FOLDER")
+    if network.controlnet is not None and (network.ssam is None or network.ssam.depth is None):
+        network.controlnet = None
+        notes.append(f"the ControlNet is off, because there is no {_DEPTH}: give it with --set casr.depth_path=FOLDER")
+    return notes
+
+
+def _untrained(weights: Weights | None) -> list[str]:
+    if weights is not None:
+        return []
+    return [
+        "untrained adapters: LoRA, ControlNet and SARM change nothing, superpixels come from k-means instead of the "
+        "network; tables leave this result out. Trained ones: --weights casr=FILE (made by 'bench train casr')"
+    ]
+
+
+def _checked(
+    weights: Weights, unet: UNet2DConditionModel, vae: AutoencoderKL, semantics: SamSemantics | None
+) -> CasrArchitecture:
+    architecture = read_architecture(CasrArchitecture, weights, method="casr")
+    if architecture.codec != "vae":
+        raise RequestError(f"{weights.path} holds weights that need no SD-Turbo: leave out --set casr.sd_path")
+    seen = geometry_of(unet)
+    if seen != architecture.unet or _factor(vae) != architecture.factor:
+        raise RequestError(
+            f"{weights.path} was trained on another UNet or VAE than that in casr.sd_path: {architecture.unet} and a "
+            f"factor of {architecture.factor}, expected {seen} and {_factor(vae)}"
+        )
+    if semantics is not None and semantics.channels != architecture.semantic_dim:
+        raise RequestError(
+            f"{weights.path} was trained on a SAM with {architecture.semantic_dim} channels; that in casr.sam_path has "
+            f"{semantics.channels}"
+        )
+    return architecture
+
+
+def _fitting(unet: UNet2DConditionModel, vae: AutoencoderKL, semantics: SamSemantics | None) -> CasrArchitecture:
+    """The paper's architecture around these parts; superpixels by k-means, since there is no trained network."""
+    full = CasrArchitecture.full()
+    assert full.ssam is not None
+    factor = _factor(vae)
+    return full.model_copy(
+        update={
+            "unet": geometry_of(unet),
+            "factor": factor,
+            "control_embedding": full.control_embedding[-round(math.log2(factor)) - 1 :],
+            "semantic_dim": full.semantic_dim if semantics is None else semantics.channels,
+            "ssam": full.ssam.model_copy(update={"backend": "slic"}),
+        }
+    )
+
+
+def _factor(vae: AutoencoderKL) -> int:
+    config: Any = vae.config
+    return 2 ** (len(config.block_out_channels) - 1)
+
+
+def _sd_turbo(path: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, ClipText]:
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    config = _read(lambda **said: _scheduler(path, **said), path, "scheduler", _SD, "sd_path")
+    if config is not None and config.get("prediction_type", "epsilon") != "epsilon":
+        raise RequestError(
+            f"casr.sd_path={path} predicts '{config['prediction_type']}'; expected 'epsilon', the noise, as of SD-Turbo"
+        )
+
+    def part(kind: Any, folder: str) -> Any:
+        return _read(
+            lambda **said: kind.from_pretrained(str(path), subfolder=folder, **said), path, folder, _SD, "sd_path"
+        )
+
+    unet, vae = part(UNet2DConditionModel, "unet"), part(AutoencoderKL, "vae")
+    text = ClipText(part(CLIPTokenizer, "tokenizer"), part(CLIPTextModel, "text_encoder"))
+    return unet.float(), vae.float(), text.float()
+
+
+def _scheduler(path: Path, **said: Any) -> dict[str, Any] | None:
+    """The noise schedule's configuration; None where the folder has none."""
+    from diffusers import DDPMScheduler
+
+    if path.is_dir() and not (path / "scheduler").is_dir():
+        return None
+    found: Any = DDPMScheduler.load_config(str(path), subfolder="scheduler", **said)
+    return dict(found)
+
+
+def _sam(path: Path) -> SamSemantics:
+    from transformers import SamModel
+
+    model: Any = _read(lambda **said: SamModel.from_pretrained(str(path), **said), path, "", _SAM, "sam_path")
+    return SamSemantics(model.vision_encoder.float())
+
+
+def _read(load: Callable[..., Any], path: Path, folder: str, what: str, option: str) -> Any:
+    """Call a loader of diffusers or transformers, and turn what it says of missing files into a sentence."""
+    local = path.is_dir() or os.environ.get("ASSR_BENCH_DOWNLOAD") == "0"
+    try:
+        return load(local_files_only=local)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError) as fault:
+        where = f"{path}/{folder}" if folder else str(path)
+        reason = next((line for line in str(fault).splitlines() if line.strip()), type(fault).__name__)
+        raise RequestError(
+            f"casr.{option}={path}: cannot read {where}: {reason} Expected {what}; a folder is given with "
+            f"--set casr.{option}=FOLDER"
+        ) from fault

@@ -28,8 +28,10 @@ class SsamArchitecture(_Part):
     """[inferred] 4 shows the network a bicubic enlargement, for weights made for cells of 16 pixels."""
     space: Literal["lr", "hr"] = "lr"
     """Whose pixels a cell counts: those of the cycle's input (the paper's notation), or of its bicubic enlargement."""
-    up: Literal["vector", "nearest", "bicubic"] = "vector"
-    """[inferred] How the superpixel image reaches the target size: probabilities enlarged, or the image itself."""
+    up: Literal["vector", "maps", "nearest", "bicubic"] = "vector"
+    """[inferred] How the superpixel image reaches the target size: each superpixel's probability is enlarged and the
+    likeliest paints the pixel ("maps": the nine maps as they are, which leaves specks along the borders of cells), or
+    the image itself is enlarged."""
 
 
 class UNetArchitecture(_Part):

@@ -16,6 +16,8 @@ from bench.api import Size
 
 NEIGHBOURS = tuple((down, across) for down in (-1, 0, 1) for across in (-1, 0, 1))
 """Cell rows and columns from a pixel's own cell to neighbour 0..8."""
+_STRIP = 1 << 22
+"""Pixels that are compared at a time, so that 8K images need no ninefold memory."""
 
 
 def grid_size(size: Size, n: int) -> Size:
@@ -52,27 +54,69 @@ def masked(maps: torch.Tensor, n: int, value: float) -> torch.Tensor:
     return maps.masked_fill(~torch.stack([inside for *_, inside in _sides(size, size, n, maps.device)]), value)
 
 
-def choose(maps: torch.Tensor, size: Size, n: int) -> torch.Tensor:
-    """The neighbour with the highest score at every pixel of a size: maps are enlarged bilinearly, then compared.
+def choose(maps: torch.Tensor, size: Size, n: int, *, follow: bool = True) -> torch.Tensor:
+    """The likeliest superpixel of every pixel of a size, the maps being enlarged bilinearly.
 
     Args:
-        maps: (B, 9, h, w), larger where a neighbour is likelier.
+        maps: (B, 9, h, w) probabilities, 0 for neighbours outside the grid.
         size: (H, W).
         n: Side of a cell in pixels of the maps.
+        follow: A map is followed across the borders of cells, beyond which the same superpixel has another number.
+            False: all nine maps are enlarged as they are, which mixes numbers of different superpixels there and leaves
+            specks along the borders of cells.
     Returns:
-        (B, 1, H, W) int64 in 0..8; the first of equals. One map at a time, so that memory does not grow ninefold.
+        (B, 1, H, W) int64, the number 0..8 seen from the pixel's own cell; the first of equals.
     """
     lr_size = (maps.shape[-2], maps.shape[-1])
-    best = maps.new_full((maps.shape[0], 1, *size), -torch.inf)
-    choice = torch.full_like(best, 4, dtype=torch.uint8)
-    for number, (_, _, inside) in enumerate(_sides(size, lr_size, n, maps.device)):
-        score = maps[:, number : number + 1]
-        if size != lr_size:
-            score = functional.interpolate(score, size=size, mode="bilinear", align_corners=False)
-        better = (score > best) & inside
-        best = torch.where(better, score, best)
-        choice.masked_fill_(better, number)
-    return choice.long()
+    step = size[0] if size == lr_size else max(_STRIP // size[1], 1)
+    parts = []
+    for start in range(0, size[0], step):
+        window = (start, min(start + step, size[0]))
+        best = maps.new_full((maps.shape[0], window[1] - start, size[1]), -torch.inf)
+        choice = torch.full_like(best, 4, dtype=torch.long)
+        for number, (_, _, inside) in enumerate(_sides(size, lr_size, n, maps.device, window)):
+            score = _enlarged(maps, number, size, n, window, follow=follow)
+            better = (score > best) & inside
+            best = torch.where(better, score, best)
+            choice.masked_fill_(better, number)
+        parts.append(choice)
+    return torch.cat(parts, dim=1)[:, None]
+
+
+def _enlarged(
+    maps: torch.Tensor, number: int, size: Size, n: int, window: tuple[int, int], *, follow: bool
+) -> torch.Tensor:
+    """Rows of a map at a size, (B, rows, W): the weighted sum of the four pixels around each of its pixels."""
+    (down, across), lr_size = NEIGHBOURS[number], (maps.shape[-2], maps.shape[-1])
+    if size == lr_size:
+        return maps[:, number]
+    rows, columns = (parents(length, whole, n, maps.device) for length, whole in zip(size, lr_size, strict=True))
+    score = maps.new_zeros(())
+    for row, row_weight in _corners(size[0], lr_size[0], maps, window):
+        for column, column_weight in _corners(size[1], lr_size[1], maps, (0, size[1])):
+            weight = row_weight[:, None] * column_weight
+            if not follow:
+                score = score + maps[:, number, row[:, None], column] * weight
+                continue
+            # the superpixel that is `number` from here, seen from the cell of that corner
+            there_down = rows[slice(*window)] + down - torch.div(row, n, rounding_mode="floor")
+            there_across = columns + across - torch.div(column, n, rounding_mode="floor")
+            seen = (there_down.abs() <= 1)[:, None] & (there_across.abs() <= 1)
+            there = (there_down.clamp(-1, 1)[:, None] + 1) * 3 + there_across.clamp(-1, 1) + 1
+            score = score + maps[:, there, row[:, None], column] * (weight * seen)
+    return score
+
+
+def _corners(
+    length: int, whole: int, like: torch.Tensor, window: tuple[int, int]
+) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
+    """Of some pixels along an axis: the two of the smaller image around each, with their bilinear weights."""
+    at = torch.arange(*window, device=like.device, dtype=like.dtype)
+    place = ((at + 0.5) * (whole / length) - 0.5).clamp(0, whole - 1)
+    before = place.floor()
+    share = place - before
+    index = before.long()
+    return (index, 1 - share), ((index + 1).clamp_max(whole - 1), share)
 
 
 def region_ids(choice: torch.Tensor, lr_size: Size, n: int) -> torch.Tensor:
@@ -155,10 +199,12 @@ def soft_unpool(means: torch.Tensor, probabilities: torch.Tensor, n: int) -> tor
 
 
 def _sides(
-    size: Size, lr_size: Size, n: int, device: torch.device
+    size: Size, lr_size: Size, n: int, device: torch.device, window: tuple[int, int] | None = None
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """For each neighbour: its cell row (H,), its cell column (W,), and whether it lies in the grid (H, W)."""
+    """For each neighbour: its cell row (H,), its cell column (W,), and whether it lies in the grid (H, W); of the rows
+    of a window where one is given."""
     own_rows, own_columns = (parents(length, whole, n, device) for length, whole in zip(size, lr_size, strict=True))
+    own_rows = own_rows if window is None else own_rows[slice(*window)]
     last_row, last_column = grid_size(lr_size, n)
     for down, across in NEIGHBOURS:
         rows, columns = own_rows + down, own_columns + across

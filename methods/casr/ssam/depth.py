@@ -37,7 +37,7 @@ class Depth(nn.Module):
 
 
 class ProxyDepth(Depth):
-    """Blurred luminance and half of its gradient's magnitude, at a standard deviation of 2. It is *not* depth."""
+    """Luminance blurred at a standard deviation of 2, and half of its Sobel magnitude. It is *not* depth."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class ProxyDepth(Depth):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Borders are repeated; a constant image has depth 0."""
         smooth = _along_both((image * self.luma).sum(1, keepdim=True), self.taps, self.taps)
-        rise, mean = smooth.new_tensor((-1.0, 0.0, 1.0)) / 2, smooth.new_tensor((0.25, 0.5, 0.25))
+        rise, mean = smooth.new_tensor((-1.0, 0.0, 1.0)), smooth.new_tensor((1.0, 2.0, 1.0))
         down, across = _along_both(smooth, rise, mean), _along_both(smooth, mean, rise)
         return minmax(smooth + _EDGES * (down**2 + across**2 + _EPS**2).sqrt())
 

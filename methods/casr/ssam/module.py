@@ -78,8 +78,8 @@ class Ssam(nn.Module):
         maps = self.probabilities(image)
         assigned = choose(maps, own, arch.cell)
         means = region_means(image, assigned, arch.cell)
-        if arch.up == "vector" and size != own:
-            assigned = choose(maps, size, arch.cell)
+        if arch.up in ("vector", "maps") and size != own:
+            assigned = choose(maps, size, arch.cell, follow=arch.up == "vector")
         painted = render(means, region_ids(assigned, own, arch.cell))
         if painted.shape[-2:] == size:
             return painted

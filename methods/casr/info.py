@@ -42,7 +42,7 @@ class CasrOptions(MethodOptions):
     """Superpixels by the network or by k-means; null: as the weights say."""
     sp_space: Literal["lr", "hr"] | None = None
     """Whose pixels a cell counts: the input's or its enlargement's [inferred]; null: as trained."""
-    sp_up: Literal["vector", "nearest", "bicubic"] | None = None
+    sp_up: Literal["vector", "maps", "nearest", "bicubic"] | None = None
     """How superpixels reach the target size [inferred]; null: as trained."""
     merge: Literal["none", "gauss"] = "none"
     """Weights of overlapping tiles: all alike (MultiDiffusion), or a Gaussian around the middle."""

@@ -58,8 +58,9 @@ class CasrOptions(MethodOptions):
     """Tiles computed at once."""
     kept: int = Field(default=512, ge=0)
     """Megabytes of encoder features kept while SARM sees all tiles; beyond that encoders run twice."""
-    keys: int = Field(default=16384, ge=1)
-    """Above so many tokens SARM attends to averages over squares of tokens. [ours]"""
+    keys: int | None = Field(default=None, ge=1)
+    """Above so many tokens SARM attends to averages over squares of tokens [ours]; null: 16384 for the full size, else
+    4096."""
     decode_tile: int = Field(default=64, ge=8)
     """Side of the tiles that the VAE decodes, in latent pixels. [inferred]"""
     decode_overlap: int = Field(default=8, ge=0)

@@ -88,7 +88,9 @@ class Casr(nn.Module):
         if arch.sarm is not None:
             self.sarm = Sarm(arch.unet.channels[-1], arch.semantic_dim, arch.sarm)
         self.settings = (
-            TileSettings() if arch.codec == "unshuffle" else TileSettings(tile=512, overlap=64, smallest=512)
+            TileSettings()
+            if arch.codec == "unshuffle"
+            else TileSettings(tile=512, overlap=64, smallest=512, keys=16384)
         )
         self.prompter = Prompter()
         self._borrowed = self._names_of(parts)
@@ -216,9 +218,12 @@ class Casr(nn.Module):
     def place(self, device: torch.device, dtype: torch.dtype) -> Casr:
         """Move it for inference: the UNet and what feeds it in a dtype; superpixels and decoder in float32."""
         self.to(device)
+        for part in (self.unet, self.controlnet):
+            if part is not None:
+                nn.Module.to(part, memory_format=torch.channels_last)  # an eighth faster on a CPU
         for part in (self.unet, self.controlnet, self.text, self.sarm):
             if part is not None:
-                part.to(dtype)
+                nn.Module.to(part, dtype)  # diffusers' own `to` warns of every cast
         self.codec.place(dtype)
         return self.eval()
 

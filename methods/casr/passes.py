@@ -34,7 +34,7 @@ class TileSettings:
         batch: Tiles that are computed at once.
         kept: Megabytes of skips that are kept between the passes; further tiles' encoders run twice.
         keys: Above so many tokens, those that are attended to are averages over squares of a tile's tokens; the
-            queries stay. [ours] Bounds the quadratic cost; the paper's images stay below it.
+            queries stay. [ours] Bounds the quadratic cost; at the full size (16384) 8K images stay below it.
         decode_tile, decode_overlap: Of the VAE's decoder, in latent pixels. [inferred]
         sarm: False: tiles do not see each other.
         lr_semantics: False: SARM without the attention to the input's semantics.
@@ -46,7 +46,7 @@ class TileSettings:
     weights: Weights = "none"
     batch: int = 4
     kept: int = 512
-    keys: int = 16384
+    keys: int = 4096
     decode_tile: int = 64
     decode_overlap: int = 8
     sarm: bool = True

@@ -10,7 +10,6 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +56,24 @@ def load_full(sources: Sources, weights: Weights | None) -> tuple[Casr, tuple[st
     Raises:
         RequestError: no SD-Turbo, a part that cannot be read, or adapters of another shape.
     """
+    parts = load_parts(sources)
+    if weights is None:
+        architecture = _fitting(parts)
+    else:
+        architecture = read_architecture(CasrArchitecture, weights, method="casr")
+        check_fit(architecture, parts, whose=f"the weights {weights.path}")
+    network = Casr(architecture, parts)
+    if weights is not None:
+        load_into(network, weights.tensors, weights.path)
+    return network.eval(), (*_untrained(weights), *_switch_off(network))
+
+
+def load_parts(sources: Sources) -> Parts:
+    """What a full network is built around.
+
+    Raises:
+        RequestError: no SD-Turbo, or a part that cannot be read.
+    """
     if sources.sd is None:
         raise RequestError(
             f"the full size of casr needs {_SD}: give it with --set casr.sd_path=FOLDER, or use the shipped weights "
@@ -65,12 +82,7 @@ def load_full(sources: Sources, weights: Weights | None) -> tuple[Casr, tuple[st
     unet, vae, text = _sd_turbo(sources.sd)
     semantics = _sam(sources.sam) if sources.sam is not None else None
     depth = DepthAnything(sources.depth) if sources.depth is not None else None
-    fit = _fitting if weights is None else partial(_checked, weights)
-    architecture = fit(unet, vae, semantics)
-    network = Casr(architecture, Parts(unet=unet, vae=vae, text=text, semantics=semantics, depth=depth))
-    if weights is not None:
-        load_into(network, weights.tensors, weights.path)
-    return network.eval(), (*_untrained(weights), *_switch_off(network))
+    return Parts(unet=unet, vae=vae, text=text, semantics=semantics, depth=depth)
 
 
 def _switch_off(network: Casr) -> list[str]:
@@ -95,34 +107,39 @@ def _untrained(weights: Weights | None) -> list[str]:
     ]
 
 
-def _checked(
-    weights: Weights, unet: UNet2DConditionModel, vae: AutoencoderKL, semantics: SamSemantics | None
-) -> CasrArchitecture:
-    architecture = read_architecture(CasrArchitecture, weights, method="casr")
+def check_fit(architecture: CasrArchitecture, parts: Parts, *, whose: str) -> None:
+    """Whether a full architecture is one around these parts.
+
+    Args:
+        architecture: Of weights or of a training.
+        parts: What was loaded.
+        whose: Whose architecture it is, for messages.
+    Raises:
+        RequestError: another UNet, VAE or SAM, or an architecture that needs none of them.
+    """
     if architecture.codec != "vae":
-        raise RequestError(f"{weights.path} holds weights that need no SD-Turbo: leave out --set casr.sd_path")
-    seen = geometry_of(unet)
-    if seen != architecture.unet or _factor(vae) != architecture.factor:
+        raise RequestError(f"{whose} need no SD-Turbo: leave out --set casr.sd_path")
+    seen, factor = geometry_of(parts.unet), _factor(parts.vae)
+    if seen != architecture.unet or factor != architecture.factor:
         raise RequestError(
-            f"{weights.path} was trained on another UNet or VAE than that in casr.sd_path: {architecture.unet} and a "
-            f"factor of {architecture.factor}, expected {seen} and {_factor(vae)}"
+            f"{whose} belong to another UNet or VAE than that in casr.sd_path: {architecture.unet} and a factor of "
+            f"{architecture.factor}, expected {seen} and {factor}"
         )
-    if semantics is not None and semantics.channels != architecture.semantic_dim:
+    if parts.semantics is not None and parts.semantics.channels != architecture.semantic_dim:
         raise RequestError(
-            f"{weights.path} was trained on a SAM with {architecture.semantic_dim} channels; that in casr.sam_path has "
-            f"{semantics.channels}"
+            f"{whose} belong to a SAM with {architecture.semantic_dim} channels; that in casr.sam_path has "
+            f"{parts.semantics.channels}"
         )
-    return architecture
 
 
-def _fitting(unet: UNet2DConditionModel, vae: AutoencoderKL, semantics: SamSemantics | None) -> CasrArchitecture:
+def _fitting(parts: Parts) -> CasrArchitecture:
     """The paper's architecture around these parts; superpixels by k-means, since there is no trained network."""
     full = CasrArchitecture.full()
     assert full.ssam is not None
-    factor = _factor(vae)
+    factor, semantics = _factor(parts.vae), parts.semantics
     return full.model_copy(
         update={
-            "unet": geometry_of(unet),
+            "unet": geometry_of(parts.unet),
             "factor": factor,
             "control_embedding": full.control_embedding[-round(math.log2(factor)) - 1 :],
             "semantic_dim": full.semantic_dim if semantics is None else semantics.channels,

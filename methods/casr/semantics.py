@@ -70,6 +70,13 @@ class SamSemantics(nn.Module):
     @torch.no_grad()
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(B, 3, h, w) -> (B, grid², channels): the part of SAM's map that the image covers, not its padding."""
+        return functional.adaptive_avg_pool2d(self._features(image), self.grid).flatten(2).transpose(1, 2)
+
+    def tokens(self, image: torch.Tensor) -> torch.Tensor:
+        """Every token of that part, (B, 3, h, w) -> (B, N, channels); gradients reach the image."""
+        return self._features(image).flatten(2).transpose(1, 2)
+
+    def _features(self, image: torch.Tensor) -> torch.Tensor:
         shrink = self.side / max(image.shape[-2:])
         height, width = (max(round(length * shrink), 1) for length in image.shape[-2:])
         seen = functional.interpolate(
@@ -78,5 +85,4 @@ class SamSemantics(nn.Module):
         seen = (seen - self.mean) / self.std
         seen = functional.pad(seen, (0, self.side - width, 0, self.side - height))
         found: Any = self.encoder(seen.to(next(self.encoder.parameters()).dtype))
-        features = found.last_hidden_state[..., : -(-height // self.patch), : -(-width // self.patch)]
-        return functional.adaptive_avg_pool2d(features.float(), self.grid).flatten(2).transpose(1, 2)
+        return found.last_hidden_state[..., : -(-height // self.patch), : -(-width // self.patch)].float()

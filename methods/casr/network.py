@@ -128,7 +128,7 @@ class Casr(nn.Module):
         if self.ssam is None or not ssam:
             return resample(image.float(), size).clamp(-1, 1), self._depth(image, size) if wanted else None
         found = self.ssam((image.float() / 2 + 0.5).clamp(0, 1), size, depth=wanted)
-        return found.image * 2 - 1, found.depth
+        return found.image.mul_(2).sub_(1), found.depth
 
     def _depth(self, image: torch.Tensor, size: Size) -> torch.Tensor | None:
         if self.ssam is None or self.ssam.depth is None:

@@ -101,6 +101,7 @@ def _save_sam(root: Path) -> None:
         window_size=4,
         global_attn_indexes=[1],
         mlp_dim=16,
+        initializer_range=0.2,  # the default leaves features of 1e-22, which nothing can be learned from
     )
     prompt = SamPromptEncoderConfig(hidden_size=8, image_size=64, patch_size=8, mask_input_channels=4)
     decoder = SamMaskDecoderConfig(

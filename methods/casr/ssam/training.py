@@ -36,7 +36,8 @@ class SuperpixelConfig(TrainConfig):
 
     architecture: CasrArchitecture = CasrArchitecture()
     data: PatchConfig = PatchConfig(lr_patch=64)
-    """Patches are reduced by a scale from the range: a cycle sees LR images."""
+    """Patches are reduced by a scale from the range: a cycle sees LR images. With ssam.space hr they are enlarged
+    again by that scale."""
     compactness: float = Field(default=10.0, ge=0)
     """m of the loss: what n pixels count, in units of CIELAB. [inferred] SLIC's."""
     teacher: Path | None = None
@@ -80,7 +81,16 @@ class SuperpixelTask(TrainingTask[SuperpixelConfig]):
         return {"image": torch.stack([self._patch(rng) for _ in range(self.config.batch)])}
 
     def _patch(self, rng: np.random.Generator) -> torch.Tensor:
-        return to_tensor(draw_patch(self.pool, self.config.data, rng).lr)
+        """What SSAM shows the network of an image: its LR, or a window of that enlarged where cells count HR pixels."""
+        drawn = draw_patch(self.pool, self.config.data, rng)
+        lr, ssam = to_tensor(drawn.lr), self.config.architecture.ssam
+        if ssam is None or ssam.space == "lr":
+            return lr
+        height, width = drawn.hr.shape[:2]
+        side = lr.shape[-1]
+        top, left = (height - side) // 2, (width - side) // 2
+        enlarged = resample(lr[None], (height, width))[0].clamp(0, 1)
+        return enlarged[:, top : top + side, left : left + side]
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """Colours and places after soft pooling and unpooling, or the distance from the teacher's maps."""

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,46 +155,60 @@ def _factor(vae: AutoencoderKL) -> int:
 
 
 def _sd_turbo(path: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, ClipText]:
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    config = _read(lambda **said: _scheduler(path, **said), path, "scheduler", _SD, "sd_path")
-    if config is not None and config.get("prediction_type", "epsilon") != "epsilon":
-        raise RequestError(
-            f"casr.sd_path={path} predicts '{config['prediction_type']}'; expected 'epsilon', the noise, as of SD-Turbo"
-        )
+    if not path.is_dir() or (path / "scheduler").is_dir():
+        said = _read(partial(DDPMScheduler.load_config, str(path), subfolder="scheduler"), path, "", _SD, "sd_path")
+        kind = said.get("prediction_type", "epsilon")
+        if kind != "epsilon":
+            raise RequestError(f"casr.sd_path={path} predicts '{kind}'; expected 'epsilon', the noise, as of SD-Turbo")
 
     def part(kind: Any, folder: str) -> Any:
-        return _read(
-            lambda **said: kind.from_pretrained(str(path), subfolder=folder, **said), path, folder, _SD, "sd_path"
+        return _read(_complete(kind, path, folder), path, folder, _SD, "sd_path")
+
+    unet, vae, encoder = (
+        part(UNet2DConditionModel, "unet"),
+        part(AutoencoderKL, "vae"),
+        part(CLIPTextModel, "text_encoder"),
+    )
+    words = partial(CLIPTokenizer.from_pretrained, str(path), subfolder="tokenizer")
+    tokenizer = _read(words, path, "tokenizer", _SD, "sd_path")
+    # without its vocabulary a tokenizer of transformers loads all the same, and knows nothing but its special tokens
+    if not encoder.config.vocab_size // 2 <= len(tokenizer) <= encoder.config.vocab_size:
+        raise RequestError(
+            f"casr.sd_path={path}: the tokenizer knows {len(tokenizer)} tokens, the text encoder "
+            f"{encoder.config.vocab_size}: a file of {path}/tokenizer is missing or another's. Expected {_SD}"
         )
-
-    unet, vae = part(UNet2DConditionModel, "unet"), part(AutoencoderKL, "vae")
-    text = ClipText(part(CLIPTokenizer, "tokenizer"), part(CLIPTextModel, "text_encoder"))
-    return unet.float(), vae.float(), text.float()
-
-
-def _scheduler(path: Path, **said: Any) -> dict[str, Any] | None:
-    """The noise schedule's configuration; None where the folder has none."""
-    from diffusers import DDPMScheduler
-
-    if path.is_dir() and not (path / "scheduler").is_dir():
-        return None
-    found: Any = DDPMScheduler.load_config(str(path), subfolder="scheduler", **said)
-    return dict(found)
+    return unet.float(), vae.float(), ClipText(tokenizer, encoder.float())
 
 
 def _sam(path: Path) -> SamSemantics:
     from transformers import SamModel
 
-    model: Any = _read(lambda **said: SamModel.from_pretrained(str(path), **said), path, "", _SAM, "sam_path")
+    model: Any = _read(_complete(SamModel, path, "", "vision_encoder."), path, "", _SAM, "sam_path")
     return SamSemantics(model.vision_encoder.float())
+
+
+def _complete(kind: Any, path: Path, folder: str, needed: str = "") -> Callable[..., Any]:
+    """A loader that refuses weights with holes, which these libraries would fill with random values."""
+
+    def load(**said: Any) -> Any:
+        model, info = kind.from_pretrained(str(path), subfolder=folder, output_loading_info=True, **said)
+        absent = sorted(name for name in info["missing_keys"] if name.startswith(needed))
+        if absent:
+            raise ValueError(f"the weights lack '{absent[0]}' ({len(absent)} tensors in all).")
+        return model
+
+    return load
 
 
 def _read(load: Callable[..., Any], path: Path, folder: str, what: str, option: str) -> Any:
     """Call a loader of diffusers or transformers, and turn what it says of missing files into a sentence."""
     local = path.is_dir() or os.environ.get("ASSR_BENCH_DOWNLOAD") == "0"
     try:
+        if path.is_dir() and not (path / folder).is_dir():
+            raise FileNotFoundError(f"there is no folder '{folder}' in it.")
         return load(local_files_only=local)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError) as fault:
         where = f"{path}/{folder}" if folder else str(path)

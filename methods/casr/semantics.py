@@ -34,7 +34,7 @@ class PatchSemantics(nn.Module):
         super().__init__()
         self.grid = grid
         drawn = torch.randn((3 * _PATCH**2, width), generator=torch.Generator().manual_seed(_SEED), dtype=torch.float64)
-        self.register_buffer("basis", torch.linalg.qr(drawn)[0].float())
+        self.register_buffer("basis", torch.linalg.qr(drawn)[0].float().contiguous())
 
     @torch.no_grad()
     def forward(self, image: torch.Tensor) -> torch.Tensor:

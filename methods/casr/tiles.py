@@ -14,7 +14,6 @@ from typing import Literal
 import torch
 
 from bench.api import Size
-from bench.imaging.tiles import plan_axis
 from bench.imaging.tiling import tiled
 
 Span = tuple[int, int]
@@ -64,7 +63,9 @@ def grid(size: Size, *, tile: int, overlap: int) -> list[Tile]:
     Raises:
         ValueError: a tile shorter than twice the overlap, or below 2.
     """
-    rows, columns = ([span.lr for span in plan_axis(length, length, tile=tile, overlap=overlap)] for length in size)
+    if tile < max(2 * overlap, 2) or overlap < 0:
+        raise ValueError(f"expected a tile of at least twice the overlap and of 2 pixels, got {tile} and {overlap}")
+    rows, columns = (_spans(length, tile, overlap) for length in size)
     return [Tile(row, column) for row in rows for column in columns]
 
 
@@ -121,6 +122,13 @@ def decode_tiled(
         tiled(lambda part, _: decode(part[None])[0], each, size, tile=tile, overlap=overlap) for each in z.unbind()
     ]
     return torch.stack(images)
+
+
+def _spans(length: int, tile: int, overlap: int) -> list[Span]:
+    if length <= tile:
+        return [(0, length)]
+    last = length - tile
+    return [(first, first + tile) for first in (*range(0, last, tile - overlap), last)]
 
 
 def _weights(size: Size, kind: Weights) -> torch.Tensor:

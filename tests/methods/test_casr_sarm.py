@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
@@ -121,6 +123,20 @@ def test_the_code_of_a_place_is_sines_and_cosines_of_both_axes():
 
 
 # --- tiles ---
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 8), st.integers(0, 4))
+def test_all_tiles_of_an_image_have_one_size_and_lie_on_tokens(height, width, tile, overlap):
+    """Catches a last tile that is cut short, which cannot be batched with the others."""
+    overlap = min(overlap, tile // 2)
+    size = (4 * height, 4 * width)
+    tiles = grid(size, tile=4 * tile, overlap=4 * overlap)
+    assert len({each.size for each in tiles}) == 1
+    assert all(each.reduced(4) for each in tiles)
+    covered = torch.zeros(size)
+    for each in tiles:
+        each.of(covered).fill_(1)
+    assert covered.all()
 
 
 @torch.no_grad()

@@ -22,6 +22,7 @@ from methods.casr.info import CASR, CasrOptions, fingerprint
 from methods.casr.method import CasrMethod, load_network
 from methods.casr.network import Casr, TileSettings
 from methods.casr.plan import sizes
+from methods.casr.ssam import Ssam
 
 ARCHITECTURE = CasrArchitecture(
     factor=2,
@@ -302,3 +303,14 @@ def test_the_key_of_a_result_follows_the_files_of_sd_turbo(tmp_path):
     (folder / "a").write_text("22")
     assert fingerprint(options, "image", 4.0) != before
     assert fingerprint(CasrOptions(sd_path=Path("stabilityai/sd-turbo")), "image", 4.0) == ""
+
+
+def test_superpixels_of_a_large_image_are_made_in_bands_and_are_the_same():
+    """Catches bands that are cut too tightly for the network, or off the cells' grid."""
+    torch.manual_seed(0)
+    ssam = Ssam(SsamArchitecture(width=0.1, space="hr", cell=4))
+    image = torch.rand(1, 3, 500, 10)
+    whole = ssam._painted(resample(image, (1150, 21)).clamp(0, 1), (1150, 21))
+    banded = ssam.superpixels(image, (1150, 21))
+    assert ((banded - whole).abs() < 1e-5).float().mean() > 0.9999  # rounding may tip a pixel between two neighbours
+    assert whole.std() > 0.05

@@ -14,12 +14,15 @@ from torch import nn
 from bench.api import RequestError, is_untrained
 from bench.engine.request import choose_methods
 from bench.registry import METHODS
+from methods.casr.architecture import SsamArchitecture
 from methods.casr.info import CASR, CasrOptions
+from methods.casr.loading import Sources, load_parts
 from methods.casr.method import CasrMethod, load_network
+from methods.casr.network import Casr
 from methods.casr.text import FIXED, Prompter, find_tagger
 
 CPU = torch.device("cpu")
-LIGHT = {"tile": 128, "overlap": 16, "min_side": 64, "decode_tile": 24, "decode_overlap": 4}
+LIGHT = {"tile": 128, "overlap": 16, "min_side": 64, "decode_tile": 24, "decode_overlap": 4, "batch": 16}
 
 
 def _options(published, **said) -> CasrOptions:
@@ -36,9 +39,15 @@ def _method(published, weights: Path | None = None, **said) -> CasrMethod:
 def _trained(published, path: Path, **changes) -> Path:
     """Adapters that do something, as a training would leave them."""
     torch.manual_seed(1)
-    network, _ = load_network(None, _options(published))
-    tensors = {name: torch.randn_like(tensor) * 0.1 for name, tensor in network.state_dict().items()}
-    architecture = network.architecture.model_copy(update=changes)
+    fresh, _ = load_network(None, _options(published))
+    architecture = fresh.architecture.model_copy(update={"ssam": SsamArchitecture(width=0.1)})
+    parts = load_parts(Sources(published.sd, published.sam, published.depth))
+    network = Casr(architecture, parts)
+    tensors = {
+        name: tensor if name.startswith("ssam.") else torch.randn_like(tensor) * 0.1
+        for name, tensor in network.state_dict().items()
+    }
+    architecture = architecture.model_copy(update=changes)
     about = {"format": 1, "method": "casr", "architecture": architecture.model_dump(mode="json")}
     save_file(tensors, path, {"assr-bench": json.dumps(about)})
     return path

@@ -6,6 +6,7 @@ generative cycle would amplify; crisp borders let the superpixels be painted at 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -20,6 +21,11 @@ from methods.casr.ssam.depth import Depth
 from methods.casr.ssam.slic import slic
 from methods.casr.ssam.ssn import SSN
 from methods.casr.ssam.ssn_loss import probabilities
+
+_BAND = 512
+"""Rows of a large image whose superpixels are made at a time, where cells count its own pixels."""
+_REACH = 128
+"""Rows beyond a band that its superpixels can depend on: 108 of the network, and two cells."""
 
 
 class Aligned(NamedTuple):
@@ -71,9 +77,28 @@ class Ssam(nn.Module):
     @torch.no_grad()
     def superpixels(self, image: torch.Tensor, size: Size) -> torch.Tensor:
         """S: every superpixel in its mean colour; (B, 3, h, w) -> (B, 3, H, W), both float32 in [0, 1]."""
+        if self.architecture.space == "lr":
+            return self._painted(image, size)
+        image = resample(image, size).clamp_(0, 1)
+        if self.ssn is None or size[0] <= _BAND + 2 * _REACH:
+            return self._painted(image, size)
+        return self._in_bands(image)
+
+    def _in_bands(self, image: torch.Tensor) -> torch.Tensor:
+        """What `_painted` gives at the image's own size, band by band: memory grows with the width alone."""
+        height, width = image.shape[-2:]
+        unit = math.lcm(16, self.architecture.cell)  # bands begin on a whole pixel of the network's coarsest level
+        band, reach = _up(_BAND, unit), _up(_REACH, unit)
+        painted = torch.empty_like(image)
+        for top in range(0, height, band):
+            first, last = max(top - reach, 0), min(top + band + reach, height)
+            part = self._painted(image[..., first:last, :], (last - first, width))
+            painted[..., top : top + band, :] = part[..., top - first : top - first + band, :]
+        return painted
+
+    def _painted(self, image: torch.Tensor, size: Size) -> torch.Tensor:
+        """Superpixels of an image, whose pixels the cells count, at a size."""
         arch = self.architecture
-        if arch.space == "hr":
-            image = resample(image, size).clamp(0, 1)
         own = (image.shape[-2], image.shape[-1])
         maps = self.probabilities(image)
         assigned = choose(maps, own, arch.cell)
@@ -97,6 +122,10 @@ class Ssam(nn.Module):
             return probabilities(self.ssn(image), n)
         enlarged = resample(image, (image.shape[-2] * larger, image.shape[-1] * larger)).clamp(0, 1)
         return functional.avg_pool2d(probabilities(self.ssn(enlarged), n * larger), larger)
+
+
+def _up(length: int, unit: int) -> int:
+    return -(-length // unit) * unit
 
 
 @torch.no_grad()

@@ -92,7 +92,7 @@ class CasrArchitecture(_Part):
     """Rank of the UNet's LoRA; 0: none, the UNet itself is trained."""
     lora_vae: int = Field(default=0, ge=0)
     """Rank of the LoRA in the VAE's encoder."""
-    lora_alpha: float = Field(default=8, gt=0)
+    lora_alpha: int = Field(default=8, ge=1)
     """[inferred] LoRA counts alpha / rank; peft's default, which S3Diff leaves as it is."""
     train_conv_in: bool = False
     """S3Diff also trains the UNet's first convolution; the paper freezes everything pre-trained."""

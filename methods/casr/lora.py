@@ -22,7 +22,7 @@ VAE_TARGETS = r"^encoder\..*(conv1|conv2|conv_in|conv_shortcut|conv|conv_out|to_
 
 
 def add_lora(
-    model: UNet2DConditionModel | AutoencoderKL, rank: int, targets: tuple[str, ...] | str, *, alpha: float
+    model: UNet2DConditionModel | AutoencoderKL, rank: int, targets: tuple[str, ...] | str, *, alpha: int
 ) -> None:
     """Freeze a model and put a LoRA into it; rank 0: only freeze it.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from torch import nn
@@ -113,4 +113,4 @@ def find_tagger(name: str) -> Tagger:
         raise RequestError(f"tagger {name}: {fault}; expected PACKAGE.MODULE:NAME of something importable") from fault
     if not callable(found):
         raise RequestError(f"tagger {name}: expected PACKAGE.MODULE:NAME of a callable")
-    return found
+    return cast("Tagger", found)

@@ -33,6 +33,7 @@ def build_unet(architecture: CasrArchitecture) -> UNet2DConditionModel:
     from diffusers import UNet2DConditionModel
 
     said = architecture.unet
+    heads: Any = said.heads
     unet = UNet2DConditionModel(
         in_channels=architecture.latent_channels,
         out_channels=architecture.latent_channels,
@@ -41,7 +42,7 @@ def build_unet(architecture: CasrArchitecture) -> UNet2DConditionModel:
         down_block_types=tuple("CrossAttnDownBlock2D" if each else "DownBlock2D" for each in said.attention),
         up_block_types=tuple("CrossAttnUpBlock2D" if each else "UpBlock2D" for each in reversed(said.attention)),
         cross_attention_dim=said.cross_dim,
-        attention_head_dim=said.heads,  # diffusers' name; it means the number of heads
+        attention_head_dim=heads,  # diffusers' name; it means the number of heads
         norm_num_groups=said.groups,
         use_linear_projection=said.linear_projection,
     )

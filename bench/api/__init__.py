@@ -2,7 +2,7 @@
 
 from bench.api.dataset import Dataset, DatasetKind, ImageRef, Sample
 from bench.api.errors import BenchError, RequestError, Unavailable, UnitError, unknown_name
-from bench.api.method import Method, MethodInfo, MethodOptions, MethodSpec, Tiling, Upscaled
+from bench.api.method import UNTRAINED, Method, MethodInfo, MethodOptions, MethodSpec, Tiling, Upscaled, is_untrained
 from bench.api.metric import Direction, MetricInfo, MetricKind, MetricValue
 from bench.api.presets import PRESETS, get_protocol
 from bench.api.protocol import Protocol, validity_warnings
@@ -14,6 +14,7 @@ __all__ = [
     "PRESETS",
     "RECORD_COLUMNS",
     "SUMMARY_COLUMNS",
+    "UNTRAINED",
     "BenchError",
     "CellId",
     "Dataset",
@@ -43,6 +44,7 @@ __all__ = [
     "effective_ratio",
     "format_scale",
     "get_protocol",
+    "is_untrained",
     "lr_size",
     "parse_scale",
     "parse_scales",

@@ -25,6 +25,15 @@ class Tiling(StrEnum):
     INTERNAL = "internal"
 
 
+UNTRAINED = "untrained"
+"""The weights label of a method without trained weights; the variants of its rows begin with it."""
+
+
+def is_untrained(variant: str) -> bool:
+    """Whether a variant ("untrained", "untrained,option=value") has no trained weights and stays out of tables."""
+    return variant.split(",", 1)[0] == UNTRAINED
+
+
 class MethodOptions(BaseModel):
     """Base of a method's options (`--set NAME.KEY=VALUE`): strict, frozen, unknown keys refused."""
 
@@ -70,6 +79,9 @@ class MethodSpec:
     """The label used when the user names none; None: no weights are needed, or `weights_how` says what to give."""
     weights_how: str = ""
     """How to get weights that are not shipped, for the error message."""
+    untrained: bool = False
+    """True where `--weights NAME=untrained` runs the method with parts that nobody trained for the task; tables leave
+    such rows out."""
     fingerprint: Callable[[MethodOptions, str, float], str] | None = None
     """(options, image id, scale) -> what else decides this unit's SR image: the hash of files that `upscale` reads (a
     folder of outputs, an external program). It enters the output key, imports no torch, and never raises for a missing
@@ -101,6 +113,8 @@ class Method(ABC):
 
     info: ClassVar[MethodInfo]
     Options: ClassVar[type[MethodOptions]] = MethodOptions
+    notes: tuple[str, ...] = ()
+    """What a user should know of what was loaded, such as a part that is missing; set by `load`, shown once per run."""
 
     def __init__(self, options: MethodOptions | None = None) -> None:
         self.options = options if options is not None else self.Options()

@@ -1,22 +1,21 @@
-"""`bench figure kernels | kernel-space`: figures of the kernels that a blind method estimates, and their numbers.
+"""`bench figure`, and its commands `kernels` and `kernel-space` for methods that estimate blur kernels.
 
 A method takes part by a `recovery.py` beside its module; `Recovery` says what that holds.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
 import typer
 
 from bench.api import Dataset, RequestError, Sample, derive_seed, get_protocol, parse_scales
-from bench.cli import matrix
+from bench.cli import drift, matrix
 from bench.cli import options as opt
+from bench.cli.numbers import show_numbers, write_csv
 from bench.cli.output import say, warn, writing
 
 if TYPE_CHECKING:
@@ -99,6 +98,7 @@ def register(app: typer.Typer) -> None:
     figure.command("kernels", help="True and estimated kernels of drawn degradations.")(kernels)
     figure.command("kernel-space", help="One blur at several scales, estimated in LR space and in HR space.")(space)
     matrix.register(figure)
+    drift.register(figure)
     app.add_typer(figure, name="figure")
 
 
@@ -152,7 +152,7 @@ def kernels(
     ]
     rows = [{"index": index, **_numbers(each), "weights": choice.variant} for index, each in enumerate(found)]
     _write(out, draw_recovery(columns), rows)
-    _show(rows, _KERNEL_TABLE)
+    show_numbers(rows, _KERNEL_TABLE)
     say(f"{out} and {out.with_suffix('.csv').name}: {choice.display}, {len(found)} degradations of seed {seed}")
 
 
@@ -189,7 +189,7 @@ def space(
     drawing = draw_study(*_study(results, wanted, shown), note=f"Shown: {name}{many}.")
     rows = _study_numbers(results, len(samples))
     _write(out, drawing, rows)
-    _show(rows, _STUDY_TABLE)
+    show_numbers(rows, _STUDY_TABLE)
     say(f"{out} and {out.with_suffix('.csv').name}: {len(samples)} images at {len(wanted)} scales")
 
 
@@ -313,25 +313,8 @@ def _study_numbers(results: Sequence[Any], images: int) -> list[dict[str, Any]]:
 
 
 def _write(out: Path, drawing: Figure, rows: Sequence[dict[str, Any]]) -> None:
-    from bench.imaging.atomic import atomic_write
     from bench.report.figures import save_figure
 
     with writing(out):
         save_figure(drawing, out)
-    path = out.with_suffix(".csv")
-    with writing(path), atomic_write(path) as file:
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        writer = csv.DictWriter(file, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _show(rows: Sequence[dict[str, Any]], columns: Sequence[tuple[str, str, str]]) -> None:
-    """Print some of the numbers; columns are (name, heading, format)."""
-    from bench.cli.listing import Column, show_rows
-
-    lines = [
-        SimpleNamespace(**{name: form.format(row[name]) if name in row else None for name, _, form in columns})
-        for row in rows
-    ]
-    show_rows(lines, [Column(name, title) for name, title, _ in columns], as_json=False)
+    write_csv(out.with_suffix(".csv"), rows)

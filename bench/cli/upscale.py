@@ -64,6 +64,8 @@ def upscale(
     if size is not None:
         factor = max(wanted[0] / lr.shape[0], wanted[1] / lr.shape[1])
     runner = Runner(choice, device=device, tile=tile)
+    for note in runner.method.notes:
+        say(f"{choice.display}: {note}")
     started = time.perf_counter()
     protocol = get_protocol("sample")
     try:

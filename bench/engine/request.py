@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from bench.api import Dataset, MethodOptions, MethodSpec, Protocol, RequestError, unknown_name
+from bench.api import UNTRAINED, Dataset, MethodOptions, MethodSpec, Protocol, RequestError, unknown_name
 from bench.engine.keys import digest, file_hash
 from bench.plugins import method_spec
 
@@ -132,7 +132,7 @@ def _choose(spec: MethodSpec, weights: str | None, values: Mapping[str, str]) ->
     label, path = _find_weights(spec, weights)
     changed = [f"{key}={_short(getattr(options, key))}" for key in sorted(values)]
     variant = ",".join(([label] if label else []) + changed)
-    default = not changed and (path is None or label == spec.default_weights)
+    default = not changed and (label or None) == spec.default_weights
     if path is not None and not path.exists():
         raise RequestError(f"weights of {name}: no file {path}; {spec.weights_how or 'give another --weights PATH'}")
     return MethodChoice(spec, path, options, variant, default)
@@ -171,6 +171,8 @@ def _find_weights(spec: MethodSpec, weights: str | None) -> tuple[str, Path | No
         return spec.default_weights, spec.weights[spec.default_weights]
     if weights in spec.weights:
         return weights, spec.weights[weights]
+    if weights == UNTRAINED and spec.untrained:
+        return UNTRAINED, None
     path = Path(weights).expanduser()
     if path.exists():
         return f"{path.stem}-{file_hash(path)[:6]}", path

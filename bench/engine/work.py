@@ -146,6 +146,8 @@ class Work:
             self.runner = None
             self.runner = Runner(cell.choice, device=self.request.device, tile=self.request.tile)
             self.tally.spend("load", time.perf_counter() - started)
+            for note in self.runner.method.notes:
+                self.tally.warn(f"{cell.choice.display}: {note}")
             started = time.perf_counter()
         pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
         self.tally.spend("prepare", time.perf_counter() - started)

@@ -28,9 +28,10 @@ from bench.metrics.weights import check_published, full_hash
 Pads = tuple[int, int, int, int]
 """Left, right, top, bottom, as torch.nn.functional.pad takes them."""
 
-_SHIFT = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
-_SCALE = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
-_EPSILON = 1e-10
+SHIFT = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
+SCALE = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
+EPSILON = 1e-10
+"""Inputs in [-1, 1] are (x - SHIFT) / SCALE to the backbones; EPSILON is added to each feature's norm."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class LPIPSNetwork:
             if row.own is not None and column.own is not None:
                 share = _cut(x, row.own, column.own, top, left)
                 norm = share.square().sum(dim=1, keepdim=True).sqrt_()
-                found.append(share / norm.add_(_EPSILON))
+                found.append(share / norm.add_(EPSILON))
         return found
 
 
@@ -116,7 +117,7 @@ def network_input(image: Pixels) -> Tensor:
     if pixels.ndim == 2:
         pixels = pixels.unsqueeze(2).expand(-1, -1, 3)
     x = pixels.permute(2, 0, 1).unsqueeze(0).contiguous()
-    return x.mul_(2).sub_(1).sub_(_SHIFT).div_(_SCALE)
+    return x.mul_(2).sub_(1).sub_(SHIFT).div_(SCALE)
 
 
 def load_network(files: LPIPSFiles, backbone: Path) -> LPIPSNetwork:
@@ -128,11 +129,12 @@ def load_network(files: LPIPSFiles, backbone: Path) -> LPIPSNetwork:
     Raises:
         Unavailable: a file is damaged, has other shapes, or holds other parameters than the published ones.
     """
-    layers = _layers(_backbone(files, backbone), files.read_after)
-    return LPIPSNetwork(layers, _heads(files), files.tile)
+    layers = _layers(load_features(files, backbone), files.read_after)
+    return LPIPSNetwork(layers, load_heads(files), files.tile)
 
 
-def _backbone(files: LPIPSFiles, path: Path) -> nn.Sequential:
+def load_features(files: LPIPSFiles, path: Path) -> nn.Sequential:
+    """The feature layers of a torchvision file, frozen, in float32; raises as `load_network`."""
     with torch.device("meta"):  # shapes without values: what the file lacks cannot be random
         features = alexnet_features() if files.model == "alexnet" else _torchvision_features(files.model)
     state = {k.removeprefix("features."): v for k, v in _read(path).items() if k.startswith("features.")}
@@ -184,7 +186,8 @@ def features_hash(state: dict[str, Tensor]) -> str:
     return whole.hexdigest()
 
 
-def _heads(files: LPIPSFiles) -> list[Tensor]:
+def load_heads(files: LPIPSFiles) -> list[Tensor]:
+    """(channels,) per compared layer, from the installed package `lpips`; raises as `load_network`."""
     package = find_spec("lpips")
     if package is None or package.origin is None:
         raise Unavailable("the package 'lpips' is not installed; it carries the learned heads: pip install lpips")

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.analysis.aggregate import UNAVAILABLE_NOTE
 from bench.analysis.crossscale import split_reference
 from bench.analysis.signatures import check_one_protocol, signature_lines
-from bench.api import MetricInfo, RequestError, format_scale
+from bench.api import MetricInfo, RequestError, format_scale, is_untrained
 from bench.report.model import (
     CellKey,
     ImageCount,
@@ -24,7 +24,6 @@ from bench.report.model import (
 )
 
 LITE_NOTE = "lite: weights trained by this project; not the paper's result."
-UNTRAINED = "untrained"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +60,7 @@ def build_table(
     options = options or TableOptions()
     plain = ~rows["metric"].str.contains("@", regex=False)
     rows = rows.loc[plain] if plain.any() else rows
-    trained = rows.loc[rows["variant"] != UNTRAINED]
+    trained = rows.loc[~untrained(rows)]
     if trained.empty:
         raise RequestError("nothing to put into a table: every method is untrained; give weights with --weights PATH")
     common = check_one_protocol(trained, protocols or {})
@@ -82,6 +81,11 @@ def build_table(
         label=options.label,
     )
     return replace(_ranked(table), notes=_notes(rows, trained, metrics, names))
+
+
+def untrained(rows: pd.DataFrame) -> pd.Series:
+    """Which rows are of variants without trained weights."""
+    return rows["variant"].map(is_untrained).astype(bool)
 
 
 def _methods(rows: pd.DataFrame, displays: Mapping[tuple[str, str], str]) -> tuple[MethodRow, ...]:
@@ -163,7 +167,7 @@ def _notes(
     notes = []
     if "lite" in set(trained["variant"]):
         notes.append(LITE_NOTE)
-    left = rows.loc[rows["variant"] == UNTRAINED, ["method", "variant"]].drop_duplicates()
+    left = rows.loc[untrained(rows), ["method", "variant"]].drop_duplicates()
     if len(left):
         names = [_display(m, v, displays) for m, v in left.itertuples(index=False, name=None)]
         notes.append(f"Left out because it has no trained weights: {', '.join(names)}.")

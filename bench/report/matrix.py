@@ -21,7 +21,7 @@ from matplotlib.patches import Rectangle
 from bench.analysis.matrix import DIAGONAL, MatrixCell, ScaleMatrix, scale_matrices
 from bench.analysis.signatures import signature_lines
 from bench.api import Direction, MetricInfo, RequestError, format_scale
-from bench.report.build import UNTRAINED, TableOptions, build_table
+from bench.report.build import TableOptions, build_table, untrained
 from bench.report.figures import COLOUR_MAP, PAGE_WIDTH, Page, page_style
 from bench.report.latex import render_latex
 from bench.report.layout import PAGE, SCREEN, Grid, GridBlock, GridRow, Head, Room
@@ -95,7 +95,7 @@ def build_matrices(
     table = build_table(
         rows, infos, displays=displays, protocols=protocols, protocol=protocol, options=options or TableOptions()
     )
-    trained = rows.loc[rows["variant"] != UNTRAINED]
+    trained = rows.loc[~untrained(rows)]
     matrices = scale_matrices(trained)
     metric = matrices[0].metric
     info = infos.get(metric)

@@ -66,6 +66,8 @@ class TrainConfig(Strict):
     batch: int = Field(default=16, ge=1)
     lr: float = Field(default=1e-4, gt=0)
     betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Above 0 the optimiser is AdamW, otherwise Adam."""
     schedule: ScheduleConfig = ScheduleConfig()
     ema: float | None = Field(default=None, gt=0, lt=1)
     """Decay of the averaged weights, which are then the ones validated and exported; None: no averaging."""

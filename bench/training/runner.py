@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import torch
 from mmengine.hooks import EMAHook, Hook
+from mmengine.optim import OptimWrapperDict, build_optim_wrapper
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from bench.api import RequestError
+from bench.training.config import TrainConfig
 from bench.training.export import newest_checkpoint
 from bench.training.loop import StepTrainLoop, TaskValLoop, step_loader
 from bench.training.schedule import ScheduledLR
@@ -91,13 +94,6 @@ def make_runner(
         raise RequestError(f"{out} already holds a training; add --resume to go on, or give another --out")
     torch.manual_seed(config.seed)
     model = TaskModel(task)
-    amp = config.amp and device == "cuda"
-    optimiser: dict[str, Any] = {
-        "type": "AmpOptimWrapper" if amp else "OptimWrapper",
-        "optimizer": {"type": "Adam", "lr": config.lr, "betas": config.betas},
-    }
-    if config.clip is not None:
-        optimiser["clip_grad"] = {"max_norm": config.clip}
     hooks: list[Any] = [PlainCheckpointHook(), StoryHook(task, device=device)]
     if config.ema is not None:
         hooks.append(EMAHook(ema_type="MomentumAnnealingEMA", momentum=1 - config.ema, gamma=10))
@@ -121,12 +117,13 @@ def make_runner(
         "checkpoint": checkpoints,
         "sampler_seed": None,  # the sampler is the step itself
     }
+    model.to(device)
     return SafeRunner(
-        model=model.to(device),
+        model=model,
         work_dir=str(out),
         train_dataloader=step_loader(task, workers=workers),
         train_cfg={"type": StepTrainLoop, "max_iters": config.steps, "val_interval": config.validate_every},
-        optim_wrapper=optimiser,
+        optim_wrapper=_optimisers(model, config, amp=config.amp and device == "cuda"),
         param_scheduler={"type": ScheduledLR, "schedule": config.schedule, "steps": config.steps, "by_epoch": False},
         default_hooks=default_hooks,
         custom_hooks=hooks,
@@ -137,6 +134,23 @@ def make_runner(
         # mmengine shares its log state between runners of one name in a process
         experiment_name=f"{task.method}-{out.name}-{uuid4().hex[:8]}",
         **validate,
+    )
+
+
+def _optimisers(model: TaskModel, config: TrainConfig, *, amp: bool) -> dict[str, Any] | OptimWrapperDict:
+    """One optimiser, or one each for the network and its critic, alike."""
+    kind = "AdamW" if config.weight_decay > 0 else "Adam"
+    settings: dict[str, Any] = {
+        "type": "AmpOptimWrapper" if amp else "OptimWrapper",
+        "optimizer": {"type": kind, "lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay},
+    }
+    if config.clip is not None:
+        settings["clip_grad"] = {"max_norm": config.clip}
+    if model.critic is None:
+        return settings
+    return OptimWrapperDict(
+        network=build_optim_wrapper(model.network, deepcopy(settings)),
+        critic=build_optim_wrapper(model.critic, deepcopy(settings)),
     )
 
 

@@ -7,6 +7,7 @@ training (`steps`) and follows the new curve at once.
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
@@ -58,6 +59,12 @@ class ScheduledLR(LRSchedulerMixin, _ParamScheduler):
     def _get_value(self) -> list[float]:
         factor = lr_factor(self.schedule, self.last_step, self.steps)
         return [base * factor for base in self.base_values]
+
+    def step(self) -> None:
+        """The next step's rate; also where the optimiser has not moved yet, as a critic's that joins later."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
+            super().step()
 
     def state_dict(self) -> dict[str, Any]:
         """The position."""

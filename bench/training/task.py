@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
 from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import nn
 
 from bench.training.config import PatchConfig, TrainConfig
@@ -58,6 +61,27 @@ class TrainingTask(ABC, Generic[C]):
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """Scalars to minimise; their names hold "loss"."""
 
+    def critic(self) -> nn.Module | None:
+        """The other side of an adversarial training, freshly initialised after the network; None: there is none.
+
+        It has an optimiser of its own, is stored in checkpoints and not exported. With one, the loop asks `against`
+        and `critic_losses` in place of `losses`.
+        """
+        return None
+
+    def against(self, network: nn.Module, critic: nn.Module, batch: Batch) -> tuple[dict[str, torch.Tensor], Batch]:
+        """The network's turn of a step.
+
+        Returns:
+            Scalars to minimise, and what the critic is shown at its turn, without gradients; if that is empty, the
+            critic's turn is left out.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has a critic but plays no game with it")
+
+    def critic_losses(self, critic: nn.Module, shown: Batch) -> dict[str, torch.Tensor]:
+        """The critic's turn: scalars to minimise; their names hold "loss" and none of the network's."""
+        raise NotImplementedError(f"{type(self).__name__} has a critic but does not train it")
+
     def upscale(self, network: nn.Module, lr: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         """(1, 3, h, w) in [0, 1] -> (1, 3, H, W), for validation; needed where `scores_images`."""
         raise NotImplementedError(f"{type(self).__name__} has no images to validate")
@@ -91,6 +115,7 @@ class TaskModel(BaseModel):
     def __init__(self, task: TrainingTask[Any]) -> None:
         super().__init__()
         self.network = task.network()
+        self.critic = task.critic()
         self._task = task
 
     def forward(self, inputs: Any, data_samples: Any = None, mode: str = "loss") -> dict[str, torch.Tensor]:
@@ -98,3 +123,34 @@ class TaskModel(BaseModel):
         if mode != "loss":
             raise ValueError(f"only mode 'loss' is run by the loop, got '{mode}'")
         return self._task.losses(self.network, inputs)
+
+    def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, torch.Tensor]:
+        """One step; where there is a critic, the network's turn and then the critic's."""
+        if self.critic is None or not isinstance(optim_wrapper, OptimWrapperDict):
+            return super().train_step(data, optim_wrapper)
+        inputs: Batch = self.data_preprocessor(data, True)["inputs"]  # pyright: ignore[reportArgumentType, reportCallIssue]
+        first, second = optim_wrapper["network"], optim_wrapper["critic"]
+        with first.optim_context(self), _untrained(self.critic):
+            losses, shown = self._task.against(self.network, self.critic, inputs)
+        total, told = self.parse_losses(losses)
+        first.update_params(total)
+        if shown:
+            with second.optim_context(self):
+                losses = self._task.critic_losses(self.critic, shown)
+            total, more = self.parse_losses(losses)
+            second.update_params(total)
+            told |= {name: value for name, value in more.items() if name != "loss"}
+        return told
+
+
+@contextmanager
+def _untrained(module: nn.Module) -> Iterator[None]:
+    """Gradients pass through the module without reaching its parameters."""
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)

@@ -75,15 +75,27 @@ def read_network(path: Path, kind: type[A], build: Callable[[A], N], *, method: 
         RequestError: missing, damaged, of another method, stage or shape.
     """
     weights = read_weights(path)
-    said = str(weights.extra.get("stage", ""))
-    if stage and said and said != stage:
-        raise RequestError(
-            f"{path} holds weights of the training stage '{said}', expected those of '{stage}': give the file that "
-            f"stage '{stage}' left"
-        )
+    check_stage(weights, stage)
     network = build(read_architecture(kind, weights, method=method))
     load_into(network, weights.tensors, path)
     return network
+
+
+def check_stage(weights: Weights, stage: str) -> None:
+    """Refuse weights that say to be of another training stage.
+
+    Args:
+        weights: A file's content.
+        stage: Whose weights are expected; "": do not ask.
+    Raises:
+        RequestError: names both.
+    """
+    said = str(weights.extra.get("stage", ""))
+    if stage and said and said != stage:
+        raise RequestError(
+            f"{weights.path} holds weights of the training stage '{said}', expected those of '{stage}': give the file "
+            f"that stage '{stage}' left"
+        )
 
 
 def load_into(network: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:

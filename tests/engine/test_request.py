@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.api import RequestError
+from bench.api import MethodInfo, MethodOptions, MethodSpec, RequestError, is_untrained
 from bench.engine.request import choose_methods
+from bench.registry import METHODS
 
 
 def choose(*names: str, weights: str | None = None, overrides: tuple[str, ...] = ()) -> None:
@@ -60,3 +61,33 @@ def test_null_switches_an_option_off_that_may_be_absent_and_is_text_elsewhere() 
     assert choice.variant == "lite,cell_clip=null,chunk=99,tile=null"
     with pytest.raises(RequestError, match="chunk: input should be a valid integer"):
         choose("lte", overrides=("lte.chunk=null",))
+
+
+class _Parted(MethodOptions):
+    parts: Path | None = None
+
+
+def test_untrained_is_a_label_only_where_a_method_offers_it(tmp_path: Path) -> None:
+    """Catches a row of untrained parts that looks shipped, or one whose options hide that nobody trained it."""
+    spec = MethodSpec(
+        info=MethodInfo(name="offering", display="Offering", summary="a test"),
+        factory="nowhere:Nothing",
+        root=tmp_path,
+        options=_Parted,
+        weights={"lite": tmp_path},
+        default_weights="lite",
+        untrained=True,
+    )
+    METHODS.add("offering", spec, origin="a test")
+    try:
+        (choice,) = choose_methods(["offering"], weights="offering=untrained", overrides=["offering.parts=here"])
+        (plain,) = choose_methods(["offering"], weights="untrained", overrides=[])
+        (shipped,) = choose_methods(["offering"], weights=None, overrides=[])
+    finally:
+        METHODS.forget("offering")
+    assert (choice.weights, plain.variant) == (None, "untrained")
+    assert choice.display.startswith("Offering (untrained,parts=")
+    assert [is_untrained(each.variant) for each in (choice, plain, shipped)] == [True, True, False]
+    assert [each.folder == "offering" for each in (choice, plain, shipped)] == [False, False, True]
+    with pytest.raises(RequestError, match="untrained"):
+        choose("liif", weights="liif=untrained")

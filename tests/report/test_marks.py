@@ -68,12 +68,13 @@ def test_infinite_is_best_and_printed_as_infinity(frames_of, infos):
     assert _marks(frames, infos) == {"a": Mark.BEST, "b": Mark.SECOND}
 
 
-def test_untrained_methods_stay_out_and_are_named(frames_of, infos):
-    values = {("a", "", _SET5, 2.0, "psnr"): 30.0, ("casr", "untrained", _SET5, 2.0, "psnr"): 50.0}
+@pytest.mark.parametrize("variant", ["untrained", "untrained,sd_path=sd-turbo-12ab"])
+def test_untrained_methods_stay_out_and_are_named(frames_of, infos, variant):
+    values = {("a", "", _SET5, 2.0, "psnr"): 30.0, ("casr", variant, _SET5, 2.0, "psnr"): 50.0}
     table = build_table(frames_of(values).summary, infos)
     assert [row.method for row in table.methods] == ["a"]
-    assert any("casr (untrained)" in note for note in table.notes)
-    only = frames_of({("casr", "untrained", _SET5, 2.0, "psnr"): 50.0})
+    assert any(f"casr ({variant})" in note for note in table.notes)
+    only = frames_of({("casr", variant, _SET5, 2.0, "psnr"): 50.0})
     with pytest.raises(RequestError, match="untrained"):
         build_table(only.summary, infos)
 

@@ -1,0 +1,75 @@
+"""LPIPS as a loss: the metric's own parameters, differentiable, on batches and on any device.
+
+Source: Zhang et al. 2018 (arXiv 1801.03924), version 0.1, through `bench.metrics.lpips_network`, whose values these
+are to float32 rounding (tests/training/test_perceptual.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench.metrics.download import obtain
+from bench.metrics.lpips_files import ALEX, VGG, LPIPSFiles
+from bench.metrics.lpips_network import EPSILON, SCALE, SHIFT, load_features, load_heads
+
+NETWORKS: dict[str, LPIPSFiles] = {files.net: files for files in (ALEX, VGG)}
+"""What a training may ask for, by the name in the literature."""
+
+
+class PerceptualDistance(nn.Module):
+    """LPIPS of batches; gradients reach the images, never the network."""
+
+    shift: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, features: nn.Sequential, heads: list[torch.Tensor], read_after: tuple[int, ...]) -> None:
+        """Args: features: frozen layers; heads: (channels,) per compared layer; read_after: indices of those layers."""
+        super().__init__()
+        self.features = features[: max(read_after) + 1].requires_grad_(False)
+        self.read_after = read_after
+        self.register_buffer("shift", SHIFT.clone())
+        self.register_buffer("scale", SCALE.clone())
+        self.heads = nn.ParameterList(nn.Parameter(head.clone(), requires_grad=False) for head in heads)
+
+    def forward(self, images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
+        """Compare.
+
+        Args:
+            images: (B, 3, H, W) in [-1, 1].
+            references: Alike; no gradient flows to them.
+        Returns:
+            (B,), LPIPS of each pair.
+        """
+        with torch.no_grad():
+            wanted = list(self._normalised(references))
+        total = images.new_zeros(images.shape[0])
+        for mine, theirs, head in zip(self._normalised(images), wanted, self.heads, strict=True):
+            total = total + ((mine - theirs).square() * head[:, None, None]).sum(dim=1).mean(dim=(1, 2))
+        return total
+
+    def _normalised(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
+        x = (images - self.shift) / self.scale
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in self.read_after:
+                # the root has no derivative at 0, where a flat patch lights no channel
+                norm = x.square().sum(dim=1, keepdim=True).clamp_min(EPSILON**2).sqrt()
+                yield x / (norm + EPSILON)
+
+
+def load_distance(net: str, weights_root: Path | None = None) -> PerceptualDistance:
+    """LPIPS from the published files, found (or fetched, where allowed) as the metric finds them.
+
+    Args:
+        net: "alex" or "vgg".
+        weights_root: None: `TORCH_HOME`, else torch's default.
+    Raises:
+        Unavailable: a file is missing or not the published one; says which and how to get it.
+    """
+    files = NETWORKS[net]
+    features = load_features(files, obtain(files.backbone, weights_root))
+    return PerceptualDistance(features, load_heads(files), files.read_after).eval()

@@ -1,0 +1,219 @@
+"""The full network from what others published: SD-Turbo, SAM and DepthAnything, in the folders that their makers give.
+
+Whatever is missing is named with how to get it. SD-Turbo is needed; without SAM there is no SARM, without DepthAnything
+no ControlNet, without trained adapters the image is what SD-Turbo makes of superpixels.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.api import RequestError
+from methods.blocks.weights import Weights, load_into, read_architecture
+from methods.casr.architecture import CasrArchitecture
+from methods.casr.network import Casr, Parts
+from methods.casr.semantics import SamSemantics
+from methods.casr.ssam import DepthAnything
+from methods.casr.text import ClipText
+from methods.casr.unet import geometry_of
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+_SD = "SD-Turbo (a copy of huggingface.co/stabilityai/sd-turbo, or that hub id)"
+_SAM = "SAM (a copy of huggingface.co/facebook/sam-vit-base, or that hub id)"
+_DEPTH = "DepthAnything (a copy of huggingface.co/LiheYoung/depth-anything-small-hf, or that hub id)"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the parts lie: folders, or hub ids where a hub is reachable.
+
+    Attributes:
+        sd: SD-Turbo with its subfolders unet, vae, text_encoder and tokenizer.
+        sam: SAM; None: there is none.
+        depth: DepthAnything; None: there is none.
+    """
+
+    sd: Path | None = None
+    sam: Path | None = None
+    depth: Path | None = None
+
+
+def load_full(sources: Sources, weights: Weights | None) -> tuple[Casr, tuple[str, ...]]:
+    """Build the full network.
+
+    Args:
+        sources: Where SD-Turbo, SAM and DepthAnything lie.
+        weights: Trained adapters; None: fresh ones, which change nothing.
+    Returns:
+        The network on the CPU in float32, and what a user must know of it: what is missing and therefore off.
+    Raises:
+        RequestError: no SD-Turbo, a part that cannot be read, or adapters of another shape.
+    """
+    parts = load_parts(sources)
+    if weights is None:
+        architecture = _fitting(parts)
+    else:
+        architecture = read_architecture(CasrArchitecture, weights, method="casr")
+        check_fit(architecture, parts, whose=f"the weights {weights.path}")
+    network = Casr(architecture, parts)
+    if weights is not None:
+        load_into(network, weights.tensors, weights.path)
+    return network.eval(), (*_untrained(weights), *_switch_off(network))
+
+
+def load_parts(sources: Sources) -> Parts:
+    """What a full network is built around.
+
+    Raises:
+        RequestError: no SD-Turbo, or a part that cannot be read.
+    """
+    if sources.sd is None:
+        raise RequestError(
+            f"the full size of casr needs {_SD}: give it with --set casr.sd_path=FOLDER, or use the shipped weights "
+            "with --weights casr=lite"
+        )
+    unet, vae, text = _sd_turbo(sources.sd)
+    semantics = _sam(sources.sam) if sources.sam is not None else None
+    depth = DepthAnything(sources.depth) if sources.depth is not None else None
+    return Parts(unet=unet, vae=vae, text=text, semantics=semantics, depth=depth)
+
+
+def _switch_off(network: Casr) -> list[str]:
+    """Drop what cannot run, and say so."""
+    notes = []
+    sarm = network.architecture.sarm
+    if sarm is not None and sarm.lr_semantics and network.semantics is None:
+        network.sarm = None
+        notes.append(f"SARM is off, because there is no {_SAM}: give it with --set casr.sam_path=FOLDER")
+    if network.controlnet is not None and (network.ssam is None or network.ssam.depth is None):
+        network.controlnet = None
+        notes.append(f"the ControlNet is off, because there is no {_DEPTH}: give it with --set casr.depth_path=FOLDER")
+    return notes
+
+
+def _untrained(weights: Weights | None) -> list[str]:
+    if weights is not None:
+        return []
+    return [
+        "untrained adapters: LoRA, ControlNet and SARM change nothing, superpixels come from k-means instead of the "
+        "network; tables leave this result out. Trained ones: --weights casr=FILE (made by 'bench train casr')"
+    ]
+
+
+def check_fit(architecture: CasrArchitecture, parts: Parts, *, whose: str) -> None:
+    """Whether a full architecture is one around these parts.
+
+    Args:
+        architecture: Of weights or of a training.
+        parts: What was loaded.
+        whose: Whose architecture it is, for messages.
+    Raises:
+        RequestError: another UNet, VAE or SAM, or an architecture that needs none of them.
+    """
+    if architecture.codec != "vae":
+        raise RequestError(f"{whose} need no SD-Turbo: leave out --set casr.sd_path")
+    seen, factor = geometry_of(parts.unet), _factor(parts.vae)
+    if seen != architecture.unet or factor != architecture.factor:
+        raise RequestError(
+            f"{whose} belong to another UNet or VAE than that in casr.sd_path: {architecture.unet} and a factor of "
+            f"{architecture.factor}, expected {seen} and {factor}"
+        )
+    if parts.semantics is not None and parts.semantics.channels != architecture.semantic_dim:
+        raise RequestError(
+            f"{whose} belong to a SAM with {architecture.semantic_dim} channels; that in casr.sam_path has "
+            f"{parts.semantics.channels}"
+        )
+
+
+def _fitting(parts: Parts) -> CasrArchitecture:
+    """The paper's architecture around these parts; superpixels by k-means, since there is no trained network."""
+    full = CasrArchitecture.full()
+    assert full.ssam is not None
+    factor, semantics = _factor(parts.vae), parts.semantics
+    return full.model_copy(
+        update={
+            "unet": geometry_of(parts.unet),
+            "factor": factor,
+            "control_embedding": full.control_embedding[-round(math.log2(factor)) - 1 :],
+            "semantic_dim": full.semantic_dim if semantics is None else semantics.channels,
+            "ssam": full.ssam.model_copy(update={"backend": "slic"}),
+        }
+    )
+
+
+def _factor(vae: AutoencoderKL) -> int:
+    config: Any = vae.config
+    return 2 ** (len(config.block_out_channels) - 1)
+
+
+def _sd_turbo(path: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, ClipText]:
+    from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    if not path.is_dir() or (path / "scheduler").is_dir():
+        said = _read(partial(DDPMScheduler.load_config, str(path), subfolder="scheduler"), path, "", _SD, "sd_path")
+        kind = said.get("prediction_type", "epsilon")
+        if kind != "epsilon":
+            raise RequestError(f"casr.sd_path={path} predicts '{kind}'; expected 'epsilon', the noise, as of SD-Turbo")
+
+    def part(kind: Any, folder: str) -> Any:
+        return _read(_complete(kind, path, folder), path, folder, _SD, "sd_path")
+
+    unet, vae, encoder = (
+        part(UNet2DConditionModel, "unet"),
+        part(AutoencoderKL, "vae"),
+        part(CLIPTextModel, "text_encoder"),
+    )
+    words = partial(CLIPTokenizer.from_pretrained, str(path), subfolder="tokenizer")
+    tokenizer = _read(words, path, "tokenizer", _SD, "sd_path")
+    # without its vocabulary a tokenizer of transformers loads all the same, and knows nothing but its special tokens
+    if not encoder.config.vocab_size // 2 <= len(tokenizer) <= encoder.config.vocab_size:
+        raise RequestError(
+            f"casr.sd_path={path}: the tokenizer knows {len(tokenizer)} tokens, the text encoder "
+            f"{encoder.config.vocab_size}: a file of {path}/tokenizer is missing or another's. Expected {_SD}"
+        )
+    return unet.float(), vae.float(), ClipText(tokenizer, encoder.float())
+
+
+def _sam(path: Path) -> SamSemantics:
+    from transformers import SamModel
+
+    model: Any = _read(_complete(SamModel, path, "", "vision_encoder."), path, "", _SAM, "sam_path")
+    return SamSemantics(model.vision_encoder.float())
+
+
+def _complete(kind: Any, path: Path, folder: str, needed: str = "") -> Callable[..., Any]:
+    """A loader that refuses weights with holes, which these libraries would fill with random values."""
+
+    def load(**said: Any) -> Any:
+        model, info = kind.from_pretrained(str(path), subfolder=folder, output_loading_info=True, **said)
+        absent = sorted(name for name in info["missing_keys"] if name.startswith(needed))
+        if absent:
+            raise ValueError(f"the weights lack '{absent[0]}' ({len(absent)} tensors in all).")
+        return model
+
+    return load
+
+
+def _read(load: Callable[..., Any], path: Path, folder: str, what: str, option: str) -> Any:
+    """Call a loader of diffusers or transformers, and turn what it says of missing files into a sentence."""
+    local = path.is_dir() or os.environ.get("ASSR_BENCH_DOWNLOAD") == "0"
+    try:
+        if path.is_dir() and not (path / folder).is_dir():
+            raise FileNotFoundError(f"there is no folder '{folder}' in it.")
+        return load(local_files_only=local)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError) as fault:
+        where = f"{path}/{folder}" if folder else str(path)
+        reason = next((line for line in str(fault).splitlines() if line.strip()), type(fault).__name__)
+        raise RequestError(
+            f"casr.{option}={path}: cannot read {where}: {reason} Expected {what}; a folder is given with "
+            f"--set casr.{option}=FOLDER"
+        ) from fault

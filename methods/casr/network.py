@@ -1,0 +1,265 @@
+"""CASR: superpixels, codec, one-step UNet with a ControlNet, and SARM, as one module.
+
+`cycle.upscale` runs it again and again; `passes` is what happens to the tiles of one image.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from bench.api import Size
+from methods.casarbi.resample import resample
+from methods.casr.architecture import CasrArchitecture
+from methods.casr.codec import UnshuffleCodec, VaeCodec
+from methods.casr.lora import UNET_TARGETS, VAE_TARGETS, add_lora, is_lora, lora_parameters
+from methods.casr.padding import mirrored, to_multiple
+from methods.casr.passes import Scene, TileSettings, predict
+from methods.casr.sarm import Sarm
+from methods.casr.semantics import PatchSemantics, SamSemantics
+from methods.casr.ssam import Depth, ProxyDepth, Ssam, depth_at
+from methods.casr.text import ClipText, LearnedText, Prompter
+from methods.casr.tiles import Tile, decode_tiled, grid
+from methods.casr.unet import build_controlnet, build_unet
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+_SD_BETAS = (0.00085, 0.012)
+"""Stable Diffusion's schedule: the roots of the betas are linear over 1000 steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a full network takes from elsewhere, frozen; see `loading`.
+
+    Attributes:
+        unet, vae, text: Of SD-Turbo.
+        semantics: SAM's encoder; None: SARM is off.
+        depth: DepthAnything; None: the ControlNet is off.
+    """
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text: ClipText
+    semantics: SamSemantics | None = None
+    depth: Depth | None = None
+
+
+class Casr(nn.Module):
+    """Everything that a cycle needs. Of a full network `state_dict` holds what CASR adds, not what `Parts` brought."""
+
+    def __init__(self, architecture: CasrArchitecture | None = None, parts: Parts | None = None) -> None:
+        """Build it.
+
+        Args:
+            architecture: Its shape; None: lite.
+            parts: Needed with the codec "vae", and only there.
+        Raises:
+            ValueError: parts that are missing or not asked for.
+        """
+        super().__init__()
+        self.architecture = arch = architecture if architecture is not None else CasrArchitecture()
+        if (parts is None) == (arch.codec == "vae"):
+            raise ValueError(f"codec '{arch.codec}' {'needs parts' if parts is None else 'takes no parts'}")
+        self.ssam: Ssam | None = None
+        self.semantics: PatchSemantics | SamSemantics | None = None
+        self.unet: UNet2DConditionModel = build_unet(arch) if parts is None else parts.unet
+        self.controlnet = build_controlnet(self.unet, arch) if arch.has_control else None
+        self.codec: UnshuffleCodec | VaeCodec
+        self.text: LearnedText | ClipText
+        if parts is None:
+            self.codec = UnshuffleCodec(arch.factor)
+            self.text = LearnedText(arch.unet.cross_dim)
+            if arch.sarm is not None and arch.sarm.lr_semantics:
+                self.semantics = PatchSemantics(arch.semantic_dim, arch.semantic_grid)
+        else:
+            add_lora(parts.unet, arch.lora_unet, UNET_TARGETS, alpha=arch.lora_alpha)
+            add_lora(parts.vae, arch.lora_vae, VAE_TARGETS, alpha=arch.lora_alpha)
+            self.codec, self.text = VaeCodec(parts.vae), parts.text
+            self.semantics = parts.semantics
+        if arch.ssam is not None:
+            self.ssam = Ssam(arch.ssam, depth=ProxyDepth() if arch.depth == "proxy" else parts and parts.depth)
+        self.sarm: Sarm | None = None
+        if arch.sarm is not None:
+            self.sarm = Sarm(arch.unet.channels[-1], arch.semantic_dim, arch.sarm)
+        self.settings = (
+            TileSettings()
+            if arch.codec == "unshuffle"
+            else TileSettings(tile=512, overlap=64, smallest=512, keys=16384)
+        )
+        self.prompter = Prompter()
+        self._borrowed = self._names_of(parts)
+        self._register_state_dict_hook(_without_borrowed)
+        self.register_load_state_dict_post_hook(_borrowed_are_not_missing)
+        self.train(self.training)
+
+    @property
+    def multiple(self) -> int:
+        """Image pixels per bottleneck token, along one side."""
+        return self.architecture.multiple
+
+    def train(self, mode: bool = True) -> Casr:
+        """As usual, but the superpixels stay in evaluation mode."""
+        super().train(mode)
+        if self.ssam is not None:
+            self.ssam.eval()
+        return self
+
+    @torch.no_grad()
+    def align(
+        self, image: torch.Tensor, size: Size, *, ssam: bool = True, depth: bool = True
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What the network is shown of an image: its superpixels at the new size, and its depth.
+
+        Args:
+            image: (B, 3, h, w) in [-1, 1].
+            size: (H, W) of the cycle's result.
+            ssam: False: the bicubic enlargement instead of superpixels (Table 4).
+            depth: False: no depth, so no ControlNet.
+        Returns:
+            (B, 3, H, W) in [-1, 1], and (B, 1, H, W) in [0, 1] or None.
+        """
+        wanted = depth and self.controlnet is not None
+        if self.ssam is None or not ssam:
+            return resample(image.float(), size).clamp(-1, 1), self._depth(image, size) if wanted else None
+        found = self.ssam((image.float() / 2 + 0.5).clamp(0, 1), size, depth=wanted)
+        return found.image.mul_(2).sub_(1), found.depth
+
+    def _depth(self, image: torch.Tensor, size: Size) -> torch.Tensor | None:
+        if self.ssam is None or self.ssam.depth is None:
+            return None
+        return depth_at(self.ssam.depth, (image.float() / 2 + 0.5).clamp(0, 1), size)
+
+    def enhance(
+        self,
+        s: torch.Tensor,
+        depth: torch.Tensor | None,
+        reference: torch.Tensor,
+        *,
+        tiles: list[Tile] | None = None,
+    ) -> torch.Tensor:
+        """One cycle's network; differentiable.
+
+        Args:
+            s: (B, 3, H, W) in [-1, 1], from `align`.
+            depth: (B, 1, H, W) in [0, 1], from `align`; None: no ControlNet.
+            reference: (B, 3, h, w) in [-1, 1], the image that the cycle enlarges: for semantics and prompt.
+            tiles: Of the image once it is mirrored to multiples of `multiple`; None: as `settings` says.
+        Returns:
+            (B, 3, H, W), nominally in [-1, 1], not clipped.
+        """
+        settings = self.settings
+        size: Size = (s.shape[-2], s.shape[-1])
+        padded = to_multiple(size, self.multiple, smallest=settings.smallest)
+        semantics = None
+        if settings.sarm and settings.lr_semantics and self.sarm is not None and self.semantics is not None:
+            semantics = self.semantics(reference)
+        text = self.text(self.prompter(reference))
+        scene = Scene(
+            mirrored(s, padded),
+            None if depth is None else mirrored(depth, padded),
+            text,
+            None if semantics is None else semantics.to(text.dtype),
+        )
+        if tiles is None:
+            tiles = grid(padded, tile=settings.tile, overlap=settings.overlap)
+        latent = predict(self, scene, tiles, settings)
+        if len(tiles) == 1 or isinstance(self.codec, UnshuffleCodec):
+            image = self.codec.decode(latent)
+        else:
+            image = decode_tiled(
+                self.codec.decode,
+                latent,
+                factor=self.codec.factor,
+                tile=settings.decode_tile,
+                overlap=settings.decode_overlap,
+            )
+        return image[..., : size[0], : size[1]]
+
+    def clean(self, z: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
+        """The clean latent: z plus the predicted residual, or one step from the predicted noise at t."""
+        if self.architecture.prediction == "residual":
+            return z + predicted
+        kept = alpha_bar(self.architecture.timestep)
+        return (z - math.sqrt(1 - kept) * predicted) / math.sqrt(kept)
+
+    def trainable(self, stage: int) -> list[nn.Parameter]:
+        """Freeze everything but what a stage trains, and return that.
+
+        Args:
+            stage: 1: LoRA and ControlNet (lite: the UNet, the ControlNet and the text token); 2: SARM.
+        Raises:
+            ValueError: another stage, or a network without SARM in stage 2.
+        """
+        found: list[nn.Parameter] = []
+        if stage == 2 and self.sarm is not None:
+            found = list(self.sarm.parameters())
+        elif stage == 1:
+            if self.architecture.codec == "unshuffle":
+                found = [*self.unet.parameters(), *self.text.parameters()]
+            else:
+                found = [*lora_parameters(self.unet), *lora_parameters(self.codec)]
+                if self.architecture.train_conv_in:
+                    found += self.unet.conv_in.parameters()
+            if self.controlnet is not None:
+                found += self.controlnet.parameters()
+        else:
+            raise ValueError(f"expected stage 1, or 2 of a network with SARM, got {stage}")
+        self.requires_grad_(False)
+        for parameter in found:
+            parameter.requires_grad_(True)
+        return found
+
+    def place(self, device: torch.device, dtype: torch.dtype) -> Casr:
+        """Move it for inference: the UNet and what feeds it in a dtype; superpixels and decoder in float32."""
+        self.to(device)
+        for part in (self.unet, self.controlnet):
+            if part is not None:
+                nn.Module.to(part, memory_format=torch.channels_last)  # an eighth faster on a CPU
+        for part in (self.unet, self.controlnet, self.text, self.sarm):
+            if part is not None:
+                nn.Module.to(part, dtype)  # diffusers' own `to` warns of every cast
+        self.codec.place(dtype)
+        return self.eval()
+
+    def _names_of(self, parts: Parts | None) -> frozenset[str]:
+        """Tensors that came with the parts."""
+        if parts is None:
+            return frozenset()
+        whole = [module for module in (parts.text, parts.semantics, parts.depth) if module is not None]
+        prefixes = tuple(f"{name}." for name, module in self.named_modules() if any(module is each for each in whole))
+        mixed = ("unet.", "codec.", *prefixes)
+        own = "unet.conv_in." if self.architecture.train_conv_in else None
+        return frozenset(
+            name
+            for name in nn.Module.state_dict(self)
+            if name.startswith(mixed) and not is_lora(name) and not (own and name.startswith(own))
+        )
+
+
+def alpha_bar(step: int) -> float:
+    """The share of the signal that Stable Diffusion's schedule leaves at a step; 0.0046601 at 999."""
+    first, last = (math.sqrt(beta) for beta in _SD_BETAS)
+    return math.prod(1 - (first + (last - first) * number / 999) ** 2 for number in range(step + 1))
+
+
+def _without_borrowed(module: nn.Module, tensors: dict[str, Any], prefix: str, _: object) -> None:
+    assert isinstance(module, Casr)
+    for name in module._borrowed:
+        tensors.pop(prefix + name, None)
+
+
+def _borrowed_are_not_missing(module: nn.Module, keys: Any) -> None:
+    assert isinstance(module, Casr)
+    # names come with the prefix of whatever holds this module
+    borrowed = module._borrowed
+    keys.missing_keys[:] = [
+        name
+        for name in keys.missing_keys
+        if name not in borrowed and not any(name.endswith(f".{each}") for each in borrowed)
+    ]

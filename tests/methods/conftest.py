@@ -1,0 +1,143 @@
+"""Tiny models with random weights, in the folders that SD-Turbo, SAM and DepthAnything are published in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Published:
+    """Folders as their makers lay them out."""
+
+    sd: Path
+    sam: Path
+    depth: Path
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """SD-Turbo (factor 8, two UNet levels), SAM (64 x 64) and DepthAnything, each a few thousand parameters."""
+    import torch
+
+    torch.manual_seed(7)
+    root = tmp_path_factory.mktemp("published")
+    found = Published(root / "sd-turbo", root / "sam", root / "depth")
+    _save_sd(found.sd)
+    _save_sam(found.sam)
+    _save_depth(found.depth)
+    return found
+
+
+def _save_sd(root: Path) -> None:
+    from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    UNet2DConditionModel(
+        sample_size=8,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=16,
+        attention_head_dim=(2, 4),
+        norm_num_groups=4,
+        use_linear_projection=True,
+    ).save_pretrained(root / "unet")
+    AutoencoderKL(
+        block_out_channels=(4, 4, 8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=2,
+    ).save_pretrained(root / "vae")
+    EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="trailing"
+    ).save_pretrained(root / "scheduler")
+    CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=60,
+            hidden_size=16,
+            intermediate_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            max_position_embeddings=12,
+            bos_token_id=58,
+            eos_token_id=59,
+            pad_token_id=59,
+        )
+    ).save_pretrained(root / "text_encoder")
+    _save_tokenizer(root / "tokenizer")
+
+
+def _save_tokenizer(folder: Path) -> None:
+    """The letters, as CLIP's byte-pair files hold them; no pair is merged."""
+    letters = "abcdefghijklmnopqrstuvwxyz-,."
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    folder.mkdir()
+    (folder / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    said = {"tokenizer_class": "CLIPTokenizer", "model_max_length": 12, "unk_token": "<|endoftext|>"}
+    said |= {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(said))
+
+
+def _save_sam(root: Path) -> None:
+    from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
+
+    vision = SamVisionConfig(
+        hidden_size=16,
+        output_channels=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=64,
+        patch_size=8,
+        window_size=4,
+        global_attn_indexes=[1],
+        mlp_dim=16,
+        initializer_range=0.2,  # the default leaves features of 1e-22, which nothing can be learned from
+    )
+    prompt = SamPromptEncoderConfig(hidden_size=8, image_size=64, patch_size=8, mask_input_channels=4)
+    decoder = SamMaskDecoderConfig(
+        hidden_size=8, mlp_dim=8, num_hidden_layers=1, num_attention_heads=2, iou_head_hidden_dim=8
+    )
+    SamModel(
+        SamConfig(
+            vision_config=vision.to_dict(),
+            prompt_encoder_config=prompt.to_dict(),
+            mask_decoder_config=decoder.to_dict(),
+        )
+    ).save_pretrained(root)
+
+
+def _save_depth(root: Path) -> None:
+    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
+
+    backbone = Dinov2Config(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=28,
+        patch_size=14,
+        out_features=["stage1", "stage2"],
+        reshape_hidden_states=False,
+        apply_layernorm=True,
+    )
+    DepthAnythingForDepthEstimation(
+        DepthAnythingConfig(
+            backbone_config=backbone,
+            reassemble_hidden_size=16,
+            reassemble_factors=[2, 1],
+            neck_hidden_sizes=[8, 8],
+            fusion_hidden_size=8,
+            head_hidden_size=8,
+            patch_size=14,
+        )
+    ).save_pretrained(root)
+    (root / "preprocessor_config.json").write_text(json.dumps({"size": {"height": 28, "width": 28}}))

@@ -1,0 +1,316 @@
+"""Cycles and the method as the harness sees it (groups 2 and 12 of CASR's list, options, weights)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from safetensors.torch import save_file
+from torch import nn
+
+from bench.api import RequestError
+from methods.casarbi.resample import resample
+from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
+from methods.casr.colour import wavelet
+from methods.casr.cycle import Sampling, cycle, upscale
+from methods.casr.info import CASR, CasrOptions, fingerprint
+from methods.casr.method import CasrMethod, load_network
+from methods.casr.network import Casr, TileSettings
+from methods.casr.plan import sizes
+from methods.casr.ssam import Ssam
+
+ARCHITECTURE = CasrArchitecture(
+    factor=2,
+    control_embedding=(4, 8),
+    unet=UNetArchitecture(channels=(8, 16), attention=(False, True), heads=(1, 2), groups=4, cross_dim=6),
+    ssam=SsamArchitecture(width=0.1),
+    sarm=SarmArchitecture(heads=2, head_dim=4),
+    semantic_dim=6,
+    semantic_grid=4,
+)
+CPU = torch.device("cpu")
+
+
+def _network(**said) -> Casr:
+    """Random in every layer, but so weak that cycles do not run away."""
+    torch.manual_seed(3)
+    network = Casr(ARCHITECTURE.model_copy(update=said)).eval()
+    for module in (network.unet, network.controlnet, network.sarm):
+        for parameter in module.parameters() if module is not None else ():
+            nn.init.normal_(parameter, std=0.08)
+    network.settings = TileSettings(tile=64, overlap=16, smallest=16)
+    return network
+
+
+@pytest.fixture(scope="module")
+def network() -> Casr:
+    return _network()
+
+
+def _lr(height: int, width: int, *, batch: int = 1) -> torch.Tensor:
+    return torch.rand((batch, 3, height, width), generator=torch.Generator().manual_seed(2)) * 1.6 - 0.8
+
+
+# --- group 2, end to end ---
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.tuples(st.integers(1, 40), st.integers(1, 40)), st.floats(1.01, 33), st.floats(0.6, 1), st.integers(0, 1))
+def test_every_size_is_reached_exactly(network, size, scale, other, axis):
+    """Odd and 1-pixel-wide images, axes that grow differently. Catches padding that is carried on, a rounded size."""
+    scale = min(scale, 90 / max(size))
+    if scale < 1:
+        scale = 1.0
+    target = [max(round(length * scale), length) for length in size]
+    target[axis] = max(round(target[axis] * other), size[axis])
+    found = upscale(network, _lr(*size), (target[0], target[1]))
+    assert [tuple(each.shape[-2:]) for each in found] == sizes(size, (target[0], target[1]))
+    for each in found:
+        assert each.shape[:2] == (1, 3)
+        assert each.abs().max() <= 1
+        assert torch.isfinite(each).all()
+
+
+def test_the_lr_size_and_scale_one_need_no_cycle(network, weights):
+    assert upscale(network, _lr(5, 7), (5, 7)) == []
+    lr = torch.rand(3, 5, 7)
+    found = _method(weights).upscale(lr, (5, 7), seed=0)
+    assert torch.equal(found.image, lr)
+    assert found.image is not lr
+    assert found.stages == ()
+
+
+def test_eighteen_is_three_cycles(weights):
+    found = _method(weights, tile=64, overlap=16).upscale(torch.rand(3, 5, 6), (90, 108), seed=0)
+    assert [tuple(each.shape) for each in found.stages] == [(3, 20, 24), (3, 60, 72), (3, 90, 108)]
+    assert torch.equal(found.image, found.stages[-1])
+
+
+def test_a_cycle_sees_the_image_before_it_and_nothing_rounds_in_between(network):
+    """Catches cycles that start again from LR, and images rounded to 8 bit between cycles."""
+    lr, target = _lr(6, 5), (36, 30)
+    first, second = upscale(network, lr, target)
+    assert torch.equal(first, cycle(network, lr, (24, 20), Sampling()))
+    assert torch.equal(second, cycle(network, first, target, Sampling()))
+    levels = (first / 2 + 0.5) * 255
+    assert (levels - levels.round()).abs().mean() > 0.2
+
+
+def test_a_network_that_changes_nothing_gives_superpixels():
+    """So the image that is shown is S, and what is off shows the bicubic enlargement instead."""
+    network = Casr(ARCHITECTURE).eval()
+    lr = _lr(12, 9)
+    s, depth = network.align(lr, (40, 30))
+    (found,) = upscale(network, lr, (40, 30))
+    torch.testing.assert_close(found, s, atol=1e-6, rtol=0)
+    assert depth is not None
+    assert depth.shape == (1, 1, 40, 30)
+    (plain,) = upscale(network, lr, (40, 30), Sampling(ssam=False, depth=False))
+    torch.testing.assert_close(plain, resample(lr, (40, 30)).clamp(-1, 1), atol=1e-6, rtol=0)
+    kept, still = network.align(lr, (40, 30), ssam=False)
+    torch.testing.assert_close(kept, plain, atol=1e-6, rtol=0)
+    assert torch.equal(still, depth)
+    assert network.align(lr, (40, 30), depth=False)[1] is None
+
+
+@pytest.mark.parametrize("change", [{"ssam": None}, {"depth": "none"}, {"control_input": "none"}, {"sarm": None}])
+def test_every_ablation_runs(change):
+    network = _network(**change)
+    (found,) = upscale(network, _lr(9, 8), (20, 18))
+    assert found.shape == (1, 3, 20, 18)
+    assert network.controlnet is None or "sarm" in change
+
+
+@pytest.mark.parametrize("control", ["sp+depth", "depth3"])
+def test_the_controlnet_hears_depth_and_with_sp_also_the_superpixels(control):
+    network = _network(control_input=control, sarm=None)
+    seen = []
+    network.controlnet.register_forward_pre_hook(
+        lambda _, args, said: seen.append(said["controlnet_cond"]), with_kwargs=True
+    )
+    s, depth = torch.rand(1, 3, 16, 16) * 2 - 1, torch.rand(1, 1, 16, 16)
+    network.enhance(s, depth, _lr(4, 4))
+    expected = torch.cat((s / 2 + 0.5, depth), 1) if control == "sp+depth" else depth.expand(-1, 3, -1, -1)
+    torch.testing.assert_close(seen[0], expected)
+
+
+def test_colours_come_from_the_cycle_before_enlarged(network):
+    """Catches the superpixel image or the first LR image as the reference."""
+    lr = _lr(5, 6)
+    first, second = upscale(network, lr, (30, 36), Sampling(colour="wavelet"))
+    plain = cycle(network, first, (30, 36), Sampling())
+    torch.testing.assert_close(second, wavelet(plain, resample(first, (30, 36))).clamp(-1, 1))
+
+
+@pytest.mark.parametrize("value", [{"policy": "single"}, {"fixed": (2.0, 3.0)}])
+def test_the_plan_can_be_told(network, value):
+    found = upscale(network, _lr(4, 4), (24, 24), Sampling(**value))
+    assert [each.shape[-1] for each in found] == ([24] if "policy" in value else [8, 24])
+
+
+# --- group 12: the same every time ---
+
+
+def test_two_runs_and_other_seeds_give_the_same_image(weights):
+    lr = torch.rand(3, 11, 13)
+    method, other = _method(weights), _method(weights)
+    first = method.upscale(lr, (50, 60), seed=0)
+    torch.manual_seed(99)
+    torch.rand(7)
+    for again in (method.upscale(lr, (50, 60), seed=5), other.upscale(lr, (50, 60), seed=0)):
+        assert torch.equal(again.image, first.image)
+        assert all(torch.equal(a, b) for a, b in zip(again.stages, first.stages, strict=True))
+    assert not CASR.info.stochastic
+
+
+# --- the method ---
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory, network) -> Path:
+    return _write(tmp_path_factory.mktemp("casr") / "tiny.safetensors", network)
+
+
+def _write(path: Path, network: nn.Module, method: str = "casr") -> Path:
+    about = {"format": 1, "method": method, "architecture": network.architecture.model_dump(mode="json")}
+    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path, {"assr-bench": json.dumps(about)})
+    return path
+
+
+def _method(path: Path | None, **options) -> CasrMethod:
+    method = CasrMethod(CasrOptions(**options))
+    method.load(path, CPU, torch.float32)
+    return method
+
+
+def test_the_file_gives_back_the_network(weights, network):
+    found, notes = load_network(weights)
+    assert found.architecture == network.architecture
+    assert notes == ()
+    held = network.state_dict()
+    assert all(torch.equal(tensor, held[name]) for name, tensor in found.state_dict().items())
+
+
+def test_images_are_shown_in_their_own_range(weights, network):
+    """Catches [0, 1] images that are fed as [-1, 1] or the other way round."""
+    lr = torch.rand(3, 8, 8)
+    method = _method(weights, tile=64, overlap=16, min_side=16)
+    expected = upscale(network, lr[None] * 2 - 1, (20, 20))[-1][0] / 2 + 0.5
+    torch.testing.assert_close(method.upscale(lr, (20, 20), seed=0).image, expected, atol=1e-5, rtol=0)
+
+
+def test_options_reach_the_network(weights):
+    said = {"tile": 96, "overlap": 8, "min_side": 32, "merge": "gauss", "batch": 2, "kept": 3, "keys": 9}
+    method = _method(weights, **said, sarm=False, lr_semantics=False, decode_tile=16, decode_overlap=4)
+    assert method.network.settings == TileSettings(
+        tile=96,
+        overlap=8,
+        smallest=32,
+        weights="gauss",
+        batch=2,
+        kept=3,
+        keys=9,
+        decode_tile=16,
+        decode_overlap=4,
+        sarm=False,
+        lr_semantics=False,
+    )
+    assert _method(weights).network.settings == TileSettings()
+    method = _method(weights, policy="uniform", s_max=3, s_min=1.2, ssam=False, depth=False, colour="adain")
+    assert method.sampling == Sampling(policy="uniform", s_max=3, s_min=1.2, ssam=False, depth=False, colour="adain")
+    ssam = _method(weights, sp_backend="slic", sp_space="hr", sp_up="nearest").network.ssam
+    assert ssam.ssn is None
+    assert ssam.architecture == SsamArchitecture(width=0.1, backend="slic", space="hr", up="nearest")
+
+
+@pytest.mark.parametrize("text", ["4,3,1.5", "4x3x1.5"])
+def test_fixed_factors_are_typed_as_a_list(text):
+    from bench.engine.request import _options
+
+    assert _options(CASR, {"fixed": text}).fixed == (4.0, 3.0, 1.5)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"polcy": "paper"},
+        {"policy": "fastest"},
+        {"s_min": 2.1},
+        {"tile": 64, "overlap": 40},
+        {"prompt": "ram"},
+        {"decode_tile": 8, "decode_overlap": 5},
+    ],
+)
+def test_unknown_and_impossible_options_are_refused(said):
+    with pytest.raises(ValidationError):
+        CasrOptions(**said)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ({"tile": 66}, "multiple of 4"),
+        ({"sd_path": Path("somewhere")}, "sd_path"),
+        ({"tagger": "json:loads"}, "tagger"),
+        ({"overlap": 144}, "twice its overlap"),
+    ],
+)
+def test_options_that_these_weights_cannot_have_are_named(weights, said, text):
+    with pytest.raises(RequestError, match=text):
+        _method(weights, **said)
+
+
+def test_a_file_of_another_method_or_with_a_hole_is_refused(tmp_path, network):
+    with pytest.raises(RequestError, match="casr"):
+        load_network(_write(tmp_path / "other.safetensors", network, method="casarbi"))
+    held = dict(network.state_dict())
+    name = next(iter(held))
+    held.pop(name)
+    about = json.dumps({"method": "casr", "architecture": network.architecture.model_dump(mode="json")})
+    save_file(held, tmp_path / "hole.safetensors", {"assr-bench": about})
+    with pytest.raises(RequestError, match=name):
+        load_network(tmp_path / "hole.safetensors")
+
+
+def test_superpixels_by_the_network_need_one_in_the_weights(tmp_path):
+    path = _write(tmp_path / "slic.safetensors", _network(ssam=SsamArchitecture(backend="slic")))
+    _method(path)
+    with pytest.raises(RequestError, match="slic"):
+        _method(path, sp_backend="ssn")
+
+
+def test_what_cannot_be_done_is_said(weights):
+    method = _method(weights)
+    with pytest.raises(RequestError, match="enlarges"):
+        method.upscale(torch.rand(3, 9, 9), (8, 20), seed=0)
+    with pytest.raises(RequestError, match="before its weights"):
+        CasrMethod().upscale(torch.rand(3, 9, 9), (20, 20), seed=0)
+    with pytest.raises(RequestError, match="do not lead"):
+        _method(weights, fixed=(2.0, 2.0)).upscale(torch.rand(3, 9, 9), (27, 27), seed=0)
+
+
+def test_the_key_of_a_result_follows_the_files_of_sd_turbo(tmp_path):
+    folder = tmp_path / "sd"
+    folder.mkdir()
+    (folder / "a").write_text("1")
+    options = CasrOptions(sd_path=folder)
+    before = fingerprint(options, "image", 4.0)
+    (folder / "a").write_text("22")
+    assert fingerprint(options, "image", 4.0) != before
+    assert fingerprint(CasrOptions(sd_path=Path("stabilityai/sd-turbo")), "image", 4.0) == ""
+
+
+def test_superpixels_of_a_large_image_are_made_in_bands_and_are_the_same():
+    """Catches bands that are cut too tightly for the network, or off the cells' grid."""
+    torch.manual_seed(0)
+    ssam = Ssam(SsamArchitecture(width=0.1, space="hr", cell=4))
+    image = torch.rand(1, 3, 500, 10)
+    whole = ssam._painted(resample(image, (1150, 21)).clamp(0, 1), (1150, 21))
+    banded = ssam.superpixels(image, (1150, 21))
+    assert ((banded - whole).abs() < 1e-5).float().mean() > 0.9999  # rounding may tip a pixel between two neighbours
+    assert whole.std() > 0.05

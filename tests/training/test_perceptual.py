@@ -1,0 +1,108 @@
+"""LPIPS as a loss: the package's values and gradients, the metric's files, and flat patches without NaN."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+
+from bench.api import Unavailable
+from bench.metrics.lpips_files import LPIPSFiles
+from bench.metrics.lpips_network import alexnet_features, features_hash
+from bench.metrics.weights import find_weights
+from bench.training import perceptual
+from bench.training.perceptual import NETWORKS, PerceptualDistance, load_distance
+
+
+def _made_up(root: Path, files: LPIPSFiles, monkeypatch) -> dict[str, torch.Tensor]:
+    """A backbone of seeded values under `root`, which the loading code is told to be the published one."""
+    import torchvision
+
+    generator = torch.Generator().manual_seed(7)
+    with torch.device("meta"):
+        features = getattr(torchvision.models, files.model)().features
+    state = {
+        key: torch.randn(value.shape, generator=generator) * (2 / max(value[0].numel(), 1)) ** 0.5
+        for key, value in features.state_dict().items()
+    }
+    path = root / "hub" / files.backbone.relative
+    path.parent.mkdir(parents=True)
+    torch.save({f"features.{key}": value for key, value in state.items()}, path)
+    pinned = dataclasses.replace(files, features_sha256=features_hash(state))
+    monkeypatch.setitem(perceptual.NETWORKS, files.net, pinned)
+    return state
+
+
+def _package(net: str, state: dict[str, torch.Tensor]):
+    import lpips
+
+    draws = ("normal_", "kaiming_normal_", "kaiming_uniform_", "uniform_", "constant_")
+    with mock.patch.multiple(torch.nn.init, **{name: lambda tensor, *_, **__: tensor for name in draws}):
+        model = lpips.LPIPS(net=net, verbose=False, pnet_rand=True)
+    for name, parameter in model.net.named_parameters():
+        parameter.data.copy_(state[name.split(".", 1)[1]])
+    return model
+
+
+@pytest.mark.parametrize("net", sorted(NETWORKS))
+def test_values_and_gradients_are_those_of_the_package(tmp_path, monkeypatch, net):
+    """Catches another input range, a layer too many or too few, a mean over the batch, a detached branch."""
+    state = _made_up(tmp_path, NETWORKS[net], monkeypatch)
+    distance = load_distance(net, tmp_path)
+    rng = torch.Generator().manual_seed(0)
+    references = torch.rand((2, 3, 64, 72), generator=rng) * 2 - 1
+    images = (references + 0.3 * torch.randn(references.shape, generator=rng)).clamp(-1, 1)
+    ours, theirs = images.clone().requires_grad_(), images.clone().requires_grad_()
+    found, wanted = distance(ours, references), _package(net, state)(theirs, references).flatten()
+    assert found.shape == (2,)
+    assert float(wanted.detach().min()) > 1e-3
+    torch.testing.assert_close(found, wanted, rtol=2e-5, atol=0)
+    found.sum().backward()
+    wanted.sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-3, atol=1e-6)
+
+
+def test_flat_patches_have_finite_gradients():
+    """Where a patch lights no channel the norm is 0, and its derivative would make every weight NaN."""
+    features = alexnet_features()
+    for parameter in features.parameters():
+        torch.nn.init.zeros_(parameter)
+    distance = PerceptualDistance(features, [torch.ones(n) for n in (64, 192, 384, 256, 256)], (1, 4, 7, 9, 11))
+    images = torch.zeros(1, 3, 64, 64, requires_grad=True)
+    distance(images, torch.ones(1, 3, 64, 64)).sum().backward()
+    assert bool(torch.isfinite(images.grad).all())
+
+
+def test_nothing_of_the_network_is_trained(tmp_path, monkeypatch):
+    _made_up(tmp_path, NETWORKS["alex"], monkeypatch)
+    distance = load_distance("alex", tmp_path)
+    assert [name for name, parameter in distance.named_parameters() if parameter.requires_grad] == []
+    references = torch.rand(1, 3, 64, 64, requires_grad=True)
+    distance(torch.rand(1, 3, 64, 64, requires_grad=True), references).sum().backward()
+    assert references.grad is None
+
+
+def test_missing_files_are_named_and_never_replaced_by_random_ones(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASSR_BENCH_DOWNLOAD", "0")
+    with pytest.raises(Unavailable, match=r"alexnet-owt-7be5be79\.pth"):
+        load_distance("alex", tmp_path)
+
+
+@pytest.mark.reference
+def test_published_parameters_give_the_metrics_value():
+    from bench.metrics.lpips_metric import LPIPS
+
+    backbone = NETWORKS["alex"].backbone.relative
+    if find_weights(backbone, None) is None:
+        pytest.skip(f"no {backbone} here")
+    rng = np.random.default_rng(0)
+    hr = rng.integers(0, 256, (20, 25, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+    sr = np.clip(hr.astype(int) + rng.integers(-40, 41, hr.shape), 0, 255).astype(np.uint8)
+    tensors = [torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1 for image in (sr, hr)]
+    network = LPIPS(None).network()
+    wanted = network.distance(network.features(sr), network.features(hr), (80, 100))
+    assert float(load_distance("alex")(*tensors)) == pytest.approx(wanted, rel=2e-5)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from bench.api import Size
-from methods.casarbi.resample import resample
+from methods.blocks.resample import resample
 from methods.casr.colour import ColourFix, fix_colours
 from methods.casr.network import Casr
 from methods.casr.plan import Policy, sizes

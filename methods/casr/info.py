@@ -11,7 +11,6 @@ import methods.blocks
 from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
 
 _HERE = Path(__file__).parent
-_METHODS = _HERE.parent
 WEIGHTS_HOW = (
     "the paper's weights are not published: give a file that 'bench train casr' made, with --weights casr=PATH. "
     "Weights of the full size need SD-Turbo beside them: --set casr.sd_path=FOLDER (a copy of stabilityai/sd-turbo); "
@@ -120,7 +119,7 @@ CASR = MethodSpec(
     ),
     factory="methods.casr.method:CasrMethod",
     root=_HERE,
-    shared=(Path(str(methods.blocks.__file__)).parent, _METHODS / "casarbi" / "resample.py"),
+    shared=(Path(str(methods.blocks.__file__)).parent,),
     options=CasrOptions,
     weights={"lite": _HERE / "weights" / "lite.safetensors"},
     default_weights="lite",

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from bench.api import Size
-from methods.casarbi.resample import resample
+from methods.blocks.resample import resample
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.codec import UnshuffleCodec, VaeCodec
 from methods.casr.lora import UNET_TARGETS, VAE_TARGETS, add_lora, is_lora, lora_parameters

@@ -16,7 +16,7 @@ from torch import nn
 from bench.api import RequestError, derive_seed
 from bench.training.config import Strict, TrainConfig
 from bench.training.task import Batch, TrainingTask
-from methods.casarbi.resample import resample
+from methods.blocks.resample import resample
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.crops import CropConfig, draw_batch, draw_crops
 from methods.casr.cycle import Sampling, cycle, upscale

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from bench.api import RequestError
-from methods.casarbi.resample import resample
+from methods.blocks.resample import resample
 from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
 from methods.casr.colour import wavelet
 from methods.casr.cycle import Sampling, cycle, upscale

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from bench.api import Size
-from methods.casarbi.resample import resample
+from methods.blocks.resample import resample
 from methods.casr.architecture import SsamArchitecture
 from methods.casr.ssam.assignment import choose, region_ids, region_means, render
 from methods.casr.ssam.depth import Depth

@@ -85,7 +85,7 @@ def build_table(
 
 def untrained(rows: pd.DataFrame) -> pd.Series:
     """Which rows are of variants without trained weights."""
-    return rows["variant"].map(is_untrained).astype(bool)
+    return pd.Series([is_untrained(each) for each in rows["variant"]], index=rows.index, dtype=bool)
 
 
 def _methods(rows: pd.DataFrame, displays: Mapping[tuple[str, str], str]) -> tuple[MethodRow, ...]:

@@ -68,6 +68,7 @@ class StoryHook(Hook):
                 "data": {"folders": pool.folders, "images": len(pool.images), "left_out": pool.excluded},
                 "machine": machine(self._device),
                 "seconds": self._before + time.monotonic() - self._started,
+                "buffers": [name.removeprefix("network.") for name, _ in runner.model.named_buffers()],
             }
         )
 

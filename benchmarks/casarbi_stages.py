@@ -7,14 +7,10 @@ intermediate images. The ratios come from one process: guidance off beside on, a
 
 from __future__ import annotations
 
-import argparse
-import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import torch
+from costs import arguments, least, photograph
 
 from methods.casarbi.cascade import Sampling, predictor, sample_stage, upscale
 from methods.casarbi.info import CASARBI
@@ -27,19 +23,14 @@ _REPEATS = 3
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, default=CASARBI.weights["lite"])
-    parser.add_argument("--scales", default="4,12")
-    parser.add_argument("--side", type=int, default=128, help="of the LR image")
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
+    options = arguments(__doc__, weights=CASARBI.weights["lite"], scales="4,12", side=128).parse_args()
     torch.set_num_threads(options.threads)
     network = load_network(options.weights).to(memory_format=torch.channels_last).eval()  # as the method does
     with torch.inference_mode():
         for scale in (float(each) for each in options.scales.split(",")):
-            stages(network, photograph(options.side), scale)
-        guidance(network, photograph(options.side))
-        tiles(network, photograph(options.side))
+            stages(network, photograph((options.side, options.side)), scale)
+        guidance(network, photograph((options.side, options.side)))
+        tiles(network, photograph((options.side, options.side)))
 
 
 def stages(network: CasArbi, lr: torch.Tensor, scale: float) -> None:
@@ -95,24 +86,6 @@ def tiles(network: CasArbi, lr: torch.Tensor) -> None:
 def stage(network: CasArbi, y: torch.Tensor, size: tuple[int, int], sampling: Sampling) -> torch.Tensor:
     """One guided stage."""
     return sample_stage(network, y, size, y, generator=torch.Generator().manual_seed(0), sampling=sampling)
-
-
-def least(run: Callable[[], object], repeats: int) -> float:
-    """CPU seconds of the cheapest of several runs."""
-    spent = []
-    for _ in range(repeats):
-        started = time.process_time()
-        run()
-        spent.append(time.process_time() - started)
-    return min(spent)
-
-
-def photograph(side: int) -> torch.Tensor:
-    """Structure at several sizes and noise, (1, 3, side, side) in [-1, 1]."""
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:side, :side]
-    waves = np.stack([0.4 * np.sin(x / a) * np.cos(y / b) for a, b in ((7, 11), (23, 5), (3, 40))])
-    return torch.from_numpy((waves + rng.normal(0, 0.06, waves.shape)).clip(-1, 1)[None]).float()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Cycles and the method as the harness sees it (groups 2 and 12 of CASR's list, options, weights)."""
+"""Cycles and the method as the harness sees it (groups 2, 12 and 14 of CASR's list, options, weights)."""
 
 from __future__ import annotations
 
@@ -116,6 +116,21 @@ def test_a_network_that_changes_nothing_gives_superpixels():
     torch.testing.assert_close(kept, plain, atol=1e-6, rtol=0)
     assert torch.equal(still, depth)
     assert network.align(lr, (40, 30), depth=False)[1] is None
+
+
+@pytest.mark.parametrize("space", ["lr", "hr"])
+def test_noise_drifts_less_through_superpixels(space):
+    """Group 14: flat noise through three cycles of a network that changes nothing. The variance left by each cycle is
+    smaller with superpixels than with bicubic enlargements. Catches switches that do the same, or the reverse."""
+    architecture = ARCHITECTURE.model_copy(update={"ssam": SsamArchitecture(backend="slic", space=space)})
+    network = Casr(architecture).eval()
+    noise = 0.2 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(4))
+    grown = {}
+    for on in (True, False):
+        stages = upscale(network, noise, (256, 256), Sampling(fixed=(2, 2, 2), ssam=on))
+        grown[on] = [float(each.var() / noise.var()) for each in stages]
+    assert all(with_ < without for with_, without in zip(grown[True], grown[False], strict=True)), grown
+    assert grown[True][-1] < 0.9 * grown[False][-1], grown
 
 
 @pytest.mark.parametrize("change", [{"ssam": None}, {"depth": "none"}, {"control_input": "none"}, {"sarm": None}])

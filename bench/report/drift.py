@@ -113,9 +113,9 @@ def draw_drift(means: Sequence[MeanCycle], *, note: str = "") -> Figure:
         for place, group in enumerate(shown):
             up = below + place * band + _HEAD
             name = group[0].choice.display
-            _densities(_axes(page, _LEFT, up, half), group, "luma", f"{name}: luma")
+            _densities(_axes(page, _LEFT, up, half), group, "luma", f"{name}: share of levels of luma")
             right = _axes(page, _LEFT + half + _GAP, up, half)
-            _densities(right, group, "gradient", "differences between neighbouring pixels")
+            _densities(right, group, "gradient", "share of differences between neighbouring pixels")
         page.text(0.06, below + len(shown) * band, "\n".join(lines), ha="left", color="0.35", parse_math=False)
         return page.figure
 
@@ -239,7 +239,6 @@ def _densities(axes: Axes, group: Sequence[MeanCycle], kind: str, title: str) ->
         axes.set_ylim(bottom=0)
     axes.set_xlim((0, 255) if kind == "luma" else (-_WIDEST, _WIDEST))
     axes.set_xlabel("level" if kind == "luma" else "difference in levels", labelpad=1)
-    axes.set_ylabel("share", labelpad=1)
     axes.legend(fontsize=5.5, frameon=False, handlelength=1.2, labelspacing=0.2, borderpad=0.2)
 
 

@@ -2,7 +2,17 @@
 
 from bench.api.dataset import Dataset, DatasetKind, ImageRef, Sample
 from bench.api.errors import BenchError, RequestError, Unavailable, UnitError, unknown_name
-from bench.api.method import UNTRAINED, Method, MethodInfo, MethodOptions, MethodSpec, Tiling, Upscaled, is_untrained
+from bench.api.method import (
+    UNTRAINED,
+    Method,
+    MethodInfo,
+    MethodOptions,
+    MethodSpec,
+    Tiling,
+    Upscaled,
+    as_typed,
+    is_untrained,
+)
 from bench.api.metric import Direction, MetricInfo, MetricKind, MetricValue
 from bench.api.presets import PRESETS, get_protocol
 from bench.api.protocol import Protocol, validity_warnings
@@ -40,6 +50,7 @@ __all__ = [
     "UnitError",
     "UnitStatus",
     "Upscaled",
+    "as_typed",
     "derive_seed",
     "effective_ratio",
     "format_scale",

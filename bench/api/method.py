@@ -34,10 +34,22 @@ def is_untrained(variant: str) -> bool:
     return variant.split(",", 1)[0] == UNTRAINED
 
 
-class MethodOptions(BaseModel):
-    """Base of a method's options (`--set NAME.KEY=VALUE`): strict, frozen, unknown keys refused."""
+def as_typed(value: object) -> str:
+    """An option's value as `--set` takes it: null, true, false; several numbers with an x between them."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, tuple):
+        return "x".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value)
+    return str(value)
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class MethodOptions(BaseModel):
+    """Base of a method's options (`--set NAME.KEY=VALUE`): strict, frozen, unknown keys refused.
+
+    The docstring below a field is its help in `bench methods NAME`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from bench.api import PRESETS, MethodSpec, Protocol, RequestError, format_scale, get_protocol
+from bench.api import PRESETS, MethodSpec, Protocol, RequestError, as_typed, format_scale, get_protocol
 from bench.cli import options as opt
 from bench.cli.listing import Column, columns_of, show_pairs, show_rows
 
@@ -185,12 +185,26 @@ def _method_pairs(spec: MethodSpec, row: MethodRow) -> list[tuple[str, str, str]
     pairs = [(key, str(values[key]), "") for key in keys if values[key]]
     pairs += [("code", str(spec.root), "")]
     for key, field in spec.options.model_fields.items():
-        pairs.append((f"--set {row.name}.{key}", _default(field), field.description or ""))
+        pairs.append((f"--set {row.name}.{key}", _default(field), _help(field)))
     return pairs
 
 
+def _help(field: FieldInfo) -> str:
+    """What an option means, on one line, after the words that it takes where these are few."""
+    words = [str(value) for value in _words(field.annotation)]
+    text = " ".join((field.description or "").split())
+    return f"{' | '.join(words)}. {text}".rstrip() if words else text
+
+
+def _words(annotation: Any) -> tuple[Any, ...]:
+    """The values of a Literal, alone or among other types."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return tuple(word for each in get_args(annotation) for word in _words(each))
+
+
 def _default(field: FieldInfo) -> str:
-    return "required" if field.is_required() else f"default {field.default!r}"
+    return "required" if field.is_required() else f"default {as_typed(field.default)}"
 
 
 def _method_json(spec: MethodSpec, row: MethodRow) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from bench.api import UNTRAINED, Dataset, MethodOptions, MethodSpec, Protocol, RequestError, unknown_name
+from bench.api import UNTRAINED, Dataset, MethodOptions, MethodSpec, Protocol, RequestError, as_typed, unknown_name
 from bench.engine.keys import digest, file_hash
 from bench.plugins import method_spec
 
@@ -184,13 +184,8 @@ def _find_weights(spec: MethodSpec, weights: str | None) -> tuple[str, Path | No
 
 
 def _short(value: object) -> str:
-    """An option's value as a variant shows it: a path by its name and a few digits that keep two of them apart,
-    several numbers with an x between them (commas are between options), the rest as it is typed."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, tuple):
-        return "x".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value)
-    return f"{value.name}-{digest(str(value))[:4]}" if isinstance(value, Path) else str(value)
+    """An option's value as a variant shows it: a path by its name and a few digits that keep two of them apart."""
+    return f"{value.name}-{digest(str(value))[:4]}" if isinstance(value, Path) else as_typed(value)
 
 
 def check_device(device: str) -> str:

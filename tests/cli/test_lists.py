@@ -90,6 +90,15 @@ def test_plain_output_has_no_escapes_and_aligned_columns(listed):
     assert all(line[place - 2 : place] == "  " for line in lines[:-1])
 
 
+def test_options_say_what_they_take_and_what_they_mean(listed) -> None:
+    """Catches options without a word of help, and defaults that cannot be typed."""
+    text = " ".join(listed("methods", "casarbi").split())
+    assert "--set casarbi.scg default prev (off | lr | prev. Self-consistency guidance" in text
+    assert "--set casarbi.cascade default true (" in text
+    options = json.loads(listed("methods", "casarbi", "--json"))["options"]
+    assert all(option["help"] for option in options.values())
+
+
 def test_a_narrow_width_cuts_no_value_where_there_is_no_terminal(tmp_path):
     """rich folds at 80 columns when nothing is known of the width; a script that greps would miss names."""
     done = subprocess.run(

@@ -43,6 +43,7 @@ def train(
     export: Annotated[
         Path | None, typer.Option(help="Train nothing: write the newest checkpoint's weights here.")
     ] = None,
+    note: Annotated[str, typer.Option(help="With --export: a sentence for the card.", show_default=False)] = "",
     half: Annotated[bool, typer.Option("--half", help="With --export: 16-bit floats, half the size.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE of the configuration, such as data.lr_patch=32.")
@@ -59,10 +60,10 @@ def train(
     chosen = [_stage(chain, stage)] if stage is not None else chain
     if steps is not None and len(chosen) > 1:
         raise RequestError(f"'{method}' is trained in stages; name the one that --steps is of: {_names(chain)}")
-    if half and export is None:
-        raise RequestError("--half is for --export: trainings go on from 32-bit weights")
+    if (half or note) and export is None:
+        raise RequestError("--half and --note are for --export: trainings go on from 32-bit weights")
     if export is not None:
-        _export(_folder(out, chosen[-1]), export, half=half)
+        _export(_folder(out, chosen[-1]), export, note=note, half=half)
         return
     # every stage's configuration is read before the first is trained: a mistake in the last shows at once
     checked = {
@@ -181,10 +182,10 @@ def _run(
         raise typer.Exit(130) from None
 
 
-def _export(out: Path, target: Path, *, half: bool = False) -> None:
+def _export(out: Path, target: Path, *, note: str = "", half: bool = False) -> None:
     from bench.training.export import export_weights
 
-    card = export_weights(out, target, half=half)
+    card = export_weights(out, target, note=note, half=half)
     figures = ", ".join(f"{key} {value}" for key, value in card["validation"].items())
     say(f"{target}: step {card['steps']}, sha256 {card['sha256']}")
     if figures:

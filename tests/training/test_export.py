@@ -78,16 +78,17 @@ def test_a_tensor_that_16_bits_cannot_hold_stays_in_32(trained, tmp_path, factor
     }
 
 
-def test_half_is_an_option_of_exporting_alone(trained, tmp_path):
+def test_half_and_a_note_are_options_of_exporting_alone(trained, tmp_path):
     target = tmp_path / "w.safetensors"
     chain = tmp_path / "chain"
     chain.mkdir()
     (chain / "superpixel").symlink_to(trained)
     app = typer.Typer()
     register(app)
-    said = ["casr", "--out", str(chain), "--stage", "superpixel", "--half"]
+    said = ["casr", "--out", str(chain), "--stage", "superpixel", "--half", "--note", "made of noise"]
     assert CliRunner().invoke(app, [*said, "--export", str(target)]).exit_code == 0
-    assert json.loads(target.with_suffix(".json").read_text())["stored"] == "float16"
+    card = json.loads(target.with_suffix(".json").read_text())
+    assert (card["stored"], card["note"]) == ("float16", "made of noise")
     refused = CliRunner().invoke(app, said).exception
     assert isinstance(refused, RequestError)
-    assert "--half is for --export" in str(refused)
+    assert "--half and --note are for --export" in str(refused)

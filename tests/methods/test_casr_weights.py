@@ -1,0 +1,88 @@
+"""The weights of CASR that are shipped: the card's own, honest about what trained them, better than bicubic."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from bench.api import get_protocol
+from bench.data import prepare, resolve_dataset
+from bench.imaging import imresize
+from bench.metrics.base import ScoredPair
+from bench.metrics.lpips_metric import LPIPS
+from methods.casr.info import CASR as SPEC
+from methods.casr.info import CasrOptions
+from methods.casr.method import CasrMethod, load_network
+from methods.casr.ssam.training import superpixel_figures
+
+PATH = SPEC.weights["lite"]
+
+
+def _loaded(**options) -> CasrMethod:
+    method = CasrMethod(CasrOptions(**options))
+    method.load(PATH, torch.device("cpu"), torch.float32)
+    return method
+
+
+def test_shipped_casr_weights_are_those_of_the_card():
+    card = json.loads(PATH.with_suffix(".json").read_text())
+    assert hashlib.sha256(PATH.read_bytes()).hexdigest() == card["sha256"]
+    assert PATH.stat().st_size < 10_000_000
+    network, notes = load_network(PATH)
+    assert notes == ()
+    assert sum(each.numel() for each in network.parameters()) == SPEC.info.parameters == card["parameters"]
+    assert card["stage"] == "sarm"
+
+
+def test_the_card_says_that_it_was_trained_by_a_metric_that_is_reported():
+    """Catches weights that were trained by LPIPS (AlexNet) and are compared by it without a word."""
+    card = json.loads(PATH.with_suffix(".json").read_text())
+    assert card["config"]["loss"]["perceptual"] == "lpips-alex"
+    assert "LPIPS (AlexNet)" in card["note"]
+    assert "LPIPS (AlexNet)" in (PATH.parents[1] / "README.md").read_text()
+
+
+def test_its_parts_have_learned_something():
+    """Catches a stage that was left at its initialisation: zero output layers, cells as they are."""
+    network, _ = load_network(PATH)
+    for part in (network.unet.conv_out, network.sarm.self_attention.to_out, network.sarm.cross_attention.to_out):
+        assert part.weight.abs().max() > 1e-4
+    assert network.controlnet.controlnet_mid_block.weight.abs().max() > 1e-4
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    disc = (((y - 33) ** 2 + (x - 30) ** 2) < 400).float() * 0.6 + 0.2
+    image = disc.expand(1, 3, -1, -1).contiguous()
+    assert network.ssam.ssn is not None
+    with torch.no_grad():
+        found = superpixel_figures(image, network.ssam.ssn(image), network.ssam.architecture.cell)
+    assert found["superpixel_psnr"] > found["cell_psnr"] + 3
+
+
+def test_a_flat_image_stays_nearly_flat_through_three_cycles():
+    colour = torch.tensor([0.2, 0.5, 0.8])[:, None, None]
+    image = _loaded().upscale(colour.expand(3, 16, 16), (288, 288), seed=0).image
+    assert (image.mean(dim=(1, 2)) - colour[:, 0, 0]).abs().max() < 0.05
+    assert image.std(dim=(1, 2)).max() < 0.05
+
+
+@pytest.mark.reference
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [4, 8])
+def test_lpips_is_lower_than_that_of_bicubic(reference_root, scale):
+    """The butterfly of Set5. Catches weights that have stopped meaning anything, and images in another range."""
+    protocol = get_protocol("casr")
+    sample = resolve_dataset(str(reference_root / "data" / "test" / "Set5")).samples(scale)[2]
+    pair = prepare(sample, scale, protocol)
+    images = {
+        "bicubic": torch.from_numpy(imresize(pair.lr.astype(np.float64), pair.size)).permute(2, 0, 1),
+        "casr": _loaded().upscale(torch.from_numpy(pair.lr).permute(2, 0, 1), pair.size, seed=0).image,
+    }
+    metric = LPIPS(reference_root / "weights" / "torch_home")
+    found = {}
+    for name, image in images.items():
+        pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+        found[name] = metric.compute(ScoredPair(sr=pixels, hr=pair.hr, protocol=protocol, scale=scale, lr=pair.lr))
+    assert found["casr"] < 0.8 * found["bicubic"]

@@ -29,6 +29,7 @@ class RunFrames:
         expected: Columns method, variant, dataset, scale, seed, expected (see `expected_frame`).
         unavailable: metric -> why it cannot be computed here.
         displays: (method, variant) -> the name as tables print it.
+        minimised: (method, variant) -> metrics that its weights were trained to minimise.
         protocols: signature -> the names of the protocols that give it.
         request: What was asked for, as run.json keeps it.
     """
@@ -37,6 +38,7 @@ class RunFrames:
     expected: pd.DataFrame
     unavailable: Mapping[str, str] = field(default_factory=dict)
     displays: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    minimised: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     protocols: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     request: Mapping[str, Any] = field(default_factory=dict)
 
@@ -75,8 +77,8 @@ def load_run(folder: Path) -> RunFrames:
             raise RequestError(f"{folder} is not a run folder: it has no {name}; {_HOW}")
     run = _read_json(folder / "run.json")
     where = str(folder / "run.json")
-    for key, kind in (("unavailable", dict), ("displays", dict), ("signatures", dict), ("request", dict)):
-        if not isinstance(run.get(key, kind()), kind):
+    for key in ("unavailable", "displays", "minimised", "signatures", "request"):
+        if not isinstance(run.get(key, {}), dict):
             raise RequestError(f"{where} is damaged: '{key}' should be an object; repeat the run to write it again")
     if not isinstance(run.get("expected", []), list):
         raise RequestError(f"{where} is damaged: 'expected' should be a list; repeat the run to write it again")
@@ -85,6 +87,7 @@ def load_run(folder: Path) -> RunFrames:
         expected=parse_expected(run.get("expected", []), where),
         unavailable={str(k): str(v) for k, v in run.get("unavailable", {}).items()},
         displays=parse_displays(run.get("displays", {})),
+        minimised=parse_minimised(run.get("minimised", {})),
         protocols=parse_protocols(run.get("signatures", {})),
         request=run.get("request", {}),
     )
@@ -92,7 +95,16 @@ def load_run(folder: Path) -> RunFrames:
 
 def parse_displays(displays: Mapping[str, str]) -> dict[tuple[str, str], str]:
     """Read run.json's "method|variant" -> display name."""
-    return {(key.rpartition("|")[0], key.rpartition("|")[2]): str(name) for key, name in displays.items()}
+    return {_row(key): str(name) for key, name in displays.items()}
+
+
+def parse_minimised(minimised: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Read run.json's "method|variant" -> metrics that were part of its training's loss."""
+    return {_row(key): tuple(str(name) for name in names) for key, names in minimised.items()}
+
+
+def _row(key: str) -> tuple[str, str]:
+    return key.rpartition("|")[0], key.rpartition("|")[2]
 
 
 def parse_protocols(signatures: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

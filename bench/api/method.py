@@ -91,6 +91,8 @@ class MethodSpec:
     """The label used when the user names none; None: no weights are needed, or `weights_how` says what to give."""
     weights_how: str = ""
     """How to get weights that are not shipped, for the error message."""
+    minimised: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Weights label -> metrics that were part of the training's loss and so flatter these weights; tables say it."""
     untrained: bool = False
     """True where `--weights NAME=untrained` runs the method with parts that nobody trained for the task; tables leave
     such rows out."""

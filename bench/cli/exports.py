@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.analysis.expected import parse_expected
-from bench.analysis.frames import RunFrames, parse_displays, parse_protocols, records_frame
+from bench.analysis.frames import RunFrames, parse_displays, parse_minimised, parse_protocols, records_frame
 from bench.api import CellId
 from bench.engine.crossing import WHOLE_SET
 from bench.engine.run import RunResult
@@ -25,6 +25,7 @@ def write_all(result: RunResult) -> str:
         expected=parse_expected(run["expected"], "run.json"),
         unavailable=result.metrics.unavailable,
         displays=parse_displays(run["displays"]),
+        minimised=parse_minimised(run["minimised"]),
         protocols=parse_protocols(run["signatures"]),
         request=run["request"],
     )

@@ -48,6 +48,11 @@ class MethodChoice:
         return f"{self.spec.info.display} ({self.variant})" if self.variant else self.spec.info.display
 
     @property
+    def minimised(self) -> tuple[str, ...]:
+        """Metrics that these weights were trained to minimise."""
+        return self.spec.minimised.get(self.variant.split(",", 1)[0], ())
+
+    @property
     def folder(self) -> str:
         """The folder name in the run: the method, with the variant where it is not the default one."""
         if self.default:

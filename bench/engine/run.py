@@ -126,6 +126,7 @@ def _write_run_json(store: Store, plan: Plan, metrics: MetricPlan, tally: Tally)
             if request.protocol.name not in names:
                 names.append(request.protocol.name)
     displays = {**values.get("displays", {}), **{f"{c.name}|{c.variant}": c.display for c in request.methods}}
+    minimised = {f"{c.name}|{c.variant}": list(c.minimised) for c in request.methods if c.minimised}
     values.update(
         version=1,
         request=request.describe(),
@@ -133,6 +134,7 @@ def _write_run_json(store: Store, plan: Plan, metrics: MetricPlan, tally: Tally)
         expected=_merge_expected(values.get("expected", []), plan.expected()),
         unavailable=dict(metrics.unavailable),
         displays=displays,
+        minimised={**values.get("minimised", {}), **minimised},
         signatures=signatures,
         warnings={**values.get("warnings", {}), _where(request): list(tally.warnings)},
     )

@@ -178,7 +178,7 @@ def _run_values(values: Any) -> dict[str, Any]:
     """
     if not isinstance(values, dict):
         raise ValueError(f"expected an object, seen {type(values).__name__}")
-    kinds = {"expected": list, "signatures": dict, "displays": dict, "warnings": dict}
+    kinds = {"expected": list, "signatures": dict, "displays": dict, "minimised": dict, "warnings": dict}
     for key, kind in kinds.items():
         if not isinstance(values.get(key, kind()), kind):
             raise ValueError(f"'{key}' is of another kind than expected")

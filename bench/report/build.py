@@ -40,6 +40,7 @@ def build_table(
     infos: Mapping[str, MetricInfo],
     *,
     displays: Mapping[tuple[str, str], str] | None = None,
+    minimised: Mapping[tuple[str, str], Sequence[str]] | None = None,
     protocols: Mapping[str, Sequence[str]] | None = None,
     protocol: str | None = None,
     options: TableOptions | None = None,
@@ -51,6 +52,7 @@ def build_table(
             scale ("selfssim@8") are left out unless the rows hold nothing else; so are untrained variants.
         infos: metric -> direction and decimals; a metric that is not there gets four decimals and no rank.
         displays: (method, variant) -> printed name; else "method (variant)".
+        minimised: (method, variant) -> metrics that were part of its training's loss, which a note says.
         protocols: signature -> names of the protocols that give it.
         protocol: The protocol to print; None: the one that all rows have in common.
         options: Caption and label.
@@ -80,7 +82,7 @@ def build_table(
         caption=options.caption,
         label=options.label,
     )
-    return replace(_ranked(table), notes=_notes(rows, trained, metrics, names))
+    return replace(_ranked(table), notes=(*_notes(rows, trained, metrics, names), *_flattered(table, minimised or {})))
 
 
 def untrained(rows: pd.DataFrame) -> pd.Series:
@@ -158,6 +160,16 @@ def _images(rows: pd.DataFrame) -> tuple[ImageCount, ...]:
     return tuple(found)
 
 
+def _flattered(table: Table, minimised: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
+    """A sentence for every metric that some row was trained by."""
+    found = []
+    for metric in table.metrics:
+        names = [row.display for row in table.methods if metric.name in minimised.get((row.method, row.variant), ())]
+        if names:
+            found.append(f"{metric.display} was part of the loss in the training of {', '.join(names)}.")
+    return found
+
+
 def _notes(
     rows: pd.DataFrame,
     trained: pd.DataFrame,
@@ -165,7 +177,7 @@ def _notes(
     displays: Mapping[tuple[str, str], str],
 ) -> tuple[str, ...]:
     notes = []
-    if "lite" in set(trained["variant"]):
+    if any(variant.split(",", 1)[0] == "lite" for variant in trained["variant"]):
         notes.append(LITE_NOTE)
     left = rows.loc[untrained(rows), ["method", "variant"]].drop_duplicates()
     if len(left):

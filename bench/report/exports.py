@@ -126,6 +126,7 @@ def _table(frames: RunFrames, infos: Mapping[str, MetricInfo], selection: Select
         rows,
         infos,
         displays=frames.displays,
+        minimised=frames.minimised,
         protocols=frames.protocols,
         protocol=selection.protocol,
         options=options,

@@ -124,6 +124,7 @@ CASR = MethodSpec(
     weights={"lite": _HERE / "weights" / "lite.safetensors"},
     default_weights="lite",
     weights_how=WEIGHTS_HOW,
+    minimised={"lite": ("lpips",)},
     untrained=True,
     fingerprint=fingerprint,
 )

@@ -28,6 +28,7 @@ def run(tmp_path):
         "expected": expected_rows(cells),
         "unavailable": {"niqe": "no file"},
         "displays": {"a,b|lite": "A|B (lite)"},
+        "minimised": {"a,b|lite": ["lpips"]},
         "signatures": {"psnr|rgb": ["sample", "casr"], "ssim|rgb": "sample"},
     }
     (tmp_path / "run.json").write_text(json.dumps(content), encoding="utf-8")
@@ -44,6 +45,7 @@ def test_names_that_look_like_numbers_or_nothing_stay_names(run):
     assert math.isnan(values[1])
     assert values[2] == 30.25
     assert frames.displays[("a,b", "lite")] == "A|B (lite)"
+    assert frames.minimised == {("a,b", "lite"): ("lpips",)}
     assert frames.protocols["psnr|rgb"] == ("sample", "casr")
     assert frames.protocols["ssim|rgb"] == ("sample",)
     assert set(frames.summary["note"]) == {"1/2", "", "unavailable: no file"}

@@ -70,6 +70,15 @@ def test_several_numbers_of_one_option_stay_one_option_in_the_variant() -> None:
     assert choose_methods(["casr"], weights="untrained", overrides=["casr.fixed=4x3x1.5", "casr.ssam=off"])[0] == choice
 
 
+def test_what_weights_were_trained_by_goes_with_the_weights_and_not_with_options(tmp_path: Path) -> None:
+    """Catches a note that is lost with --set, or one on a user's own weights."""
+    (one,) = choose_methods(["casr"], weights=None, overrides=["casr.fixed=4,3,1.5"])
+    assert one.minimised == ("lpips",)
+    (tmp_path / "own.safetensors").touch()
+    (other,) = choose_methods(["casr"], weights=f"casr={tmp_path / 'own.safetensors'}", overrides=[])
+    assert other.minimised == ()
+
+
 class _Parted(MethodOptions):
     parts: Path | None = None
 

@@ -44,6 +44,7 @@ def make_frames(
     protocol: str = "basicsr-y",
     unavailable: Mapping[str, str] | None = None,
     displays: Mapping[tuple[str, str], str] | None = None,
+    minimised: Mapping[tuple[str, str], tuple[str, ...]] | None = None,
 ) -> RunFrames:
     """(method, variant, dataset, scale, metric) -> value, or one value per seed; None: nothing was scored."""
     rows, expected, signatures = [], {}, {}
@@ -64,6 +65,7 @@ def make_frames(
         expected=expected_frame(expected),
         unavailable=unavailable or {},
         displays=displays or {},
+        minimised=minimised or {},
         protocols=signatures,
         request={"metrics": list(dict.fromkeys(key[4] for key in values))},
     )

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.analysis.selection import Selection
 from bench.api import Direction, RequestError
 from bench.report import Mark, build_table
+from bench.report.build import LITE_NOTE
+from bench.report.exports import run_tables
 from bench.report.model import MethodRow, mark_printed, printed
 
 _SET5 = "Set5"
@@ -102,3 +105,14 @@ def test_marks_agree_with_sorting_what_is_printed(values, decimals, direction):
     for row, text in texts.items():
         place = distinct.index(float(text))
         assert marks[row] is [Mark.BEST, Mark.SECOND, Mark.NONE][min(place, 2)]
+
+
+def test_a_metric_that_some_row_was_trained_by_is_named_below(frames_of, infos):
+    """Catches a best LPIPS that was the training's own loss, printed without a word."""
+    values = {("a", "lite,x=1", _SET5, 2.0, m): 0.2 for m in ("lpips", "psnr")} | _values("lpips", b=0.3)
+    frames = frames_of(values, minimised={("a", "lite,x=1"): ("lpips",), ("c", ""): ("psnr",)})
+    (table,) = run_tables(frames, infos)
+    assert any(note == "LPIPS was part of the loss in the training of a (lite,x=1)." for note in table.notes)
+    assert LITE_NOTE in table.notes
+    (without,) = run_tables(frames, infos, selection=Selection(metrics=("psnr",)))
+    assert without.notes == (LITE_NOTE,)

@@ -12,6 +12,7 @@ from bench.api.method import (
     Upscaled,
     as_typed,
     is_untrained,
+    weights_label,
 )
 from bench.api.metric import Direction, MetricInfo, MetricKind, MetricValue
 from bench.api.presets import PRESETS, get_protocol
@@ -62,4 +63,5 @@ __all__ = [
     "sr_size",
     "unknown_name",
     "validity_warnings",
+    "weights_label",
 ]

@@ -29,9 +29,14 @@ UNTRAINED = "untrained"
 """The weights label of a method without trained weights; the variants of its rows begin with it."""
 
 
+def weights_label(variant: str) -> str:
+    """What a variant ("lite", "lite,option=value") says of its weights; of a method without any it is an option."""
+    return variant.split(",", 1)[0]
+
+
 def is_untrained(variant: str) -> bool:
     """Whether a variant ("untrained", "untrained,option=value") has no trained weights and stays out of tables."""
-    return variant.split(",", 1)[0] == UNTRAINED
+    return weights_label(variant) == UNTRAINED
 
 
 def as_typed(value: object) -> str:

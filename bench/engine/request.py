@@ -10,7 +10,17 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from bench.api import UNTRAINED, Dataset, MethodOptions, MethodSpec, Protocol, RequestError, as_typed, unknown_name
+from bench.api import (
+    UNTRAINED,
+    Dataset,
+    MethodOptions,
+    MethodSpec,
+    Protocol,
+    RequestError,
+    as_typed,
+    unknown_name,
+    weights_label,
+)
 from bench.engine.keys import digest, file_hash
 from bench.plugins import method_spec
 
@@ -50,7 +60,7 @@ class MethodChoice:
     @property
     def minimised(self) -> tuple[str, ...]:
         """Metrics that these weights were trained to minimise."""
-        return self.spec.minimised.get(self.variant.split(",", 1)[0], ())
+        return self.spec.minimised.get(weights_label(self.variant), ())
 
     @property
     def folder(self) -> str:

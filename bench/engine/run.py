@@ -125,15 +125,16 @@ def _write_run_json(store: Store, plan: Plan, metrics: MetricPlan, tally: Tally)
             names = signatures.setdefault(signature, [])
             if request.protocol.name not in names:
                 names.append(request.protocol.name)
-    displays = {**values.get("displays", {}), **{f"{c.name}|{c.variant}": c.display for c in request.methods}}
-    minimised = {f"{c.name}|{c.variant}": list(c.minimised) for c in request.methods if c.minimised}
+    rows = {f"{choice.name}|{choice.variant}": choice for choice in request.methods}
+    displays = {key: choice.display for key, choice in rows.items()}
+    minimised = {key: list(choice.minimised) for key, choice in rows.items() if choice.minimised}
     values.update(
         version=1,
         request=request.describe(),
         environment=describe_environment(),
         expected=_merge_expected(values.get("expected", []), plan.expected()),
         unavailable=dict(metrics.unavailable),
-        displays=displays,
+        displays={**values.get("displays", {}), **displays},
         minimised={**values.get("minimised", {}), **minimised},
         signatures=signatures,
         warnings={**values.get("warnings", {}), _where(request): list(tally.warnings)},

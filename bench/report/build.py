@@ -10,7 +10,7 @@ import pandas as pd
 from bench.analysis.aggregate import UNAVAILABLE_NOTE
 from bench.analysis.crossscale import split_reference
 from bench.analysis.signatures import check_one_protocol, signature_lines
-from bench.api import MetricInfo, RequestError, format_scale, is_untrained
+from bench.api import MetricInfo, RequestError, format_scale, is_untrained, weights_label
 from bench.report.model import (
     CellKey,
     ImageCount,
@@ -177,7 +177,7 @@ def _notes(
     displays: Mapping[tuple[str, str], str],
 ) -> tuple[str, ...]:
     notes = []
-    if any(variant.split(",", 1)[0] == "lite" for variant in trained["variant"]):
+    if any(weights_label(variant) == "lite" for variant in trained["variant"]):
         notes.append(LITE_NOTE)
     left = rows.loc[untrained(rows), ["method", "variant"]].drop_duplicates()
     if len(left):

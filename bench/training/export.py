@@ -104,10 +104,12 @@ def _stored(tensor: torch.Tensor, *, half: bool) -> torch.Tensor:
     if not tensor.is_floating_point():
         return tensor.contiguous()
     exact = tensor.float().contiguous()
+    if not half:
+        return exact
     short = exact.half()
     lost = (short.float() - exact).square().mean().sqrt()
     # an overflow is infinite, and so a loss
-    return short if half and lost <= _LOST * exact.square().mean().sqrt() else exact
+    return short if lost <= _LOST * exact.square().mean().sqrt() else exact
 
 
 def _without_folder(value: Any) -> Any:

@@ -29,10 +29,11 @@ def mirrored(image: torch.Tensor, size: Size) -> torch.Tensor:
 
 def to_multiple(size: Size, multiple: int, *, smallest: int = 1) -> Size:
     """The least size of at least `size` and `smallest` on each axis whose sides are multiples."""
-    return _up(max(size[0], smallest), multiple), _up(max(size[1], smallest), multiple)
+    return next_multiple(max(size[0], smallest), multiple), next_multiple(max(size[1], smallest), multiple)
 
 
-def _up(length: int, multiple: int) -> int:
+def next_multiple(length: int, multiple: int) -> int:
+    """The least multiple that is not below a length."""
     return -(-length // multiple) * multiple
 
 

@@ -1,12 +1,20 @@
-"""Tiny models with random weights, in the folders that SD-Turbo, SAM and DepthAnything are published in."""
+"""What tests of several methods share: tiny models in the folders that others publish, and a real image to score."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+
+from bench.api import Protocol, get_protocol
+from bench.data import Pair, prepare, resolve_dataset
+from bench.imaging import imresize
+from bench.metrics.base import ScoredPair
 
 
 @dataclass(frozen=True)
@@ -21,8 +29,6 @@ class Published:
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     """SD-Turbo (factor 8, two UNet levels), SAM (64 x 64) and DepthAnything, each a few thousand parameters."""
-    import torch
-
     torch.manual_seed(7)
     root = tmp_path_factory.mktemp("published")
     found = Published(root / "sd-turbo", root / "sam", root / "depth")
@@ -30,6 +36,42 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     _save_sam(found.sam)
     _save_depth(found.depth)
     return found
+
+
+@dataclass(frozen=True)
+class Butterfly:
+    """An image of Set5 as a method and a metric see it."""
+
+    pair: Pair
+    protocol: Protocol
+    scale: float
+
+    @property
+    def lr(self) -> torch.Tensor:
+        """(3, h, w) in [0, 1]."""
+        return torch.from_numpy(self.pair.lr).permute(2, 0, 1)
+
+    @property
+    def bicubic(self) -> torch.Tensor:
+        """The enlarged LR image, (3, H, W)."""
+        return torch.from_numpy(imresize(self.pair.lr.astype(np.float64), self.pair.size)).permute(2, 0, 1)
+
+    def scored(self, image: torch.Tensor) -> ScoredPair:
+        """An SR image (3, H, W), stored with 8 bits."""
+        pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+        return ScoredPair(sr=pixels, hr=self.pair.hr, protocol=self.protocol, scale=self.scale, lr=self.pair.lr)
+
+
+@pytest.fixture
+def butterfly(reference_root: Path) -> Callable[[float, str], Butterfly]:
+    """The butterfly at a scale, under a protocol."""
+
+    def at(scale: float, name: str) -> Butterfly:
+        protocol = get_protocol(name)
+        sample = resolve_dataset(str(reference_root / "data" / "test" / "Set5")).samples(scale)[2]
+        return Butterfly(prepare(sample, scale, protocol), protocol, scale)
+
+    return at
 
 
 def _save_sd(root: Path) -> None:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
-import numpy as np
 import pytest
 import torch
 
-from bench.api import get_protocol
-from bench.data import prepare, resolve_dataset
-from bench.imaging import imresize
-from bench.metrics.base import ScoredPair
 from bench.metrics.lpips_metric import LPIPS
 from bench.metrics.lr_psnr import LRPSNR
 from methods.casarbi.info import CASARBI as SPEC
@@ -31,10 +25,8 @@ def _loaded(**options) -> CasArbiMethod:
     return method
 
 
-def test_shipped_casarbi_weights_are_those_of_the_card():
+def test_the_card_counts_the_parameters():
     card = json.loads(PATH.with_suffix(".json").read_text())
-    assert hashlib.sha256(PATH.read_bytes()).hexdigest() == card["sha256"]
-    assert PATH.stat().st_size < 10_000_000
     network = load_network(PATH)
     assert sum(p.numel() for p in network.parameters()) == SPEC.info.parameters
     assert card["parameters"] == SPEC.info.parameters + network.gain.numel()  # a card counts what the file stores
@@ -57,21 +49,14 @@ def test_a_flat_image_stays_nearly_flat():
 
 @pytest.mark.reference
 @pytest.mark.slow
-def test_lpips_is_lower_than_that_of_bicubic_and_of_its_prior_and_guidance_raises_lr_psnr(reference_root):
+def test_lpips_is_lower_than_that_of_bicubic_and_of_its_prior_and_guidance_raises_lr_psnr(butterfly, reference_root):
     """The butterfly of Set5 at x4. Catches weights, seeds or guidance that have stopped meaning anything."""
-    protocol = get_protocol("basicsr-y")
-    sample = resolve_dataset(str(reference_root / "data" / "test" / "Set5")).samples(4)[2]
-    pair = prepare(sample, 4, protocol)
-    lr = torch.from_numpy(pair.lr).permute(2, 0, 1)
+    seen = butterfly(4, "basicsr-y")
     liif = LIIF()
     liif.load(PRIOR.weights["lite"], torch.device("cpu"), torch.float32)
-    images = {"bicubic": torch.from_numpy(imresize(pair.lr.astype(np.float64), pair.size)).permute(2, 0, 1)}
+    pairs = {"bicubic": seen.scored(seen.bicubic)}
     for name, method in {"liif": liif, "casarbi": _loaded(), "off": _loaded(scg="off")}.items():
-        images[name] = method.upscale(lr, pair.size, seed=0).image
-    pairs = {}
-    for name, image in images.items():
-        pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-        pairs[name] = ScoredPair(sr=pixels, hr=pair.hr, protocol=protocol, scale=4, lr=pair.lr)
+        pairs[name] = seen.scored(method.upscale(seen.lr, seen.pair.size, seed=0).image)
     metric = LPIPS(reference_root / "weights" / "torch_home")
     found = {name: metric.compute(each) for name, each in pairs.items()}
     assert found["casarbi"] < 0.9 * found["liif"] < 0.9 * found["bicubic"]

@@ -21,7 +21,6 @@ from torch import nn
 
 from bench.api import RequestError
 from bench.cli import app as command_line
-from bench.registry import METHODS
 from bench.training.config import PatchConfig, TrainConfig, read_config
 from bench.training.images import ImagePool
 from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
@@ -395,16 +394,6 @@ class Done:
     code: int
     out: str
     err: str
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _registered():
-    absent = "casr" not in METHODS.names()
-    if absent:
-        METHODS.add("casr", "methods.casr.info:CASR", origin="this test")
-    yield
-    if absent:
-        METHODS.forget("casr")
 
 
 def _bench(*words: object) -> Done:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
-import numpy as np
 import pytest
 import torch
 
-from bench.api import get_protocol
-from bench.data import prepare, resolve_dataset
-from bench.imaging import imresize
-from bench.metrics.base import ScoredPair
 from bench.metrics.lpips_metric import LPIPS
 from methods.casr.info import CASR as SPEC
 from methods.casr.info import CasrOptions
@@ -28,10 +22,8 @@ def _loaded(**options) -> CasrMethod:
     return method
 
 
-def test_shipped_casr_weights_are_those_of_the_card():
+def test_the_card_counts_the_parameters_of_the_last_stage():
     card = json.loads(PATH.with_suffix(".json").read_text())
-    assert hashlib.sha256(PATH.read_bytes()).hexdigest() == card["sha256"]
-    assert PATH.stat().st_size < 10_000_000
     network, notes = load_network(PATH)
     assert notes == ()
     assert sum(each.numel() for each in network.parameters()) == SPEC.info.parameters == card["parameters"]
@@ -71,18 +63,9 @@ def test_a_flat_image_stays_nearly_flat_through_three_cycles():
 @pytest.mark.reference
 @pytest.mark.slow
 @pytest.mark.parametrize("scale", [4, 8])
-def test_lpips_is_lower_than_that_of_bicubic(reference_root, scale):
+def test_lpips_is_lower_than_that_of_bicubic(butterfly, reference_root, scale):
     """The butterfly of Set5. Catches weights that have stopped meaning anything, and images in another range."""
-    protocol = get_protocol("casr")
-    sample = resolve_dataset(str(reference_root / "data" / "test" / "Set5")).samples(scale)[2]
-    pair = prepare(sample, scale, protocol)
-    images = {
-        "bicubic": torch.from_numpy(imresize(pair.lr.astype(np.float64), pair.size)).permute(2, 0, 1),
-        "casr": _loaded().upscale(torch.from_numpy(pair.lr).permute(2, 0, 1), pair.size, seed=0).image,
-    }
+    seen = butterfly(scale, "casr")
     metric = LPIPS(reference_root / "weights" / "torch_home")
-    found = {}
-    for name, image in images.items():
-        pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-        found[name] = metric.compute(ScoredPair(sr=pixels, hr=pair.hr, protocol=protocol, scale=scale, lr=pair.lr))
-    assert found["casr"] < 0.8 * found["bicubic"]
+    own = metric.compute(seen.scored(_loaded().upscale(seen.lr, seen.pair.size, seed=0).image))
+    assert own < 0.8 * metric.compute(seen.scored(seen.bicubic))

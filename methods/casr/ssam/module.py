@@ -16,6 +16,7 @@ from torch.nn import functional
 from bench.api import Size
 from methods.blocks.resample import resample
 from methods.casr.architecture import SsamArchitecture
+from methods.casr.padding import next_multiple
 from methods.casr.ssam.assignment import choose, region_ids, region_means, render
 from methods.casr.ssam.depth import Depth
 from methods.casr.ssam.slic import slic
@@ -88,7 +89,7 @@ class Ssam(nn.Module):
         """What `_painted` gives at the image's own size, band by band: memory grows with the width alone."""
         height, width = image.shape[-2:]
         unit = math.lcm(16, self.architecture.cell)  # bands begin on a whole pixel of the network's coarsest level
-        band, reach = _up(_BAND, unit), _up(_REACH, unit)
+        band, reach = next_multiple(_BAND, unit), next_multiple(_REACH, unit)
         painted = torch.empty_like(image)
         for top in range(0, height, band):
             first, last = max(top - reach, 0), min(top + band + reach, height)
@@ -122,10 +123,6 @@ class Ssam(nn.Module):
             return probabilities(self.ssn(image), n)
         enlarged = resample(image, (image.shape[-2] * larger, image.shape[-1] * larger)).clamp(0, 1)
         return functional.avg_pool2d(probabilities(self.ssn(enlarged), n * larger), larger)
-
-
-def _up(length: int, unit: int) -> int:
-    return -(-length // unit) * unit
 
 
 @torch.no_grad()

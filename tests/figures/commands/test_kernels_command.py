@@ -19,7 +19,7 @@ from bench.api import derive_seed
 from bench.figures.kernels.drawing import StudyModel, StudyRow, draw_study
 from bench.imaging import read_image
 from bench.imaging.degrade import draw_blind_assr
-from bench.training.config import METADATA_KEY
+from bench.weights.card import METADATA_KEY
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.network import RepresentationNetwork
 from methods.blind_assr.recovery import STUDY_DEGRADATION

@@ -13,6 +13,7 @@ FLOORS = (
     ("bench.api", 1),
     ("bench.registry", 2),
     ("bench.plugins", 2),
+    ("bench.download", 2),
     ("bench.metrics", 3),
     ("bench.data", 3),
     ("bench.training", 3),

@@ -17,21 +17,25 @@ from bench.api.method import (
 from bench.api.metric import Direction, MetricInfo, MetricKind, MetricValue
 from bench.api.presets import PRESETS, get_protocol
 from bench.api.protocol import Protocol, validity_warnings
-from bench.api.record import RECORD_COLUMNS, SUMMARY_COLUMNS, CellId, Output, Record, Score, UnitStatus
+from bench.api.record import NO_VARIANT, RECORD_COLUMNS, SUMMARY_COLUMNS, CellId, Output, Record, Score, UnitStatus
+from bench.api.run import CellPlan, ImageSet, Origin, RecordRow, RowInfo, RunManifest
 from bench.api.scale import Size, effective_ratio, format_scale, lr_size, parse_scale, parse_scales, sr_size
 from bench.api.seeds import derive_seed
 
 __all__ = [
+    "NO_VARIANT",
     "PRESETS",
     "RECORD_COLUMNS",
     "SUMMARY_COLUMNS",
     "UNTRAINED",
     "BenchError",
     "CellId",
+    "CellPlan",
     "Dataset",
     "DatasetKind",
     "Direction",
     "ImageRef",
+    "ImageSet",
     "Method",
     "MethodInfo",
     "MethodOptions",
@@ -39,10 +43,14 @@ __all__ = [
     "MetricInfo",
     "MetricKind",
     "MetricValue",
+    "Origin",
     "Output",
     "Protocol",
     "Record",
+    "RecordRow",
     "RequestError",
+    "RowInfo",
+    "RunManifest",
     "Sample",
     "Score",
     "Size",

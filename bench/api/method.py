@@ -105,6 +105,9 @@ class MethodSpec:
     """(options, image id, scale) -> what else decides this unit's SR image: the hash of files that `upscale` reads (a
     folder of outputs, an external program). It enters the output key, imports no torch, and never raises for a missing
     file: the unit fails later with the reason."""
+    fingerprint_per_image: bool = True
+    """False where `fingerprint` looks neither at the image id nor at the scale (an external program, parts of a
+    pipeline): what it names is then part of the row's origin."""
 
 
 @dataclass(frozen=True)

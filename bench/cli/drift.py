@@ -16,7 +16,7 @@ from bench.cli.output import say, warn, writing
 
 if TYPE_CHECKING:
     from bench.analysis.drift import Cycle, DriftMeter, MeanCycle
-    from bench.engine.request import MethodChoice
+    from bench.engine.choice import MethodChoice
 
 _SHOWN = (
     ("method", "method", "{}"),
@@ -105,7 +105,7 @@ def variants(
     Raises:
         RequestError: as `choose_methods`, an empty variant, or two variants that are the same.
     """
-    from bench.engine.request import choose_methods
+    from bench.engine.choice import choose_methods
 
     base = choose_methods(names, weights=weights, overrides=overrides)
     found = {choice.name: [choice] for choice in base}

@@ -119,7 +119,7 @@ def kernels(
     recovery = find_recovery(method)
     wanted = parse_scales(scales)
     _check(target, recovery.TARGETS)
-    from bench.engine.request import choose_methods
+    from bench.engine.choice import choose_methods
     from bench.imaging.degrade import draw_blind_assr
     from bench.report.figures import check_target
     from bench.report.kernels import KernelColumn, draw_recovery

@@ -43,7 +43,8 @@ def run(
     """Run methods on datasets at scales, score, and write the tables."""
     from bench.cli.finish import carry_out
     from bench.data import resolve_dataset
-    from bench.engine.request import RunRequest, choose_methods
+    from bench.engine.choice import choose_methods
+    from bench.engine.request import RunRequest
     from bench.plugins import load_plugin
 
     if executor != "local":

@@ -36,7 +36,8 @@ def score(
     """Score images made elsewhere; nothing is ever resized."""
     from bench.cli.finish import carry_out
     from bench.data import resolve_dataset
-    from bench.engine.request import MethodChoice, RunRequest, choose_methods
+    from bench.engine.choice import MethodChoice, choose_methods
+    from bench.engine.request import RunRequest
 
     if not sr_folder.is_dir():
         raise RequestError(f"SR_FOLDER {sr_folder} is not a folder; give the folder that holds the images to score")

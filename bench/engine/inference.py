@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.api import BenchError, Method, Protocol, RequestError, Size, Tiling, UnitError, Upscaled
-from bench.engine.request import MethodChoice, check_device
+from bench.engine.choice import MethodChoice
+from bench.engine.request import check_device
 from bench.plugins import method_class
 
 if TYPE_CHECKING:

@@ -62,6 +62,11 @@ def _spec_code_hash(root: Path, shared: tuple[Path, ...]) -> str:
     return code_hash([root, *shared])
 
 
+def method_code_hash(spec: MethodSpec) -> str:
+    """Hash of the sources that make a method."""
+    return _spec_code_hash(spec.root, spec.shared)
+
+
 def method_key(spec: MethodSpec, weights: Path | None, options: dict[str, Any], *, dtype: str, tile: int | None) -> str:
     """Everything on the method's side that can change an SR image.
 
@@ -75,7 +80,7 @@ def method_key(spec: MethodSpec, weights: Path | None, options: dict[str, Any], 
     return digest(
         {
             "method": spec.info.name,
-            "code": _spec_code_hash(spec.root, spec.shared),
+            "code": method_code_hash(spec),
             "weights": file_hash(weights) if weights is not None else "",
             "options": options,
             "dtype": dtype,

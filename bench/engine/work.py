@@ -27,6 +27,7 @@ from bench.data import Pair, prepare
 from bench.engine.events import Listener, Tally
 from bench.engine.executor import Executor, fitting_workers, make_executor
 from bench.engine.inference import Inferred, Runner
+from bench.engine.origin import unchanged
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
 from bench.engine.store import Store
@@ -102,7 +103,8 @@ class Work:
                 cell.id.scale,
                 tuple(unit.missing),
                 seed=cell.id.seed,
-                pixels_sha256=unit.stored.sha256 if unit.stored is not None else "",
+                source=unit.source,
+                stored=unit.stored,
             )
             self.executor.submit(Ticket(cell, unit, unit.stored), job)
             return
@@ -134,6 +136,7 @@ class Work:
             cell.id.scale,
             tuple(unit.missing),
             seed=cell.id.seed,
+            source=unit.source,
             sr=result.pixels,
             hr=pair.hr,
             lr=pair.lr if self.metrics.needs_lr.intersection(unit.missing) else None,
@@ -149,7 +152,8 @@ class Work:
             for note in self.runner.method.notes:
                 self.tally.warn(f"{cell.choice.display}: {note}")
             started = time.perf_counter()
-        pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
+        with unchanged(unit.sample, unit.source):
+            pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
         self.tally.spend("prepare", time.perf_counter() - started)
         if pair.lr is None:
             raise UnitError(f"{unit.sample.id} has no LR image")
@@ -196,16 +200,34 @@ class Work:
         )
         unit.without |= {name: value.reason for name, value in scored.values.items() if value.value is None}
         unit.without |= scored.faults
-        record = Record(cell.id, unit.sample.id, UnitStatus.OK, output, scores)
-        self.store.append(cell.where, record, pair=cell.pair)
+        # a fault is told of, and tried again in the next run: it has no key
+        faults = tuple(Score(name, None, cell.signatures[name], "", reason) for name, reason in scored.faults.items())
+        self._append(ticket, UnitStatus.OK, output, scores + faults)
         self.tally.scored += len(scores)
         self.listener.unit(cell.id, unit.sample.id)
 
     def _failed(self, cell: Cell, unit: Unit, error: str, *, output: Output | None = None) -> None:
         self.tally.failures.append((cell.id, unit.sample.id, error))
-        record = Record(cell.id, unit.sample.id, UnitStatus.FAILED, output, error=error)
-        self.store.append(cell.where, record, pair=cell.pair)
+        self._append(Ticket(cell, unit, output), UnitStatus.FAILED, output, error=error)
         self.listener.unit(cell.id, unit.sample.id, error=error)
+
+    def _append(
+        self, ticket: Ticket, status: UnitStatus, output: Output | None, scores: tuple[Score, ...] = (), error: str = ""
+    ) -> None:
+        cell, unit = ticket.cell, ticket.unit
+        record = Record(
+            cell.id,
+            unit.sample.id,
+            status,
+            output,
+            scores,
+            error,
+            pair=cell.pair,
+            origin=cell.origin.id,
+            source=unit.short_source,
+            file=unit.file,
+        )
+        self.store.append(cell.where, record)
 
     def _warn(self, cell: Cell, pair: Pair) -> None:
         scale = cell.id.scale

@@ -79,4 +79,5 @@ COMMAND = MethodSpec(
     ),
     options=CommandOptions,
     fingerprint=fingerprint,
+    fingerprint_per_image=False,
 )

@@ -51,4 +51,5 @@ SPANDREL = MethodSpec(
     options=SpandrelOptions,
     weights_how=WEIGHTS_HOW,
     fingerprint=fingerprint,
+    fingerprint_per_image=False,
 )

@@ -24,8 +24,8 @@ from bench.api import (
     Upscaled,
     get_protocol,
 )
+from bench.engine.choice import MethodChoice
 from bench.engine.inference import Runner, quantise
-from bench.engine.request import MethodChoice
 from bench.engine.scoring import as_scored
 
 RGB = get_protocol("sample")

@@ -14,22 +14,27 @@ from bench.api.method import (
     is_untrained,
     weights_label,
 )
-from bench.api.metric import Direction, MetricInfo, MetricKind, MetricValue
+from bench.api.metric import Aggregation, Direction, MetricInfo, MetricKind, MetricRef, MetricValue
 from bench.api.presets import PRESETS, get_protocol
 from bench.api.protocol import Protocol, validity_warnings
 from bench.api.record import RECORD_COLUMNS, SUMMARY_COLUMNS, CellId, Output, Record, Score, UnitStatus
 from bench.api.scale import Size, effective_ratio, format_scale, lr_size, parse_scale, parse_scales, sr_size
 from bench.api.seeds import derive_seed
+from bench.api.signature import PLAIN, Averaging, Difference, Signature
 
 __all__ = [
+    "PLAIN",
     "PRESETS",
     "RECORD_COLUMNS",
     "SUMMARY_COLUMNS",
     "UNTRAINED",
+    "Aggregation",
+    "Averaging",
     "BenchError",
     "CellId",
     "Dataset",
     "DatasetKind",
+    "Difference",
     "Direction",
     "ImageRef",
     "Method",
@@ -38,6 +43,7 @@ __all__ = [
     "MethodSpec",
     "MetricInfo",
     "MetricKind",
+    "MetricRef",
     "MetricValue",
     "Output",
     "Protocol",
@@ -45,6 +51,7 @@ __all__ = [
     "RequestError",
     "Sample",
     "Score",
+    "Signature",
     "Size",
     "Tiling",
     "Unavailable",

@@ -30,6 +30,7 @@ from bench.engine.inference import Inferred, Runner
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
 from bench.engine.store import Store
+from bench.metrics.catalog import metric_info
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Work:
         self.runner: Runner | None = None
         self._executor: Executor | None = None
         self._again: list[tuple[Cell, Unit]] = []
+        self._infos = [metric_info(name) for name in plan.request.metrics]
 
     def run(self) -> None:
         """All cells in order; Ctrl-C waits for what is being scored and stops there."""
@@ -214,6 +216,6 @@ class Work:
             hr=pair.size,
             scale=scale,
             shave=self.request.protocol.shave_at(scale),
-            metrics=self.request.metrics,
+            metrics=self._infos,
         ):
             self.tally.warn(f"{cell.id.dataset} {text}")

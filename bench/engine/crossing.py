@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar, overload
 
-from bench.api import MetricKind, Record, Score, Unavailable, UnitError, UnitStatus, format_scale
+from bench.api import MetricKind, MetricRef, Record, Score, Unavailable, UnitError, UnitStatus
 from bench.data import prepare
 from bench.engine.events import Listener, Tally
 from bench.engine.keys import digest, score_key
@@ -114,8 +114,8 @@ def _score_scales(name: str, cells: list[Cell], plan: Plan, metrics: MetricPlan,
                     tally.kept += 1
                     continue
                 value, reason = _compare(metric, request, mine, theirs, tally)
-                label = f"{name}@{format_scale(other.id.scale)}"
-                scores.append(Score(label, value, signature, key, reason))
+                label = MetricRef(name, other.id.scale)
+                scores.append(Score(str(label), value, signature, key, reason))
             if scores:
                 record = Record(cell.id, unit.sample.id, UnitStatus.OK, mine.output, tuple(scores))
                 store.append(cell.where, record, pair=cell.pair)

@@ -33,7 +33,7 @@ def main() -> None:
     from bench.api import get_protocol, parse_scales
     from bench.data import resolve_dataset
     from bench.engine.choice import choose_methods
-from bench.engine.request import RunRequest
+    from bench.engine.request import RunRequest
     from bench.engine.run import execute
 
     def request(out: str, limit: int | None, workers: int = 0) -> RunRequest:

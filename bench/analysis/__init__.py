@@ -4,7 +4,7 @@ from bench.analysis.aggregate import summarise
 from bench.analysis.expected import expected_frame, expected_rows
 from bench.analysis.frames import RunFrames, load_run, records_frame
 from bench.analysis.selection import Selection, select
-from bench.analysis.signatures import check_one_protocol, token_differences
+from bench.analysis.signatures import check_one_protocol
 
 __all__ = [
     "RunFrames",
@@ -16,5 +16,4 @@ __all__ = [
     "records_frame",
     "select",
     "summarise",
-    "token_differences",
 ]

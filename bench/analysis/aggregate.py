@@ -1,13 +1,8 @@
-"""From records to the summary: mean over images, then mean and sample sd over seeds; an incomplete cell has no mean.
-
-PSNR under `agg:batch8-mse` follows Kim et al.'s evaluation: the PSNR of the mean MSE of each batch of 8 images in id
-order, averaged with the batch sizes as weights.
-"""
+"""From records to the summary: mean over images, then mean and sample sd over seeds; an incomplete cell has no mean."""
 
 from __future__ import annotations
 
 import math
-import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.analysis.averaging import first_images, means, no_mean
 from bench.analysis.cells import Cell, Measured, RowKey, all_cells, complete_rows
 from bench.analysis.crossscale import over_references
 from bench.analysis.expected import CELL_COLUMNS, Expected, expected_frame
@@ -27,8 +23,6 @@ UNAVAILABLE_NOTE = "unavailable: "
 
 _UNIT = ["method", "variant", "dataset", "image", "scale", "seed", "metric", "signature"]
 _SEEDED = [*CELL_COLUMNS, "metric", "signature"]
-_BATCH = re.compile(r"(?:^|\|)agg:batch(\d+)-mse")
-_FIRST = re.compile(r"(?:^|\|)agg:[^|]*-first(\d+)(?:\||$)")
 
 
 def summarise(
@@ -51,7 +45,8 @@ def summarise(
         `mean` and `seed_sd` are NaN where `n` < `expected` for any seed; `n` is the smallest of the seeds, `failed`
         their sum, `seeds` their number. `note` is "", "37/100" or "unavailable: <reason>". A signature that says
         `first100` expects no more than 100. A set metric counts as one value of one. PSNR of identical images is inf,
-        and so is a mean over it.
+        and so is a mean over it. There is no mean either, and `note` says so, where the signature names an aggregation
+        that the metric does not have here.
     """
     reasons = dict(unavailable or {})
     units = records.loc[:, list(RECORD_COLUMNS)].drop_duplicates(_UNIT, keep="last")
@@ -87,16 +82,9 @@ def _measure(units: pd.DataFrame) -> dict[tuple[Cell, str, str], Measured]:
     code = units.groupby(_SEEDED, sort=False, dropna=False).ngroup().to_numpy()
     heads = units.loc[~units.duplicated(_SEEDED), _SEEDED]
     count = len(heads)
-    values = np.where(good, units["value"].to_numpy(dtype=float, na_value=np.nan), 0.0)
+    values, images = units["value"].to_numpy(dtype=float, na_value=np.nan), units["image"].to_numpy(dtype=object)
     n = np.bincount(code[good], minlength=count)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(code, weights=values, minlength=count) / n
-    sizes = {signature: _batch_size(signature) for signature in heads["signature"].unique()}
-    batch = heads["signature"].map(sizes).where(heads["metric"] == "psnr", 0).to_numpy(dtype=int)
-    if batch.any():
-        picked = good & (batch[code] > 0)
-        ids = units.loc[picked, "image"].to_numpy(dtype=str)
-        mean = np.where(batch > 0, _batch_psnr(values[picked], ids, code[picked], batch), mean)
+    mean = means(heads, code[good], values[good], images[good])
     aways = np.bincount(code[away], minlength=count)
     failed = np.bincount(code[~good & ~away], minlength=count)
     columns = zip(n.tolist(), aways.tolist(), failed.tolist(), mean.tolist(), strict=True)
@@ -104,21 +92,6 @@ def _measure(units: pd.DataFrame) -> dict[tuple[Cell, str, str], Measured]:
         (head[:5], head[5], head[6]): Measured(*numbers)
         for head, numbers in zip(heads.itertuples(index=False, name=None), columns, strict=True)
     }
-
-
-def _batch_psnr(psnr: NDArray, ids: NDArray, code: NDArray, batch: NDArray) -> NDArray:
-    """Per group: the PSNR of the mean MSE of consecutive batches in id order, weighted by batch size."""
-    order = np.lexsort((ids, code))
-    psnr, code = psnr[order], code[order]
-    starts = np.flatnonzero(np.diff(code, prepend=-1))
-    rank = np.arange(len(code)) - np.repeat(starts, np.diff(starts, append=len(code)))
-    opens = rank % batch[code] == 0
-    part = np.cumsum(opens) - 1
-    size = np.bincount(part)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mse = np.bincount(part, weights=10.0 ** (-psnr / 10.0)) / size
-        total = np.bincount(code[opens], weights=size * (-10.0 * np.log10(mse)), minlength=len(batch))
-        return total / np.bincount(code[opens], weights=size, minlength=len(batch))
 
 
 def _line(
@@ -130,7 +103,7 @@ def _line(
 ) -> tuple[object, ...]:
     """One row of the summary."""
     method, variant, dataset, scale, metric, signature = key
-    first = _first_images(signature)
+    first = first_images(signature)
     wanted = {
         seed: 1 if metric in set_metrics else min(cells[method, variant, dataset, scale, seed], first) for seed in seeds
     }
@@ -139,22 +112,15 @@ def _line(
     mean = sd = math.nan
     note = ""
     if all(m.n >= wanted[seed] for seed, m in seeds.items()) and n > 0:
-        means = [m.mean for m in seeds.values()]
-        mean = sum(means) / len(means)
-        if len(means) > 1 and math.isfinite(mean):
-            sd = statistics.stdev(means)
+        if reason := no_mean(metric, signature):
+            note = UNAVAILABLE_NOTE + reason
+        else:
+            of_seeds = [m.mean for m in seeds.values()]
+            mean = sum(of_seeds) / len(of_seeds)
+            if len(of_seeds) > 1 and math.isfinite(mean):
+                sd = statistics.stdev(of_seeds)
     elif n == 0 and (metric in reasons or any(m.away for m in seeds.values())):
         note = UNAVAILABLE_NOTE + reasons.get(metric, "it does not apply to these images")
     else:
         note = f"{n}/{expected}"
     return (method, variant, dataset, scale, metric, mean, sd, n, expected, failed, len(seeds), signature, note)
-
-
-def _batch_size(signature: str) -> int:
-    match = _BATCH.search(signature)
-    return int(match[1]) if match else 0
-
-
-def _first_images(signature: str) -> float:
-    match = _FIRST.search(signature)
-    return int(match[1]) if match else math.inf

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.api import MetricRef
+
 Cell = tuple[str, str, str, float, int]
 """(method, variant, dataset, scale, seed)."""
 RowKey = tuple[str, str, str, float, str, str]
@@ -80,10 +82,12 @@ def _wanted(
                 own = found.setdefault(metric, [])
                 if signature and signature not in own:
                     own.append(signature)
-    everything = [metric for metric in order if metric and "@" not in metric]
+    everything = [metric for metric in order if metric and MetricRef.parse(metric).reference is None]
     of_dataset: dict[str, dict[str, None]] = {dataset: {} for dataset, _ in places}
     for (dataset, _), found in here.items():
-        of_dataset[dataset].update(dict.fromkeys(metric for metric in found if "@" not in metric))
+        of_dataset[dataset].update(
+            dict.fromkeys(metric for metric in found if MetricRef.parse(metric).reference is None)
+        )
     for (dataset, scale), found in here.items():
         for metric in [*(of_dataset[dataset] or everything), *unavailable]:
             found.setdefault(metric, list(anywhere[scale].get(metric, ())))

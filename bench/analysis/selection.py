@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.api import RequestError, format_scale, unknown_name
+from bench.api import RequestError, Signature, format_scale, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ def _of_protocol(rows: pd.DataFrame, protocol: str, protocols: Mapping[str, Sequ
 
 
 def _with_tokens(rows: pd.DataFrame, tokens: Sequence[str]) -> pd.DataFrame:
-    match = {s: set(tokens) <= set(s.split("|")) for s in rows["signature"].unique()}
+    match = {s: all(map(Signature.parse(s).has, tokens)) for s in rows["signature"].unique()}
     good = [match[signature] for signature in rows["signature"]]
     if not any(good):
         seen = "; ".join(sorted(s for s in match if s)[:6])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bench.analysis.expected import parse_expected
 from bench.analysis.frames import RunFrames, parse_displays, parse_minimised, parse_protocols, records_frame
-from bench.api import CellId
+from bench.api import CellId, MetricRef
 from bench.engine.crossing import WHOLE_SET
 from bench.engine.run import RunResult
 from bench.metrics.catalog import metric_info
@@ -52,10 +52,10 @@ def _asked_rows(result: RunResult) -> list:
         row
         for row in result.rows
         if (row[0], row[1], row[2], row[4], row[5], row[3]) in units
-        and row[6].partition("@")[0] in place
+        and MetricRef.parse(row[6]).name in place
         and row[9] in signatures
     ]
-    return sorted(rows, key=lambda row: place[row[6].partition("@")[0]])
+    return sorted(rows, key=lambda row: place[MetricRef.parse(row[6]).name])
 
 
 def _cell_tuple(cell: CellId) -> tuple[str, str, str, float, int]:

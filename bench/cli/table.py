@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.api import MetricInfo, RequestError, parse_scales
+from bench.api import MetricInfo, MetricRef, RequestError, parse_scales
 from bench.cli import options as opt
 from bench.cli.output import say, write_text
 
@@ -59,12 +59,11 @@ def table(
 
 def metric_infos(names: dict[str, None]) -> dict[str, MetricInfo]:
     """Direction and decimals of the metrics that are registered here; the others are left out."""
-    from bench.analysis.crossscale import split_reference
     from bench.metrics.catalog import make_metric
 
     infos = {}
     for name in names:
-        base, _ = split_reference(name)
+        base = MetricRef.parse(name).name
         try:
             infos[base] = make_metric(base, None).info
         except RequestError:

@@ -31,6 +31,7 @@ from bench.engine.origin import unchanged
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
 from bench.engine.store import Store
+from bench.metrics.catalog import metric_info
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Work:
         self.runner: Runner | None = None
         self._executor: Executor | None = None
         self._again: list[tuple[Cell, Unit]] = []
+        self._infos = [metric_info(name) for name in plan.request.metrics]
 
     def run(self) -> None:
         """All cells in order; Ctrl-C waits for what is being scored and stops there."""
@@ -236,6 +238,6 @@ class Work:
             hr=pair.size,
             scale=scale,
             shave=self.request.protocol.shave_at(scale),
-            metrics=self.request.metrics,
+            metrics=self._infos,
         ):
             self.tally.warn(f"{cell.id.dataset} {text}")

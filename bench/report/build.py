@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.analysis.aggregate import UNAVAILABLE_NOTE
-from bench.analysis.crossscale import split_reference
 from bench.analysis.signatures import check_one_protocol, signature_lines
-from bench.api import MetricInfo, RequestError, format_scale, is_untrained, weights_label
+from bench.api import MetricInfo, MetricRef, RequestError, is_untrained, weights_label
 from bench.report.model import (
     CellKey,
     ImageCount,
@@ -60,7 +59,7 @@ def build_table(
         RequestError: the rows mix signatures, or no row is left.
     """
     options = options or TableOptions()
-    plain = ~rows["metric"].str.contains("@", regex=False)
+    plain = pd.Series([MetricRef.parse(m).reference is None for m in rows["metric"]], index=rows.index, dtype=bool)
     rows = rows.loc[plain] if plain.any() else rows
     trained = rows.loc[~untrained(rows)]
     if trained.empty:
@@ -100,11 +99,11 @@ def _display(method: str, variant: str, displays: Mapping[tuple[str, str], str])
 
 
 def _column(name: str, infos: Mapping[str, MetricInfo]) -> MetricColumn:
-    base, reference = split_reference(name)
-    info = infos.get(name) or infos.get(base)
+    ref = MetricRef.parse(name)
+    info = infos.get(name) or infos.get(ref.name)
     if info is None:
         return MetricColumn(name, name, None, 4)
-    display = info.display if reference is None else f"{info.display}@{format_scale(reference)}"
+    display = str(MetricRef(info.display, ref.reference))
     return MetricColumn(name, display, info.direction, info.decimals)
 
 

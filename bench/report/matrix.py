@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 
 from bench.analysis.matrix import DIAGONAL, MatrixCell, ScaleMatrix, scale_matrices
 from bench.analysis.signatures import signature_lines
-from bench.api import Direction, MetricInfo, RequestError, format_scale
+from bench.api import Direction, MetricInfo, MetricRef, RequestError, format_scale
 from bench.report.build import TableOptions, build_table, untrained
 from bench.report.figures import COLOUR_MAP, PAGE_WIDTH, Page, page_style
 from bench.report.latex import render_latex
@@ -323,7 +323,7 @@ def _block(found: Matrices, matrix: ScaleMatrix) -> GridBlock:
         cells = [
             _ITSELF
             if cell is DIAGONAL
-            else found.table.cell(matrix.dataset, output, f"{matrix.metric}@{format_scale(reference)}", method)
+            else found.table.cell(matrix.dataset, output, str(MetricRef(matrix.metric, reference)), method)
             for reference, cell in zip(matrix.scales, line, strict=True)
         ]
         rows.append(GridRow(_times(output), tuple(cells)))

@@ -130,7 +130,9 @@ class Table:
             signatures=tuple(
                 line
                 for line in self.signatures
-                if line.metric in names and (not line.scales or set(line.scales) & set(kept_scales))
+                if line.metric in names
+                and (not line.scales or set(line.scales) & set(kept_scales))
+                and (not line.datasets or set(line.datasets) & set(kept_sets))
             ),
         )
 

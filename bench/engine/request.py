@@ -89,6 +89,7 @@ class RunRequest:
         tile: LR tile side to use from the start, for methods that allow tiling.
         weights_root: Where metric parameters lie; None: `TORCH_HOME`, else torch's default.
         command: What the user typed, to say how to go on.
+        fail_fast: Stop at the first unit that fails; what is finished is kept.
     """
 
     methods: tuple[MethodChoice, ...]
@@ -104,6 +105,7 @@ class RunRequest:
     tile: int | None = None
     weights_root: Path | None = None
     command: str = ""
+    fail_fast: bool = False
 
     def describe(self) -> dict[str, Any]:
         """The request as plain data for run.json."""

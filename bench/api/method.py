@@ -73,6 +73,9 @@ class MethodInfo:
     train_sets: tuple[str, ...] = ()
     tiling: Tiling = Tiling.NONE
     parameters: int | None = None
+    resize_rule: str = ""
+    """How a network of fixed scales is brought to the exact size, as one sentence for the notes of a table; "" where
+    the method computes any size itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +108,9 @@ class MethodSpec:
     """(options, image id, scale) -> what else decides this unit's SR image: the hash of files that `upscale` reads (a
     folder of outputs, an external program). It enters the output key, imports no torch, and never raises for a missing
     file: the unit fails later with the reason."""
+    looks_up: bool = False
+    """True where `upscale` finds results by the unit that `begin` announced and computes nothing: it cannot answer for
+    images that nobody prepared."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,9 @@ class Method(ABC):
 
     info: ClassVar[MethodInfo]
     Options: ClassVar[type[MethodOptions]] = MethodOptions
+    shared: ClassVar[tuple[Path, ...]] = ()
+    """Files or folders of code outside the plug-in's own that the method stands on; they are part of the output key. (A
+    `MethodSpec` names its own.)"""
     notes: tuple[str, ...] = ()
     """What a user should know of what was loaded, such as a part that is missing; set by `load`, shown once per run."""
 

@@ -137,7 +137,6 @@ def _spec_of_class(name: str, entry: object) -> MethodSpec:
         info=entry.info,
         factory=f"{entry.__module__}:{entry.__qualname__}",
         root=file.parent if module.__package__ else file,
-        shared=entry.shared,
         options=entry.Options,
         weights_how=f"give its file with --weights {name}=PATH" if entry.load is not Method.load else "",
     )

@@ -2,7 +2,7 @@
 
 from bench.api.dataset import Dataset, DatasetKind, ImageRef, Sample
 from bench.api.errors import BenchError, RequestError, Unavailable, UnitError, unknown_name
-from bench.api.fixed_scale import FIXED_SCALE_SOURCES, FixedScale
+from bench.api.fixed_scale import FixedScale
 from bench.api.method import (
     UNTRAINED,
     Method,
@@ -23,7 +23,6 @@ from bench.api.scale import Size, effective_ratio, format_scale, lr_size, parse_
 from bench.api.seeds import derive_seed
 
 __all__ = [
-    "FIXED_SCALE_SOURCES",
     "PRESETS",
     "RECORD_COLUMNS",
     "SUMMARY_COLUMNS",

@@ -10,10 +10,8 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import bench
 from bench.api.errors import RequestError, UnitError
 from bench.api.method import Method, MethodInfo, Tiling, Upscaled
 
@@ -21,13 +19,6 @@ if TYPE_CHECKING:
     import torch
 
     from bench.api.scale import Size
-
-_IMAGING = Path(str(bench.__file__)).parent / "imaging"
-FIXED_SCALE_SOURCES = (
-    Path(__file__),
-    *(_IMAGING / f"{name}.py" for name in ("planes", "resize", "weights", "tiling", "tiles")),
-)
-"""The code that a `FixedScale` method stands on, for the `shared` of its `MethodSpec`."""
 
 
 class FixedScale(Method):
@@ -40,7 +31,6 @@ class FixedScale(Method):
     """
 
     scales: ClassVar[tuple[int, ...]] = ()
-    shared: ClassVar[tuple[Path, ...]] = FIXED_SCALE_SOURCES
 
     def __init_subclass__(cls, **others: Any) -> None:
         """Check what the subclass says of itself, and write its rule into its `info`.

@@ -138,9 +138,6 @@ class Method(ABC):
 
     info: ClassVar[MethodInfo]
     Options: ClassVar[type[MethodOptions]] = MethodOptions
-    shared: ClassVar[tuple[Path, ...]] = ()
-    """Files or folders of code outside the plug-in's own that the method stands on; they are part of the output key. (A
-    `MethodSpec` names its own.)"""
     notes: tuple[str, ...] = ()
     """What a user should know of what was loaded, such as a part that is missing; set by `load`, shown once per run."""
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.api import BenchError, Method, Protocol, RequestError, Size, Upscaled
 from bench.engine.faults import attributed, describe
 from bench.engine.request import MethodChoice, check_device
-from bench.engine.returned import as_upscaled, require_finite
+from bench.engine.returned import as_upscaled, require_finite, require_image
 from bench.engine.rounding import Pixels, quantise
 from bench.engine.tiled import upscale
 from bench.plugins import method_class
@@ -79,11 +79,17 @@ class Runner:
 
         tensor = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))
         spec = self.choice.spec
+
+        def call(part: torch.Tensor, part_size: Size) -> Upscaled:
+            result = as_upscaled(self.method.upscale(part, part_size, seed=seed), self.choice.name)
+            require_image(result.image, part_size, self.choice.name)
+            return result
+
         started = time.perf_counter()
         with attributed(spec):
             self.method.begin(image=image, scale=scale)
             with torch.inference_mode():
-                result = upscale(self.method, spec.info, tensor, size, seed=seed, tile=self.tile)
+                result = upscale(call, spec.info.tiling, tensor, size, tile=self.tile)
                 sr = result.image.detach().to("cpu", torch.float32).resolve_neg()
         seconds = time.perf_counter() - started
         require_finite(sr, self.choice.name)

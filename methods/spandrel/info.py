@@ -7,8 +7,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from bench.api import FIXED_SCALE_SOURCES, MethodInfo, MethodOptions, MethodSpec, Tiling
+import bench
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
 
+_BENCH = Path(bench.__file__).parent
 WEIGHTS_HOW = (
     "give a checkpoint of an architecture that spandrel knows (ESRGAN, SwinIR, HAT, SPAN, Compact, ...) with "
     "--weights spandrel=FILE.safetensors (or .pth, .pt, .ckpt)"
@@ -45,7 +47,10 @@ SPANDREL = MethodSpec(
     ),
     factory="methods.spandrel.method:Spandrel",
     root=Path(__file__).parent,
-    shared=FIXED_SCALE_SOURCES,
+    shared=(
+        _BENCH / "api" / "fixed_scale.py",
+        *(_BENCH / "imaging" / f"{name}.py" for name in ("planes", "resize", "weights", "tiling", "tiles")),
+    ),
     options=SpandrelOptions,
     weights_how=WEIGHTS_HOW,
     fingerprint=fingerprint,

@@ -18,7 +18,8 @@ from bench.analysis.distribution import Distribution, gradient_distribution, lum
 from bench.api import Protocol, Sample, Size, UnitError, derive_seed
 from bench.data import prepare
 from bench.engine.choice import MethodChoice
-from bench.engine.inference import Pixels, Runner, quantise
+from bench.engine.inference import Runner
+from bench.engine.rounding import Pixels, quantise
 from bench.imaging.resize import imresize_u8
 from bench.metrics.scorer import Scorer
 

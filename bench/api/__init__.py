@@ -2,6 +2,7 @@
 
 from bench.api.dataset import Dataset, DatasetKind, ImageRef, Sample
 from bench.api.errors import BenchError, RequestError, Unavailable, UnitError, unknown_name
+from bench.api.fixed_scale import FixedScale
 from bench.api.method import (
     UNTRAINED,
     Method,
@@ -39,6 +40,7 @@ __all__ = [
     "DatasetKind",
     "Difference",
     "Direction",
+    "FixedScale",
     "ImageRef",
     "ImageSet",
     "Method",

@@ -73,6 +73,9 @@ class MethodInfo:
     train_sets: tuple[str, ...] = ()
     tiling: Tiling = Tiling.NONE
     parameters: int | None = None
+    resize_rule: str = ""
+    """How a network of fixed scales is brought to the exact size, as one sentence for the notes of a table; "" where
+    the method computes any size itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +111,9 @@ class MethodSpec:
     fingerprint_per_image: bool = True
     """False where `fingerprint` looks neither at the image id nor at the scale (an external program, parts of a
     pipeline): what it names is then part of the row's origin."""
+    looks_up: bool = False
+    """True where `upscale` finds results by the unit that `begin` announced and computes nothing: it cannot answer for
+    images that nobody prepared."""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,13 @@ from pathlib import Path
 from bench.cli.output import say, warn
 from bench.cli.progress import cell_label, make_progress
 from bench.cli.terminal import show
+from bench.engine.events import Failure
 from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
 
 EXPORTS = ("records.csv", "summary.csv", "table.tex", "table.md")
+_KINDS_SHOWN = 20
+"""Failures that differ from each other and are said one by one."""
 
 
 def carry_out(request: RunRequest) -> int:
@@ -69,16 +72,35 @@ def _report(result: RunResult) -> None:
         warn(f"not available: {name}: {reason}")
     for text in tally.warnings:
         warn(f"doubtful: {text}")
-    if tally.failures:
-        warn(f"{len(tally.failures)} images failed:")
-        for cell, image, error in tally.failures[:20]:
-            warn(f"  {cell_label(cell, _displays(request))} · {image}: {error}")
-        if len(tally.failures) > 20:
-            warn(f"  … and {len(tally.failures) - 20} more, all of them in records.csv")
+    _report_failures(result)
     _report_without(result)
     say(f"{request.out}: {', '.join(EXPORTS)}, images/")
     if tally.interrupted:
         warn(f"stopped; finished work is kept. To go on, type the same command again:\n  {request.command}")
+
+
+def _report_failures(result: RunResult) -> None:
+    """Equal failures once, with their number and the first of them."""
+    request, tally = result.plan.request, result.tally
+    if not tally.failures:
+        return
+    displays = _displays(request)
+    kinds: dict[tuple[str, str, str], list[Failure]] = {}
+    for failure in tally.failures:
+        kinds.setdefault(failure.kind, []).append(failure)
+    warn(f"{len(tally.failures)} {'image' if len(tally.failures) == 1 else 'images'} failed:")
+    for (method, variant, _), alike in list(kinds.items())[:_KINDS_SHOWN]:
+        first = alike[0]
+        where = f"{cell_label(first.cell, displays)} · {first.image}"
+        if len(alike) > 1:
+            name = displays.get((method, variant), method)
+            where = f"{len(alike)} images of {name} failed alike, such as {where}"
+        shown = f"; traceback: {request.out / first.traceback}" if first.traceback is not None else ""
+        warn(f"  {where}: {first.error}{shown}")
+    if len(kinds) > _KINDS_SHOWN:
+        warn(f"  … and in {len(kinds) - _KINDS_SHOWN} more ways, all of them in records.csv")
+    if tally.stopped:
+        warn(f"stopped at the first failure (--fail-fast); finished work is kept. To go on: {request.command}")
 
 
 def _report_without(result: RunResult) -> None:

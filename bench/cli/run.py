@@ -39,6 +39,7 @@ def run(
     alpha: opt.Alpha = None,
     data_root: opt.DataRoot = None,
     weights_root: opt.WeightsRoot = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")] = False,
 ) -> None:
     """Run methods on datasets at scales, score, and write the tables."""
     from bench.cli.finish import carry_out
@@ -68,6 +69,7 @@ def run(
         tile=tile,
         weights_root=weights_root,
         command=shlex.join(["bench", *sys.argv[1:]]),
+        fail_fast=fail_fast,
     )
     raise typer.Exit(carry_out(request))
 

@@ -31,6 +31,7 @@ class RunRequest:
         weights_root: Where metric parameters lie; None: `TORCH_HOME`, else torch's default.
         command: What the user typed, to say how to go on.
         config: The request as `--config` takes it; empty where it was not made from one.
+        fail_fast: Stop at the first unit that fails; what is finished is kept.
     """
 
     methods: tuple[MethodChoice, ...]
@@ -47,6 +48,7 @@ class RunRequest:
     weights_root: Path | None = None
     command: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
+    fail_fast: bool = False
 
     def describe(self) -> dict[str, Any]:
         """The request as plain data for run.json."""

@@ -88,7 +88,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         tally.kept = sum(len(metrics.image_metrics(unit.sample)) - len(unit.missing) for unit in units_of_plan)
         if units:
             Work(plan, metrics, store, listener, tally).run()
-        if not tally.interrupted and any(
+        if not (tally.interrupted or tally.stopped) and any(
             kind in (MetricKind.SET, MetricKind.CROSS_SCALE) for kind in metrics.kinds.values()
         ):
             score_across(plan, metrics, store, listener, tally)

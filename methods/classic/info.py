@@ -15,7 +15,7 @@ def _spec(name: str, display: str, summary: str, *, paper: str = "") -> MethodSp
         info=MethodInfo(name=name, display=display, summary=summary, paper=paper, licence="Apache-2.0", parameters=0),
         factory=f"methods.classic.method:{display}",
         root=Path(__file__).parent,
-        shared=(_IMAGING / "resize.py", _IMAGING / "weights.py"),
+        shared=tuple(_IMAGING / name for name in ("planes.py", "resize.py", "weights.py")),
     )
 
 

@@ -72,4 +72,5 @@ PRECOMPUTED = MethodSpec(
     shared=tuple(_IMAGING / name for name in ("io.py", "png.py", "colour.py")),
     options=PrecomputedOptions,
     fingerprint=fingerprint,
+    looks_up=True,
 )

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the reading of comma-separated lists."""
+"""Options that several commands share; those that figures have too are declared below, with the figures."""
 
 from __future__ import annotations
 
@@ -9,54 +9,39 @@ from typing import Annotated
 import typer
 
 from bench.api import Protocol, RequestError, get_protocol
+from bench.api.lists import names, split_list
+from bench.figures.options import DataRoot, Device, Limit, Plugin, ProtocolName, Set, Weights, WeightsRoot
+
+__all__ = [
+    "DEFAULT_METRICS",
+    "DEFAULT_OUT",
+    "Alpha",
+    "DataRoot",
+    "Device",
+    "Limit",
+    "Metrics",
+    "Out",
+    "Plugin",
+    "ProtocolName",
+    "Set",
+    "Weights",
+    "WeightsRoot",
+    "Workers",
+    "named_protocol",
+    "names",
+    "parse_seeds",
+    "split_list",
+]
 
 Metrics = Annotated[str, typer.Option(help="Comma-separated; 'bench metrics' lists them.")]
-ProtocolName = Annotated[
-    str | None,
-    typer.Option("--protocol", help="A named protocol, see 'bench protocols'. Default: the dataset's own, or sample."),
-]
 Out = Annotated[Path, typer.Option(help="Run folder; what is in it already is not computed again.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Workers = Annotated[int | None, typer.Option(min=0, help="Scoring processes; 0 scores in the main process.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N images of each dataset.")]
-Plugin = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="A Python file that defines a method; may be given several times.")
-]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", help="METHOD.OPTION=VALUE; may be given several times.", show_default=False)
-]
-Weights = Annotated[
-    str | None, typer.Option(help="lite, full or a file, for all methods that take weights; or liif=FILE,casr=lite.")
-]
-DataRoot = Annotated[
-    Path | None, typer.Option(help="Where datasets lie, one folder each; default ASSR_BENCH_DATA, then the cache.")
-]
-WeightsRoot = Annotated[
-    Path | None, typer.Option(help="Where metric parameters lie, laid out as TORCH_HOME; default TORCH_HOME.")
-]
 Alpha = Annotated[
     str | None,
     typer.Option(help="Transparent images: refuse, or composite on white or black. Default: the protocol's."),
 ]
 DEFAULT_METRICS = "psnr,ssim,lpips,niqe"
 DEFAULT_OUT = Path("results/runs/default")
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Split at commas; empty where nothing is named, which keeps everything."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def split_list(text: str, what: str) -> tuple[str, ...]:
-    """Split at commas, drop repetitions.
-
-    Raises:
-        RequestError: nothing is left.
-    """
-    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    if not parts:
-        raise RequestError(f"no {what} given; give one or more separated by commas")
-    return parts
 
 
 def named_protocol(name: str, alpha: str | None) -> Protocol:

@@ -343,18 +343,25 @@ def _split_labels(labels: Iterable[str], rows: Sequence[_Row]) -> dict[_Row, str
 
 
 def _refuse_twins(choices: Sequence[MethodChoice]) -> None:
-    seen: dict[tuple[str, str], MethodChoice] = {}
-    shown: dict[str, MethodChoice] = {}
-    for choice in choices:
-        twin = seen.get((choice.name, choice.variant))
-        if twin is not None:
-            raise RequestError(
-                f"{choice.display} would be in the table twice: a --versus variant must differ from the others, and "
-                f"rows that do need names of their own (--methods a={choice.name}:…,b={choice.name}:…)"
-            )
-        twin = shown.get(choice.display)
-        if twin is not None:
-            raise RequestError(
-                f"two rows would be called '{choice.display}': give one another label with --name {choice.handle}=LABEL"
-            )
-        seen[choice.name, choice.variant] = shown[choice.display] = choice
+    for number, choice in enumerate(choices):
+        for other in choices[:number]:
+            if (choice.spec, choice.weights, choice.trained, choice.options) == (
+                other.spec,
+                other.weights,
+                other.trained,
+                other.options,
+            ):
+                raise RequestError(
+                    f"{choice.display} and {other.display} are the same method with the same weights and options; "
+                    "a --versus variant must differ from the others: leave one out"
+                )
+            if (choice.name, choice.variant) == (other.name, other.variant):
+                raise RequestError(
+                    f"{choice.display} would be in the table twice; give rows names of their own: "
+                    f"--methods a={choice.name}:…,b={choice.name}:…"
+                )
+            if choice.display == other.display:
+                raise RequestError(
+                    f"two rows would be called '{choice.display}'; give one another label with "
+                    f"--name {choice.handle}=LABEL"
+                )

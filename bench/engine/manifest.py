@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from bench.api import CellPlan, RowInfo, RunManifest
 from bench.api.run import merged_names
+from bench.engine.choice import MethodChoice
 from bench.engine.environment import describe_environment
 from bench.engine.plan import MetricPlan, Plan, cell_plan
-from bench.engine.request import MethodChoice, RunRequest
+from bench.engine.request import RunRequest
 
 
 def with_plan(before: RunManifest | None, plan: Plan, metrics: MetricPlan, warnings: Iterable[str]) -> RunManifest:

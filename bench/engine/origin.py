@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench.api import ImageRef, ImageSet, Origin, Sample, UnitError
 from bench.data import fingerprint
+from bench.engine.choice import MethodChoice
 from bench.engine.keys import digest, file_hash, method_code_hash, method_key, pair_code_hash
-from bench.engine.request import MethodChoice
 
 DTYPE = "float32"
 """Floating type of inference."""

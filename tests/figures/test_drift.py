@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import kurtosis, wasserstein_distance
 
-from bench.analysis.distribution import Distribution, gradient_distribution, luma_distribution, pooled
-from bench.analysis.drift import DriftMeter, average
 from bench.api import ImageRef, Sample, UnitError, get_protocol
 from bench.engine.choice import choose_methods
 from bench.engine.inference import Runner
+from bench.figures.drift.distribution import Distribution, gradient_distribution, luma_distribution, pooled
+from bench.figures.drift.meter import DriftMeter, average
 from bench.imaging import imresize_u8, write_png
 from bench.plugins import load_plugin
 from bench.registry import METHODS

@@ -11,7 +11,7 @@ import pytest
 
 from bench.imaging import read_image, write_png
 
-PLUGIN = Path(__file__).parents[1] / "methods" / "plugins" / "cascade.py"
+PLUGIN = Path(__file__).parents[2] / "methods" / "plugins" / "cascade.py"
 WORDS = ("--data", "Photos", "--scale", 8, "--plugin", PLUGIN, "--device", "cpu", "--protocol", "sample")
 
 

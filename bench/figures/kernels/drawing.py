@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bench.api import RequestError, format_scale
-from bench.report.figures import COLOUR_MAP, PAGE_WIDTH, Page, page_style
+from bench.figures.page import COLOUR_MAP, PAGE_WIDTH, Page, page_style
 
 U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]

@@ -10,22 +10,25 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bench.analysis.distribution import Distribution, gradient_distribution, luma_distribution
 from bench.api import Protocol, Sample, Size, UnitError, derive_seed
 from bench.data import prepare
 from bench.engine.choice import MethodChoice
 from bench.engine.inference import Runner
 from bench.engine.rounding import Pixels, quantise
+from bench.figures.drift.distribution import Distribution, gradient_distribution, luma_distribution, pooled
 from bench.imaging.resize import imresize_u8
 from bench.metrics.scorer import Scorer
 
 if TYPE_CHECKING:
     import torch
 
+Kind = Literal["luma", "gradient"]
+KINDS: tuple[Kind, ...] = ("luma", "gradient")
+"""Distributions of a cycle: luma, and its differences between neighbouring pixels."""
 MEASURES = (
     "luma_sd",
     "hr_luma_sd",
@@ -39,7 +42,7 @@ MEASURES = (
     "hr_niqe",
     "lr_psnr",
 )
-"""What is known of a cycle. Standard deviations and distances are in levels of 0..255; a distance is the mean way that
+"""Measures of a cycle. Standard deviations and distances are in levels of 0..255; a distance is the mean way that
 values must move to be distributed as HR's; `hr_*` is HR reduced to the cycle's size."""
 
 
@@ -223,3 +226,11 @@ def _mean(group: Sequence[Cycle]) -> MeanCycle:
         values={name: float(np.mean([cycle.values[name] for cycle in group])) for name in shared},
         cycles=tuple(group),
     )
+
+
+def pools(mean: MeanCycle, kind: Kind) -> tuple[Distribution, Distribution | None]:
+    """The distributions of a cycle over all its images, each image counting alike: its own, and HR's if all have it."""
+    images = pooled(cycle.luma if kind == "luma" else cycle.gradient for cycle in mean.cycles)
+    known = [cycle.hr_luma if kind == "luma" else cycle.hr_gradient for cycle in mean.cycles]
+    references = [reference for reference in known if reference is not None]
+    return images, pooled(references) if len(references) == len(known) else None

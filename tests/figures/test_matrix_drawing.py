@@ -15,11 +15,13 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from bench.analysis import expected_frame, records_frame, summarise
-from bench.analysis.matrix import matrix_rows
 from bench.api import Direction, MetricInfo, MetricKind, RequestError
+from bench.figures.files import save_figure
+from bench.figures.page import COLOUR_MAP
+from bench.figures.selfssim.drawing import _ink, draw_matrices
+from bench.figures.selfssim.matrix import matrix_rows
+from bench.figures.selfssim.typeset import CSV_COLUMNS, Matrices, build_matrices, typeset_matrices
 from bench.report import TableOptions
-from bench.report.figures import COLOUR_MAP, save_figure
-from bench.report.matrix import CSV_COLUMNS, Matrices, _ink, build_matrices, draw_matrices, typeset_matrices
 
 SIGN = "selfssim|rgb|ref:column|v1"
 SHOWN = MetricInfo(

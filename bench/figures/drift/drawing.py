@@ -1,6 +1,6 @@
 """Drift of cascades as a figure: measures against the magnification reached, and the distributions behind them.
 
-Numbers come in from `bench.analysis.drift`; the file of numbers is made here too, so that figure and file agree.
+Numbers come in from `bench.figures.drift.meter`; what is pooled for a panel is pooled for the files of numbers too.
 """
 
 from __future__ import annotations
@@ -16,24 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bench.analysis.distribution import Distribution, pooled
-from bench.analysis.drift import MEASURES, Cycle, MeanCycle
 from bench.api import RequestError
-from bench.report.figures import COLOUR_MAP, PAGE_WIDTH, Page, page_style
-
-CYCLE_COLUMNS = (
-    "method",
-    "variant",
-    "image",
-    "cycle",
-    "height",
-    "width",
-    "growth",
-    *MEASURES,
-)
-"""One line per method variant, image and cycle; cycle 0 is the LR image. Empty: not measured."""
-DENSITY_COLUMNS = ("method", "variant", "cycle", "of", "value", "share", "hr_share")
-"""One line per value of a distribution over all images of a cycle; `of` is luma or gradient, shares sum to 1."""
+from bench.figures.drift.distribution import Distribution
+from bench.figures.drift.meter import Kind, MeanCycle, pools
+from bench.figures.page import COLOUR_MAP, PAGE_WIDTH, Page, page_style
 
 _HEAD, _PANEL, _WORDS, _LINE = 0.24, 1.15, 0.32, 0.12
 """Inches: above a band, a panel's height, the words below it, a line of words."""
@@ -85,7 +71,7 @@ def draw_drift(means: Sequence[MeanCycle], *, note: str = "") -> Figure:
     """Six panels of lines, a line per method variant; below, for each variant, the distributions of its cycles.
 
     Args:
-        means: From `bench.analysis.drift.average`.
+        means: From `bench.figures.drift.meter.average`.
         note: Sentences below, such as which images these are.
     Raises:
         RequestError: nothing to draw.
@@ -118,47 +104,6 @@ def draw_drift(means: Sequence[MeanCycle], *, note: str = "") -> Figure:
             _densities(right, group, "gradient", "share of differences between neighbouring pixels")
         page.text(0.06, below + len(shown) * band, "\n".join(lines), ha="left", color="0.35", parse_math=False)
         return page.figure
-
-
-def cycle_rows(cycles: Sequence[Cycle]) -> list[dict[str, Any]]:
-    """The lines of the file of numbers, see CYCLE_COLUMNS."""
-    return [
-        {
-            "method": cycle.choice.name,
-            "variant": cycle.choice.variant,
-            "image": cycle.image,
-            "cycle": cycle.number,
-            "height": cycle.size[0],
-            "width": cycle.size[1],
-            "growth": cycle.growth,
-            **cycle.values,
-        }
-        for cycle in cycles
-    ]
-
-
-def density_rows(means: Sequence[MeanCycle]) -> list[dict[str, Any]]:
-    """The lines of the file of distributions, see DENSITY_COLUMNS; values that occur nowhere are left out."""
-    rows = []
-    for mean in means:
-        for kind in ("luma", "gradient"):
-            own, reference = _pools(mean, kind)
-            shares = own.density, None if reference is None else reference.density
-            for place, value in enumerate(own.values):
-                share, hr_share = shares[0][place], None if shares[1] is None else shares[1][place]
-                if share > 0 or hr_share:
-                    rows.append(
-                        {
-                            "method": mean.choice.name,
-                            "variant": mean.choice.variant,
-                            "cycle": mean.number,
-                            "of": kind,
-                            "value": int(value),
-                            "share": share,
-                            "hr_share": hr_share,
-                        }
-                    )
-    return rows
 
 
 def _by_variant(means: Sequence[MeanCycle]) -> Iterator[list[MeanCycle]]:
@@ -212,17 +157,11 @@ def _lines(axes: Axes, panel: _Measure, variants: Sequence[Sequence[MeanCycle]],
     axes.margins(y=0.12)
 
 
-def _pools(mean: MeanCycle, kind: str) -> tuple[Distribution, Distribution | None]:
-    own = pooled(getattr(cycle, kind) for cycle in mean.cycles)
-    references = [getattr(cycle, f"hr_{kind}") for cycle in mean.cycles]
-    return own, None if any(each is None for each in references) else pooled(references)
-
-
-def _densities(axes: Axes, group: Sequence[MeanCycle], kind: str, title: str) -> None:
+def _densities(axes: Axes, group: Sequence[MeanCycle], kind: Kind, title: str) -> None:
     axes.set_title(title, size=6.5, pad=4, parse_math=False)
     shades = matplotlib.colormaps[COLOUR_MAP](np.linspace(0.15, 0.8, len(group)))
     for mean, colour in zip(group, shades, strict=True):
-        own, reference = _pools(mean, kind)
+        own, reference = pools(mean, kind)
         label = f"×{mean.growth:.3g}" if mean.number else "LR"
         for each, style, word in ((own, "-", label), (reference, ":", None)):
             if each is None:

@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from safetensors.torch import save_file
 
 from bench.api import derive_seed
+from bench.figures.kernels.drawing import StudyModel, StudyRow, draw_study
 from bench.imaging import read_image
 from bench.imaging.degrade import draw_blind_assr
-from bench.report.kernels import StudyModel, StudyRow, draw_study
 from bench.training.config import METADATA_KEY
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.network import RepresentationNetwork
@@ -129,7 +129,7 @@ def test_the_study_shows_the_image_that_it_names(
         drawn.update(rows=rows, note=note)
         return draw_study(rows, models, note=note)
 
-    monkeypatch.setattr("bench.report.kernels.draw_study", look)
+    monkeypatch.setattr("bench.figures.kernels.drawing.draw_study", look)
     assert study(bench, *SCALES, "--image", "p2").code == 0
     hr = read_image(photos / "p2.png").pixels
     assert drawn["note"].startswith("Shown: p2, of 3 images")

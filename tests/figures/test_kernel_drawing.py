@@ -14,8 +14,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.api import RequestError
-from bench.report.figures import save_figure
-from bench.report.kernels import KernelColumn, KernelPair, StudyModel, StudyRow, draw_recovery, draw_study
+from bench.figures.files import save_figure
+from bench.figures.kernels.drawing import KernelColumn, KernelPair, StudyModel, StudyRow, draw_recovery, draw_study
 
 
 def bump(width: float, *, peak: float = 1.0, size: int = 21) -> np.ndarray:
@@ -228,6 +228,6 @@ def test_settings_of_the_user_change_nothing_and_are_left_alone(tmp_path: Path) 
 
 
 def test_neither_pyplot_nor_torch_is_imported() -> None:
-    code = "import sys, bench.report.kernels; print({'matplotlib.pyplot', 'torch'} & set(sys.modules))"
+    code = "import sys, bench.figures.kernels.drawing; print({'matplotlib.pyplot', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

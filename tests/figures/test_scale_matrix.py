@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.analysis import Selection, records_frame, summarise
-from bench.analysis.matrix import DIAGONAL, MATRIX_COLUMNS, NOT_ASKED, MatrixCell, matrix_rows, scale_matrices
 from bench.api import RequestError
+from bench.figures.selfssim.matrix import DIAGONAL, MATRIX_COLUMNS, NOT_ASKED, MatrixCell, matrix_rows, scale_matrices
 
 SIGN = "selfssim|rgb|ref:column|lr:a|v1"
 

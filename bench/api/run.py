@@ -102,10 +102,12 @@ class ImageSet:
     Attributes:
         dataset: What the set was called.
         images: id -> short hash of its files: "HR", "HR+LR" for a pair, "+LR" without a reference.
+        folder: Where they lay, for messages.
     """
 
     dataset: str
     images: Mapping[str, str]
+    folder: str = ""
 
     def contradicts(self, other: ImageSet, *, scales_differ: bool = False) -> bool:
         """Whether the two cannot be parts of one set: an image of one name has other bytes, or no name is shared.

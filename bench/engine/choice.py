@@ -123,9 +123,9 @@ def choose_methods(
     return tuple(choices)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Row:
-    """One row as it was typed."""
+    """One row as it was typed; two of them are never equal."""
 
     handle: str
     spec: MethodSpec

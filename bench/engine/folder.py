@@ -65,6 +65,21 @@ class RunFolder:
         """The record file of a cell."""
         return self.out.joinpath("records", *where.parts, f"{where.stem}.jsonl")
 
+    def image_path(self, where: CellFolder, image: str, pair: str, taken: set[str]) -> Path:
+        """Where the SR image of a unit goes, relative to the run folder.
+
+        The first way of making LR seen in a cell (`pair`) gets the plain folder; others get one with the pair's name.
+
+        Args:
+            where: The cell.
+            image: Image id.
+            pair: Pair id of the unit.
+            taken: Pair ids that already use the plain folder of this cell.
+        """
+        plain = not taken or pair in taken
+        folder = where.stem if plain else f"{where.stem}~{pair[:8]}"
+        return Path("images", *where.parts, folder, f"{image}.png")
+
     def units(self, where: CellFolder) -> Units:
         """What is stored of a cell: the newest output of each image.
 

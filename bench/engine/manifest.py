@@ -52,6 +52,7 @@ def row_info(choice: MethodChoice) -> RowInfo:
         variant=choice.variant,
         display=choice.display,
         minimised=choice.minimised,
+        resize_rule=choice.spec.info.resize_rule,
         trained=choice.trained,
         weights_file=choice.weights_file,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,10 +60,11 @@ def short_source(sample: Sample) -> str:
     return f"{hr or ''}{'' if lr is None else '+' + lr}"
 
 
-def image_set(dataset: str, samples: Iterable[Sample]) -> tuple[str, ImageSet]:
+def image_set(dataset: str, samples: Sequence[Sample]) -> tuple[str, ImageSet]:
     """(id, set) of some images; equal contents under equal names have equal ids."""
     images = {sample.id: short_source(sample) for sample in samples}
-    return short(sorted(images.items())), ImageSet(dataset, images)
+    ref = next((ref for sample in samples for ref in (sample.hr, sample.lr) if ref is not None), None)
+    return short(sorted(images.items())), ImageSet(dataset, images, "" if ref is None else str(ref.path.parent))
 
 
 @contextmanager

@@ -23,11 +23,10 @@ from bench.api import (
 )
 from bench.engine.agreement import disagreement
 from bench.engine.choice import MethodChoice
-from bench.engine.folder import CellFolder, StoredUnit
+from bench.engine.folder import CellFolder, RunFolder, StoredUnit
 from bench.engine.keys import output_key, score_key
 from bench.engine.origin import image_set, origin_of, short, short_source, source_of
 from bench.engine.request import RunRequest
-from bench.engine.store import Store
 from bench.metrics.base import SetMetric
 from bench.metrics.catalog import make_metric
 
@@ -178,7 +177,7 @@ def list_samples(request: RunRequest) -> Samples:
 
 
 def make_plan(
-    request: RunRequest, samples: Samples, store: Store, metrics: MetricPlan, before: RunManifest | None = None
+    request: RunRequest, samples: Samples, store: RunFolder, metrics: MetricPlan, before: RunManifest | None = None
 ) -> Plan:
     """Compare the request with what the run folder holds.
 
@@ -274,7 +273,7 @@ def _empty_cell(
 def _fill(
     cell: Cell,
     samples: Iterable[Sample],
-    store: Store,
+    store: RunFolder,
     request: RunRequest,
     metrics: MetricPlan,
     method: str,

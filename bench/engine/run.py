@@ -9,6 +9,7 @@ from bench.api.run import OldFormat
 from bench.engine.crossing import score_across
 from bench.engine.draws import write_draws
 from bench.engine.events import Listener, Silent, Tally
+from bench.engine.folder import RunFolder
 from bench.engine.manifest import heading, with_plan
 from bench.engine.plan import MetricPlan, Plan, list_samples, make_plan
 from bench.engine.request import RunRequest, check_device
@@ -99,7 +100,19 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         return RunResult(tally, plan, metrics, record_rows(store, after), unchanged, after)
 
 
-def _earlier(store: Store, listener: Listener) -> RunManifest | None:
+def plan_only(request: RunRequest) -> tuple[Plan, MetricPlan]:
+    """What a request would do, without doing it; nothing is written, not even the run folder.
+
+    Raises:
+        RequestError: the request is wrong.
+    """
+    check_device(request.device)
+    metrics = plan_metrics(request)
+    folder = RunFolder(request.out)
+    return make_plan(request, list_samples(request), folder, metrics, _earlier(folder, Silent())), metrics
+
+
+def _earlier(store: RunFolder, listener: Listener) -> RunManifest | None:
     """What the folder says of earlier runs; a folder of format 1 is begun anew, and its images are computed again."""
     try:
         return store.manifest()

@@ -73,21 +73,6 @@ class Store(RunFolder):
         except OSError as fault:
             raise cannot_write(path, fault) from None
 
-    def image_path(self, where: CellFolder, image: str, pair: str, taken: set[str]) -> Path:
-        """Where the SR image of a unit goes, relative to the run folder.
-
-        The first way of making LR seen in a cell (`pair`) gets the plain folder; others get one with the pair's name.
-
-        Args:
-            where: The cell.
-            image: Image id.
-            pair: Pair id of the unit.
-            taken: Pair ids that already use the plain folder of this cell.
-        """
-        plain = not taken or pair in taken
-        folder = where.stem if plain else f"{where.stem}~{pair[:8]}"
-        return Path("images", *where.parts, folder, f"{image}.png")
-
     def write_manifest(self, manifest: RunManifest) -> None:
         """Replace run.json.
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from bench.api import RequestError
-from methods.casr.losses.augment import augmented
+from methods.casr.training.losses.augment import augmented
 
 REAL = 0.8
 """What a real image should score: the release smooths this label, not that of fakes."""

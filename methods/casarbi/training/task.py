@@ -25,10 +25,10 @@ from methods.casarbi.architecture import CasArbiArchitecture
 from methods.casarbi.cascade import Sampling, upscale
 from methods.casarbi.diffusion import EtaSchedule
 from methods.casarbi.network import CasArbi
-from methods.casarbi.pairs import StageConfig, StagePair, draw_pair
+from methods.casarbi.training.pairs import StageConfig, StagePair, draw_pair
 from methods.liif.info import LIIF
 from methods.liif.method import load_network as load_prior
-from methods.liif.train import normalise
+from methods.liif.training.task import normalise
 
 _GAIN_PAIRS = 256
 """Training pairs that the gain is measured on."""
@@ -63,7 +63,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
 
     method = "casarbi"
     Config: ClassVar[type[TrainConfig]] = CasArbiTrainConfig
-    configs = Path(__file__).parent / "configs"
+    configs = Path(__file__).parents[1] / "configs"
 
     @classmethod
     def smallest_image(cls, config: TrainConfig) -> int:
@@ -191,6 +191,3 @@ def _checked(network: nn.Module) -> CasArbi:
     if not isinstance(network, CasArbi):
         raise TypeError(f"expected a CasArbi, got {type(network).__name__}")
     return network
-
-
-TASK = CasArbiTask

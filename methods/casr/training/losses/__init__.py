@@ -1,5 +1,5 @@
 """What CASR minimises: reconstruction, adversarial, depth and self-similarity losses."""
 
-from methods.casr.losses.objective import LossConfig, Objective
+from methods.casr.training.losses.objective import LossConfig, Objective
 
 __all__ = ["LossConfig", "Objective"]

@@ -25,7 +25,7 @@ from methods.casr.architecture import CasrArchitecture, SsamArchitecture
 from methods.casr.ssam.assignment import choose, region_ids, region_means, render
 from methods.casr.ssam.slic import slic
 from methods.casr.ssam.ssn import SSN
-from methods.casr.ssam.ssn_loss import distillation_loss, superpixel_losses
+from methods.casr.training.ssn_loss import distillation_loss, superpixel_losses
 
 _CHECKED = 64
 """Fixed patches on which superpixels are judged while training."""

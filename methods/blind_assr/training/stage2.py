@@ -20,7 +20,7 @@ from bench.training.task import Batch, TrainingTask
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.kernels import apply_kernels, check_border
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork
-from methods.blind_assr.stage1 import RepresentationTask
+from methods.blind_assr.training.stage1 import RepresentationTask
 from methods.blocks.sampled import SampledConfig, sampled_batch, shared_draws
 from methods.blocks.weights import read_network
 
@@ -58,7 +58,7 @@ class SrTask(TrainingTask[SrConfig]):
     stage = "sr"
     after = RepresentationTask
     Config: ClassVar[type[TrainConfig]] = SrConfig
-    configs = Path(__file__).parent / "configs"
+    configs = Path(__file__).parents[1] / "configs"
     _representation: Path | None = None
 
     def follow(self, weights: Path) -> None:

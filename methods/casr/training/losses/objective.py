@@ -14,12 +14,12 @@ from torch import nn
 
 from bench.api import RequestError
 from bench.training.config import Strict
-from methods.casr.losses.correlation import CorrNorm, autocorrelation_loss, gram_loss, patch_tokens
-from methods.casr.losses.depth import DepthNorm, depth_loss
-from methods.casr.losses.gan import Critic, DinoFeatures, PatchCritic, VisionAidedCritic
-from methods.casr.losses.reconstruction import Distance, Perceptual, perceptual_distance
 from methods.casr.network import Casr
 from methods.casr.semantics import SamSemantics
+from methods.casr.training.losses.correlation import CorrNorm, autocorrelation_loss, gram_loss, patch_tokens
+from methods.casr.training.losses.depth import DepthNorm, depth_loss
+from methods.casr.training.losses.gan import Critic, DinoFeatures, PatchCritic, VisionAidedCritic
+from methods.casr.training.losses.reconstruction import Distance, Perceptual, perceptual_distance
 
 
 class LossConfig(Strict):

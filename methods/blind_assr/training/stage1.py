@@ -22,8 +22,8 @@ from bench.training.task import Batch, TrainingTask
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.kernels import KERNEL_SIZE, apply_kernels, check_border, second_moments
 from methods.blind_assr.network import RepresentationNetwork
-from methods.blind_assr.representation import contrastive_loss, spread
-from methods.blind_assr.target import (
+from methods.blind_assr.training.contrastive import contrastive_loss, spread
+from methods.blind_assr.training.target import (
     FFT_TARGETS,
     KernelTarget,
     analytic_kernel,
@@ -80,7 +80,7 @@ class RepresentationTask(TrainingTask[RepresentationConfig]):
     stage = "representation"
     scores_images = False
     Config: ClassVar[type[TrainConfig]] = RepresentationConfig
-    configs = Path(__file__).parent / "configs"
+    configs = Path(__file__).parents[1] / "configs"
     _fixed: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
 
     def network(self) -> RepresentationNetwork:

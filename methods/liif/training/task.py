@@ -33,7 +33,7 @@ class LiifTask(TrainingTask[LiifTrainConfig]):
 
     method = "liif"
     Config: ClassVar[type[TrainConfig]] = LiifTrainConfig
-    configs = Path(__file__).parent / "configs"
+    configs = Path(__file__).parents[1] / "configs"
 
     def network(self) -> LIIFNetwork:
         """The network of `config.architecture`."""
@@ -69,6 +69,3 @@ class LiifTask(TrainingTask[LiifTrainConfig]):
 def normalise(pixels: torch.Tensor) -> torch.Tensor:
     """uint8 -> float32 in [-1, 1]."""
     return pixels.float() / 127.5 - 1
-
-
-TASK = LiifTask

@@ -36,7 +36,7 @@ class LteTask(TrainingTask[LteTrainConfig]):
 
     method = "lte"
     Config: ClassVar[type[TrainConfig]] = LteTrainConfig
-    configs = Path(__file__).parent / "configs"
+    configs = Path(__file__).parents[1] / "configs"
 
     def network(self) -> ArbSR:
         """The network of `config.architecture`."""
@@ -63,6 +63,3 @@ class LteTask(TrainingTask[LteTrainConfig]):
     def architecture(self) -> dict[str, Any]:
         """The fields of `LteArchitecture`."""
         return self.config.architecture.model_dump(mode="json")
-
-
-TASK = LteTask

@@ -18,14 +18,14 @@ from bench.training.config import Strict, TrainConfig
 from bench.training.task import Batch, TrainingTask
 from methods.blocks.resample import resample
 from methods.casr.architecture import CasrArchitecture
-from methods.casr.crops import CropConfig, draw_batch, draw_crops
 from methods.casr.cycle import Sampling, cycle, upscale
-from methods.casr.losses import LossConfig, Objective
-from methods.casr.losses.gan import REAL, Critic, adversarial_loss
-from methods.casr.losses.objective import build_critic
 from methods.casr.network import Casr
-from methods.casr.ssam.training import SuperpixelTask, load_superpixels
 from methods.casr.tiles import grid
+from methods.casr.training.crops import CropConfig, draw_batch, draw_crops
+from methods.casr.training.losses import LossConfig, Objective
+from methods.casr.training.losses.gan import REAL, Critic, adversarial_loss
+from methods.casr.training.losses.objective import build_critic
+from methods.casr.training.superpixels import SuperpixelTask, load_superpixels
 
 _CHECKED = 8
 """Fixed crops that are enlarged while training."""
@@ -57,7 +57,7 @@ class BackboneTask(TrainingTask[BackboneConfig]):
     stage = "backbone"
     after = SuperpixelTask
     Config: ClassVar[type[TrainConfig]] = BackboneConfig
-    configs = Path(__file__).parent / "configs"
+    configs = Path(__file__).parents[1] / "configs"
     trains: ClassVar[int] = 1
     """What `Casr.trainable` is asked for."""
     correlates: ClassVar[bool] = False

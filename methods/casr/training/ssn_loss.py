@@ -9,14 +9,9 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from methods.casr.ssam.assignment import masked, soft_pool, soft_unpool
+from methods.casr.ssam.assignment import masked, probabilities, soft_pool, soft_unpool
 from methods.casr.ssam.lab import rgb_to_lab
 from methods.casr.ssam.slic import positions
-
-
-def probabilities(scores: torch.Tensor, n: int) -> torch.Tensor:
-    """Softmax over the neighbours that lie in the grid: (B, 9, h, w) scores -> (B, 9, h, w), 0 outside."""
-    return masked(scores, n, -torch.inf).softmax(dim=1)
 
 
 def superpixel_losses(

@@ -14,9 +14,9 @@ from bench.api import RequestError
 from bench.training.config import TrainConfig
 from methods.blocks.weights import check_stage, load_into, read_architecture, read_weights
 from methods.casr.architecture import CasrArchitecture
-from methods.casr.crops import CropConfig
 from methods.casr.network import Casr
-from methods.casr.stage1 import BackboneConfig, BackboneTask
+from methods.casr.training.crops import CropConfig
+from methods.casr.training.stage1 import BackboneConfig, BackboneTask
 
 _NEW = ("sarm.", "semantics.")
 """Tensors that stage 1 has not."""

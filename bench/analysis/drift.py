@@ -17,8 +17,9 @@ import numpy as np
 from bench.analysis.distribution import Distribution, gradient_distribution, luma_distribution
 from bench.api import Protocol, Sample, Size, UnitError, derive_seed
 from bench.data import prepare
-from bench.engine.inference import Pixels, Runner, quantise
+from bench.engine.inference import Runner
 from bench.engine.request import MethodChoice
+from bench.engine.rounding import Pixels, quantise
 from bench.imaging.resize import imresize_u8
 from bench.metrics.scorer import Scorer
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.api import BenchError, Method, Protocol, RequestError, Size, Tiling, UnitError, Upscaled
+from bench.engine.keys import weights_hash
 from bench.engine.request import MethodChoice, check_device
+from bench.engine.rounding import Pixels, quantise
 from bench.plugins import method_class
 
 if TYPE_CHECKING:
     import torch
-
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,19 @@ class Inferred:
 class Runner:
     """A loaded method."""
 
-    def __init__(self, choice: MethodChoice, *, device: str = "auto", tile: int | None = None) -> None:
+    def __init__(
+        self, choice: MethodChoice, *, device: str = "auto", tile: int | None = None, planned: str | None = None
+    ) -> None:
         """Import the method, read its weights and move it to the device.
 
+        Args:
+            choice: What to load.
+            device: auto, cpu or cuda.
+            tile: LR tile side to use from the start, for methods that allow tiling.
+            planned: `weights_hash` of the weights that the keys of the results name; None: there are no keys.
         Raises:
-            RequestError: the code cannot be imported, weights are damaged, or the device is not there.
+            RequestError: the code cannot be imported, weights are damaged or not those that were planned with, or the
+                device is not there.
         """
         import torch
 
@@ -57,6 +65,12 @@ class Runner:
             raise
         except Exception as fault:
             raise RequestError(f"method {choice.name} could not be loaded: {type(fault).__name__}: {fault}") from fault
+        # asked for after loading, so that what was read cannot be newer than what is compared
+        if planned is not None and weights_hash(choice.spec, choice.weights) != planned:
+            raise RequestError(
+                f"the weights of {choice.name} changed while the run was under way: {choice.weights} holds other bytes "
+                "than when its results were planned; type the same command again, finished work is kept"
+            )
 
     def infer(
         self, lr: NDArray[np.float32], size: Size, protocol: Protocol, *, image: str, scale: float, seed: int
@@ -118,32 +132,6 @@ def resolve_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return device
-
-
-def quantise(sr: NDArray[np.float32], protocol: Protocol) -> Pixels:
-    """Clip to [0, 1] and round as the protocol says.
-
-    Args:
-        sr: float32 (3, H, W). Under a luma protocol the plane is the mean of the channels (equal for most methods).
-        protocol: `sr_depth` u8 rounds halves up, u8-trunc truncates, float keeps 16 bit.
-    Returns:
-        (H, W, 3) or, under plane "y", (H, W).
-    """
-    levels, kind = (65535.0, np.uint16) if protocol.sr_depth == "float" else (255.0, np.uint8)
-    half = 0.0 if protocol.sr_depth == "u8-trunc" else 0.5
-    if protocol.plane == "y":
-        same = np.array_equal(sr[0], sr[1]) and np.array_equal(sr[0], sr[2])
-        planes = [sr[0] if same else sr.mean(axis=0, dtype=np.float64)]
-    else:
-        planes = list(sr)
-    out = np.empty((*sr.shape[1:], len(planes)), kind)
-    for index, plane in enumerate(planes):
-        # float64, so that rounding to 16 bit and then to 8 gives what rounding to 8 bit gives
-        scaled = np.multiply(plane, levels, dtype=np.float64)
-        scaled += half
-        np.clip(scaled, 0.0, levels, out=scaled)
-        out[..., index] = scaled
-    return cast("Pixels", out[..., 0] if protocol.plane == "y" else out)
 
 
 def _build(choice: MethodChoice) -> Method:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.api import CellId, Dataset, ImageRef, MetricKind, Output, Protocol, RequestError, Sample, format_scale
 from bench.data import fingerprint
-from bench.engine.keys import method_key, output_key, score_key
+from bench.engine.keys import method_key, output_key, score_key, weights_hash
 from bench.engine.request import MethodChoice, RunRequest
 from bench.engine.store import CellFolder, Store, StoredUnit
 from bench.metrics.base import SetMetric
@@ -47,6 +47,7 @@ class Cell:
         choice: The method as it is to run.
         where: Its folders.
         pair: Pair id of the protocol at this scale.
+        weights: What the method's weights hold, as the keys of the units have it.
         signatures: metric -> how its number is signed here.
         units: One per image, sorted by id.
     """
@@ -55,6 +56,7 @@ class Cell:
     choice: MethodChoice
     where: CellFolder
     pair: str
+    weights: str
     signatures: dict[str, str] = field(default_factory=dict)
     units: list[Unit] = field(default_factory=list)
 
@@ -153,6 +155,8 @@ def make_plan(request: RunRequest, samples: Samples, store: Store, metrics: Metr
     """
     cells = []
     for choice in request.methods:
+        # asked for first: weights that change before the key is made are then not those that will be loaded
+        weights = weights_hash(choice.spec, choice.weights)
         key = method_key(
             choice.spec, choice.weights, choice.options.model_dump(mode="json"), dtype="float32", tile=request.tile
         )
@@ -161,9 +165,8 @@ def make_plan(request: RunRequest, samples: Samples, store: Store, metrics: Metr
             for scale in request.scales:
                 for seed in seeds:
                     cell_id = CellId(choice.name, choice.variant, dataset.name, scale, seed)
-                    cells.append(
-                        _plan_cell(request, store, metrics, choice, key, cell_id, samples[dataset.name, scale])
-                    )
+                    images = samples[dataset.name, scale]
+                    cells.append(_plan_cell(request, store, metrics, choice, key, weights, cell_id, images))
     return Plan(request, cells)
 
 
@@ -207,6 +210,7 @@ def _plan_cell(
     metrics: MetricPlan,
     choice: MethodChoice,
     method: str,
+    weights: str,
     cell_id: CellId,
     samples: list[Sample],
 ) -> Cell:
@@ -226,7 +230,7 @@ def _plan_cell(
         p for (_, p), u in stored.items() if u.output is not None and Path(u.output.path).parent.name == where.stem
     }
     depth = 16 if request.protocol.sr_depth == "float" else 8
-    cell = Cell(cell_id, choice, where, pair, signatures)
+    cell = Cell(cell_id, choice, where, pair, weights, signatures)
     for sample in samples:
         fingerprint_of = choice.spec.fingerprint
         extra = fingerprint_of(choice.options, sample.id, scale) if fingerprint_of is not None else ""

@@ -21,7 +21,7 @@ from bench.api import (
     unknown_name,
     weights_label,
 )
-from bench.engine.keys import digest, file_hash
+from bench.engine.keys import digest, weights_hash
 from bench.plugins import method_spec
 
 
@@ -190,7 +190,7 @@ def _find_weights(spec: MethodSpec, weights: str | None) -> tuple[str, Path | No
         return UNTRAINED, None
     path = Path(weights).expanduser()
     if path.exists():
-        return f"{path.stem}-{file_hash(path)[:6]}", path
+        return f"{path.stem}-{weights_hash(spec, path)[:6]}", path
     labels = ", ".join(spec.weights) or "none"
     raise RequestError(
         f"weights '{weights}' of {spec.info.name}: neither a shipped label ({labels}) nor a file; "

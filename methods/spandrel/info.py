@@ -7,11 +7,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-import bench
-import methods.classic
 from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
 
-_IMAGING = Path(bench.__file__).parent / "imaging"
 WEIGHTS_HOW = (
     "give a checkpoint of an architecture that spandrel knows (ESRGAN, SwinIR, HAT, SPAN, Compact, ...) with "
     "--weights spandrel=FILE.safetensors (or .pth, .pt, .ckpt)"
@@ -44,10 +41,6 @@ SPANDREL = MethodSpec(
     ),
     factory="methods.spandrel.method:Spandrel",
     root=Path(__file__).parent,
-    shared=(
-        Path(str(methods.classic.__file__)).parent / "planes.py",
-        *(_IMAGING / name for name in ("resize.py", "weights.py", "tiling.py")),
-    ),
     options=SpandrelOptions,
     weights_how=WEIGHTS_HOW,
     fingerprint=fingerprint,

@@ -24,8 +24,9 @@ from bench.api import (
     Upscaled,
     get_protocol,
 )
-from bench.engine.inference import Runner, quantise
+from bench.engine.inference import Runner
 from bench.engine.request import MethodChoice
+from bench.engine.rounding import quantise
 from bench.engine.scoring import as_scored
 
 RGB = get_protocol("sample")

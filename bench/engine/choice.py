@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 
 from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typed, unknown_name
-from bench.engine.keys import digest, file_hash
+from bench.engine.keys import digest, weights_hash
 from bench.plugins import method_spec
 
 _ROW = re.compile(r"(?:(?P<name>[^=:]+)=)?(?P<method>[^=:]+)(?::(?P<weights>.+))?")
@@ -217,9 +217,9 @@ def _find_weights(row: _Row, weights: str | None) -> tuple[str, str, Path | None
         return UNTRAINED, UNTRAINED, None
     path = Path(given).expanduser()
     if path.exists():
-        content = file_hash(path)
+        content = weights_hash(spec, path)
         for label, shipped in spec.weights.items():
-            if shipped.exists() and file_hash(shipped) == content:
+            if shipped.exists() and weights_hash(spec, shipped) == content:
                 return label, label, path
         return "", f"weights={content[:8]}", path
     labels = ", ".join(spec.weights) or "none"

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.api import ImageRef, ImageSet, Origin, Sample, UnitError
 from bench.data import fingerprint
 from bench.engine.choice import MethodChoice
-from bench.engine.keys import digest, file_hash, method_code_hash, method_key, pair_code_hash
+from bench.engine.keys import (
+    digest,
+    method_code_hash,
+    method_key,
+    options_by_content,
+    pair_code_hash,
+    weights_hash,
+)
+from bench.imaging.hashing import Stamp, file_stamp
 
 DTYPE = "float32"
 """Floating type of inference."""
@@ -21,17 +30,36 @@ def short(value: object) -> str:
     return digest(value)[:_DIGITS]
 
 
-def origin_of(choice: MethodChoice, *, tile: int | None) -> tuple[Origin, str, str]:
+@dataclass(frozen=True)
+class MadeBy:
+    """What makes the images of a row.
+
+    Attributes:
+        origin: As run.json and records have it.
+        key: Method key, for output keys.
+        reads: What else the method reads for every image, for output keys.
+        weights: What its weights hold; they must hold the same when they have been loaded.
+    """
+
+    origin: Origin
+    key: str
+    reads: str
+    weights: str
+
+
+def made_by(choice: MethodChoice, *, tile: int | None) -> MadeBy:
     """What makes the images of a row.
 
     Args:
         choice: The method with its weights and options.
         tile: LR tile side that was asked for.
-    Returns:
-        (origin, method key, what else the method reads for every image); the last two go into output keys.
+    Raises:
+        RequestError: the weights cannot be read.
     """
     spec = choice.spec
     options = choice.options.model_dump(mode="json")
+    # asked for first: weights that change before the key is made are then not those that will be loaded
+    weights = weights_hash(spec, choice.weights)
     key = method_key(spec, choice.weights, options, dtype=DTYPE, tile=tile)
     reads = ""
     if spec.fingerprint is not None and not spec.fingerprint_per_image:
@@ -41,12 +69,12 @@ def origin_of(choice: MethodChoice, *, tile: int | None) -> tuple[Origin, str, s
         id=short([key, reads, harness]),
         code=method_code_hash(spec)[:_DIGITS],
         code_name=_code_name(spec.root, spec.factory),
-        weights=file_hash(choice.weights)[:_DIGITS] if choice.weights is not None else "",
-        options=short([options, DTYPE, tile]),
+        weights=weights[:_DIGITS],
+        options=short([options_by_content(spec, options), DTYPE, tile]),
         reads=short(reads) if reads else "",
         harness=harness[:_DIGITS],
     )
-    return origin, key, reads
+    return MadeBy(origin, key, reads, weights)
 
 
 def source_of(sample: Sample) -> str:
@@ -88,13 +116,12 @@ def unchanged(sample: Sample, source: str) -> Iterator[None]:
 _CHANGED = "the image files of {} were changed while the run was under way; type the same command again"
 
 
-def _stamps(sample: Sample) -> list[tuple[int, ...] | None]:
-    found: list[tuple[int, ...] | None] = []
+def _stamps(sample: Sample) -> list[Stamp | None]:
+    found: list[Stamp | None] = []
     for ref in (sample.hr, sample.lr):
         if ref is not None:
             try:
-                stat = ref.path.stat()
-                found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+                found.append(file_stamp(ref.path))
             except OSError:
                 found.append(None)
     return found

@@ -25,7 +25,7 @@ from bench.engine.agreement import disagreement
 from bench.engine.choice import MethodChoice
 from bench.engine.folder import CellFolder, RunFolder, StoredUnit
 from bench.engine.keys import output_key, score_key
-from bench.engine.origin import image_set, origin_of, short, short_source, source_of
+from bench.engine.origin import MadeBy, image_set, made_by, short, short_source, source_of
 from bench.engine.request import RunRequest
 from bench.metrics.base import SetMetric
 from bench.metrics.catalog import make_metric
@@ -72,6 +72,7 @@ class Cell:
         where: Its folders.
         pair: Pair id of the protocol at this scale.
         origin: What makes its images.
+        weights: What the method's weights hold, as the keys of the units have it.
         set_id: Id of its image set.
         signatures: metric -> how its number is signed here.
         units: One per image, sorted by id.
@@ -82,6 +83,7 @@ class Cell:
     where: CellFolder
     pair: str
     origin: Origin
+    weights: str
     set_id: str
     signatures: dict[str, str] = field(default_factory=dict)
     units: list[Unit] = field(default_factory=list)
@@ -194,16 +196,16 @@ def make_plan(
     known = dict(before.origins) if before is not None else {}
     cells = []
     for choice in request.methods:
-        origin, method, reads = origin_of(choice, tile=request.tile)
-        known[origin.id] = origin
+        made = made_by(choice, tile=request.tile)
+        known[made.origin.id] = made.origin
         for dataset in request.datasets:
             seeds = request.seeds if choice.spec.info.stochastic or _draws(request, metrics, dataset) else (0,)
             for scale in request.scales:
                 place = (dataset.name, scale)
                 for seed in seeds:
                     cell_id = CellId(choice.name, choice.variant, dataset.name, scale, seed)
-                    cell = _empty_cell(request, metrics, choice, origin, cell_id, sets[place][0], len(samples[place]))
-                    _fill(cell, samples[place], store, request, metrics, method, reads, known)
+                    cell = _empty_cell(request, metrics, choice, made, cell_id, sets[place][0], len(samples[place]))
+                    _fill(cell, samples[place], store, request, metrics, made, known)
                     cells.append(cell)
     return Plan(request, cells, dict(sets.values()))
 
@@ -252,7 +254,7 @@ def _empty_cell(
     request: RunRequest,
     metrics: MetricPlan,
     choice: MethodChoice,
-    origin: Origin,
+    made: MadeBy,
     cell_id: CellId,
     set_id: str,
     count: int,
@@ -267,7 +269,8 @@ def _empty_cell(
             if isinstance(metric, SetMetric):
                 signatures[name] = metric.signature(protocol, scale, n=count)
     pair = protocol.drawn(cell_id.seed).pair_id(scale)
-    return Cell(cell_id, choice, CellFolder(cell_id, choice.folder), pair, origin, set_id, signatures)
+    where = CellFolder(cell_id, choice.folder)
+    return Cell(cell_id, choice, where, pair, made.origin, made.weights, set_id, signatures)
 
 
 def _fill(
@@ -276,8 +279,7 @@ def _fill(
     store: RunFolder,
     request: RunRequest,
     metrics: MetricPlan,
-    method: str,
-    reads: str,
+    made: MadeBy,
     origins: Mapping[str, Origin],
 ) -> None:
     """Compare each image of a cell with what is stored of it."""
@@ -294,13 +296,13 @@ def _fill(
         unit = Unit(
             sample=sample,
             key=output_key(
-                method=method,
+                method=made.key,
                 source=source_of(sample),
                 pair=cell.pair,
                 image=sample.id,
                 scale=cell.id.scale,
                 seed=cell.id.seed,
-                extra=own or reads,
+                extra=own or made.reads,
             ),
             path=Path(),
             infer=True,

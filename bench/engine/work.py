@@ -157,7 +157,7 @@ class Work:
         started = time.perf_counter()
         if self.runner is None or self.runner.choice is not cell.choice:
             self.runner = None
-            self.runner = Runner(cell.choice, device=self.request.device, tile=self.request.tile)
+            self.runner = Runner(cell.choice, device=self.request.device, tile=self.request.tile, planned=cell.weights)
             self.tally.spend("load", time.perf_counter() - started)
             for note in self.runner.method.notes:
                 self.tally.warn(f"{cell.choice.display}: {note}")

@@ -111,7 +111,7 @@ def test_a_method_that_cannot_be_loaded_ends_the_run_and_keeps_what_was_done(
 
 
 def test_worker_processes_know_the_metrics_of_a_plugin(process: Callable, photos: Path, newcomer: Path) -> None:
-    """Catches workers that know the name of a metric and not the file that registers it: they died at the first image."""
+    """Catches workers that know the name of a metric and not the file that registers it: they died at once."""
     (newcomer / "twice.py").write_text(
         "from bench.metrics.psnr import PSNR\n"
         "from bench.registry import METRICS\n"

@@ -121,7 +121,7 @@ def method_class(spec: MethodSpec) -> type[Method]:
 
 
 def companion(spec: MethodSpec, name: str) -> ModuleType | None:
-    """The module `name` beside the one that runs a method (`train`, `recovery`), imported; None where there is none."""
+    """What is called `name` beside the module that runs a method (`training`, `recovery`), imported; else None."""
     package = spec.factory.partition(":")[0].rpartition(".")[0]
     module = f"{package}.{name}"
     return importlib.import_module(module) if package and find_spec(module) is not None else None

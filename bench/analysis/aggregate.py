@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analysis.averaging import first_images, means, no_mean
-from bench.analysis.cells import Cell, Measured, RowKey, all_cells, complete_rows
+from bench.analysis.cells import Measured, Plans, RowKey, complete_rows
 from bench.analysis.crossscale import over_references
-from bench.analysis.expected import CELL_COLUMNS, Expected, expected_frame
+from bench.analysis.planned import Cell, Expected, planned_cells
 from bench.api import RECORD_COLUMNS, SUMMARY_COLUMNS, UnitStatus
 
 SET_IMAGE = "*"
@@ -21,6 +21,7 @@ SET_IMAGE = "*"
 UNAVAILABLE_NOTE = "unavailable: "
 """How the note of a summary row begins where the metric cannot be had; the reason follows."""
 
+CELL_COLUMNS = ["method", "variant", "dataset", "scale", "seed"]
 _UNIT = ["method", "variant", "dataset", "image", "scale", "seed", "metric", "signature"]
 _SEEDED = [*CELL_COLUMNS, "metric", "signature"]
 
@@ -36,17 +37,18 @@ def summarise(
 
     Args:
         records: Frame with RECORD_COLUMNS. A unit that is listed twice counts once (its last row).
-        expected: Number of images per cell (method, variant, dataset, scale, seed); cells without any record appear
-            as 0/N. A cell that has records but is not expected is held against the images seen in its dataset.
+        expected: Number of images per cell (method, variant, dataset, scale, seed), or its whole plan; cells without
+            any record appear as 0/N. A cell that has records but is not expected is held against the images seen in
+            its dataset.
         unavailable: metric -> why it cannot be computed here.
         metrics: The order of the metrics; others follow in the order of the records.
     Returns:
         Frame with SUMMARY_COLUMNS in the order of `expected`, scales ascending.
-        `mean` and `seed_sd` are NaN where `n` < `expected` for any seed; `n` is the smallest of the seeds, `failed`
-        their sum, `seeds` their number. `note` is "", "37/100" or "unavailable: <reason>". A signature that says
-        `first100` expects no more than 100. A set metric counts as one value of one. PSNR of identical images is inf,
-        and so is a mean over it. There is no mean either, and `note` says so, where the signature names an aggregation
-        that the metric does not have here.
+        `mean` and `seed_sd` are NaN where `n` is not `expected` for any seed, or where the seeds are of two origins or
+        sets; `n` is the smallest of the seeds, `failed` their sum, `seeds` their number. `note` is "", "37/100",
+        "37/100: why" or "unavailable: <reason>". A signature that says `first100` expects no more than 100. A set
+        metric counts as one value of one. PSNR of identical images is inf, and so is a mean over it. There is no mean
+        either, and `note` says so, where the signature names an aggregation that the metric does not have here.
     """
     reasons = dict(unavailable or {})
     units = records.loc[:, list(RECORD_COLUMNS)].drop_duplicates(_UNIT, keep="last")
@@ -54,16 +56,18 @@ def summarise(
     if len(crossed):
         units = pd.concat([units, crossed], ignore_index=True)
     whole_sets = (units["image"] == SET_IMAGE).to_numpy(dtype=bool)
-    cells = all_cells(_images_seen(units, whole_sets), expected_frame(expected))
+    planned = planned_cells(expected)
+    plans = Plans(_images_seen(units, whole_sets), planned)
     measured = _measure(units)
     set_metrics = set(units.loc[whole_sets, "metric"])
-    order = list(dict.fromkeys([*metrics, *units["metric"].unique(), *reasons]))
-    rows = complete_rows(measured, cells, order, reasons)
+    named = [metric for plan in planned for metric in (plan.measures or {}).values()]
+    order = list(dict.fromkeys([*metrics, *units["metric"].unique(), *reasons, *named]))
+    rows = complete_rows(measured, plans, order, reasons)
     place = {name: position for position, name in enumerate(order)}
-    methods = {pair: position for position, pair in enumerate(dict.fromkeys((c[0], c[1]) for c in cells))}
-    datasets = {name: position for position, name in enumerate(dict.fromkeys(c[2] for c in cells))}
+    methods = {pair: position for position, pair in enumerate(dict.fromkeys((c[0], c[1]) for c in plans))}
+    datasets = {name: position for position, name in enumerate(dict.fromkeys(c[2] for c in plans))}
     keys = sorted(rows, key=lambda k: (methods[k[0], k[1]], datasets[k[2]], k[3], place[k[4]]))
-    lines = [_line(key, rows[key], cells, set_metrics, reasons) for key in keys]
+    lines = [_line(key, rows[key], plans, set_metrics, reasons) for key in keys]
     return pd.DataFrame(lines, columns=pd.Index(SUMMARY_COLUMNS)).astype({"mean": float, "seed_sd": float})
 
 
@@ -97,21 +101,25 @@ def _measure(units: pd.DataFrame) -> dict[tuple[Cell, str, str], Measured]:
 def _line(
     key: RowKey,
     seeds: Mapping[int, Measured],
-    cells: Mapping[Cell, int],
+    plans: Plans,
     set_metrics: set[str],
     reasons: Mapping[str, str],
 ) -> tuple[object, ...]:
     """One row of the summary."""
     method, variant, dataset, scale, metric, signature = key
     first = first_images(signature)
-    wanted = {
-        seed: 1 if metric in set_metrics else min(cells[method, variant, dataset, scale, seed], first) for seed in seeds
-    }
+    own = {seed: plans.governing((method, variant, dataset, scale, seed), signature) for seed in seeds}
+    wanted = {seed: 1 if metric in set_metrics else min(plan.images, first) for seed, plan in own.items()}
     n, expected = min(m.n for m in seeds.values()), int(max(wanted.values()))
     failed = sum(m.failed for m in seeds.values())
+    origins = list(dict.fromkeys(plan.origin for plan in own.values()))
+    sources = list(dict.fromkeys(plan.source for plan in own.values()))
     mean = sd = math.nan
     note = ""
-    if all(m.n >= wanted[seed] for seed, m in seeds.items()) and n > 0:
+    if len(origins) > 1 or len(sources) > 1:
+        kind = "versions of what made them" if len(origins) > 1 else "sets of images"
+        note = f"{n}/{expected}: the seeds are of {max(len(origins), len(sources))} {kind}; type the command again"
+    elif all(m.n == wanted[seed] for seed, m in seeds.items()) and n > 0:
         if reason := no_mean(metric, signature):
             note = UNAVAILABLE_NOTE + reason
         else:
@@ -122,5 +130,7 @@ def _line(
     elif n == 0 and (metric in reasons or any(m.away for m in seeds.values())):
         note = UNAVAILABLE_NOTE + reasons.get(metric, "it does not apply to these images")
     else:
-        note = f"{n}/{expected}"
-    return (method, variant, dataset, scale, metric, mean, sd, n, expected, failed, len(seeds), signature, note)
+        older = "; ".join(dict.fromkeys(plan.older for plan in own.values() if plan.older))
+        note = f"{n}/{expected}" + (f": {older}" if older else "")
+    head = (method, variant, dataset, scale, metric, mean, sd, n, expected, failed, len(seeds), signature)
+    return (*head, "+".join(origins), "+".join(sources), note)

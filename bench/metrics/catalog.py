@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bench.api import MetricInfo, RequestError
+from bench.api import MetricInfo, MetricRef, RequestError
 from bench.metrics.base import Metric
 from bench.registry import METRICS
 
@@ -85,3 +86,16 @@ def choose_metrics(names: Iterable[str], weights_root: Path | None = None) -> tu
 def metric_info(name: str) -> MetricInfo:
     """What lists and tables need to know of a metric; errors as in `make_metric`."""
     return make_metric(name).info
+
+
+def known_infos(names: Iterable[str]) -> dict[str, MetricInfo]:
+    """Metric -> what tables need to know, without those that nobody registered here.
+
+    Args:
+        names: As records hold them; a reference scale behind "@" is left out.
+    """
+    infos = {}
+    for name in dict.fromkeys(MetricRef.parse(name).name for name in names):
+        with suppress(RequestError):
+            infos[name] = metric_info(name)
+    return infos

@@ -60,6 +60,6 @@ def test_readme_names_only_commands_and_options_that_exist() -> None:
         words = line.split()
         command = commands[words[1]]
         if hasattr(command, "commands"):
-            command = command.commands[words[2]]
+            command = command.get_command(None, words[2])
         known = {name for parameter in command.params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, line

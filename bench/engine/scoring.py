@@ -22,6 +22,7 @@ from bench.data import prepare
 from bench.engine.origin import unchanged
 from bench.imaging import read_png_exact, write_png
 from bench.metrics.scorer import Scorer
+from bench.plugins import load_plugin, metric_plugins
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -37,6 +38,8 @@ class ScorerConfig:
     protocol: Protocol
     weights_root: Path | None
     cache_mb: int = 512
+    plugins: tuple[Path, ...] = field(default_factory=metric_plugins)
+    """Files that register some of the metrics."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +238,8 @@ def start_process(config: ScorerConfig, threads: int) -> None:
 
     cv2.setNumThreads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    for file in config.plugins:
+        load_plugin(file)
     _scorer = UnitScorer(config)
 
 

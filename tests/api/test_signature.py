@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
+from types import ModuleType
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.api import Averaging, MetricRef, Signature
+from bench.api import Averaging, MetricRef, Signature, metric, signature
 
 PSNR = "psnr|y601s|shave:s|q:u8|agg:img|lr:matlab-bicubic|size:floor-crop|v1"
 PI = "pi|y601s-u8|k:f32|w:aaaa|w:bbbb|shave:4|q:u8|agg:img|lr:matlab-bicubic|size:floor-crop|v1"
@@ -115,3 +118,11 @@ def test_a_metric_reference_is_written_as_it_is_read(text: str) -> None:
 @given(st.floats(1, 1e6, allow_nan=False).map(lambda value: float(f"{value:.6g}")))
 def test_every_reference_scale_comes_back(scale: float) -> None:
     assert MetricRef.parse(str(MetricRef("selfssim", scale))) == MetricRef("selfssim", scale)
+
+
+@pytest.mark.parametrize("module", [metric, signature])
+def test_examples_in_docstrings_hold(module: ModuleType) -> None:
+    """Catches an example that says other than the code does."""
+    done = doctest.testmod(module)
+    assert done.attempted > 0
+    assert done.failed == 0

@@ -27,11 +27,15 @@ PIPELINE = ("bench.data.pair", "bench.engine.rounding", "bench.imaging.tiling")
 DECIDES_NO_PIXEL = (
     "bench.api.dataset",
     "bench.api.errors",
+    "bench.api.knobs",
+    "bench.api.lists",
     "bench.api.method",
     "bench.api.metric",
     "bench.api.presets",
     "bench.api.protocol",
     "bench.api.record",
+    "bench.api.run",
+    "bench.api.signature",
     "bench.imaging.atomic",
     "bench.imaging.errors",
     "bench.imaging.hashing",
@@ -166,7 +170,8 @@ class _Walk:
 
 
 def _decides_no_pixel(module: str) -> bool:
-    return any(module == name or module.startswith(f"{name}.") for name in DECIDES_NO_PIXEL)
+    # the package itself only hands on what others call it by
+    return module == "bench" or any(module == name or module.startswith(f"{name}.") for name in DECIDES_NO_PIXEL)
 
 
 def _installed(top: str) -> tuple[Path, ...]:

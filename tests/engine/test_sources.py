@@ -239,7 +239,7 @@ import torch
 from bench.api import Sample, ImageRef, get_protocol
 from bench.data import prepare
 from bench.engine.rounding import quantise
-from bench.engine.request import choose_methods
+from bench.engine.choice import choose_methods
 from bench.plugins import method_class
 
 photo, *names = sys.argv[1:]

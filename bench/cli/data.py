@@ -15,8 +15,8 @@ from bench.cli import options as opt
 from bench.cli.output import say, warn
 
 if TYPE_CHECKING:
-    from bench.data.download import Progress
     from bench.data.verify import Verified
+    from bench.download import Progress
 
 Name = Annotated[str, typer.Argument(help="The name of a set; 'bench datasets' lists them.")]
 

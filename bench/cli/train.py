@@ -186,10 +186,10 @@ def _export(out: Path, target: Path, *, note: str = "", half: bool = False) -> N
     from bench.training.export import export_weights
 
     card = export_weights(out, target, note=note, half=half)
-    figures = ", ".join(f"{key} {value}" for key, value in card["validation"].items())
-    say(f"{target}: step {card['steps']}, sha256 {card['sha256']}")
+    figures = ", ".join(f"{key} {value}" for key, value in card.validation.items())
+    say(f"{target}: step {card.steps}, sha256 {card.sha256}")
     if figures:
-        say(f"validated at step {card['validated_at_step']}: {figures}")
+        say(f"validated at step {card.validated_at_step}: {figures}")
 
 
 def _folders(text: str | None) -> list[Path]:

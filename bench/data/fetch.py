@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.api import RequestError, Unavailable, unknown_name
 from bench.data.cards import Card, Download, cards
-from bench.data.download import Progress, ResumingDownloader
 from bench.data.images import list_images
 from bench.data.locate import data_roots, find_set
 from bench.data.registered import dataset_of
 from bench.data.unpack import is_archive, unpack_images
 from bench.data.verify import Verified, verify_images
+from bench.download import Progress, WrongBytes, download
 
 _WORKSHOP = ".fetch"
 """Below the data root: partial downloads, archives that another set still needs, locks, and half unpacked sets."""
@@ -93,7 +91,7 @@ def fetch_card(card: Card, roots: list[Path], *, progress: Progress | None = Non
 def _fetch_into(card: Card, roots: list[Path], workshop: Path, progress: Progress | None) -> Fetched:
     staging = Path(tempfile.mkdtemp(prefix=f"{card.name}-", dir=workshop))
     try:
-        archives = [_bring(download, workshop, staging, progress) for download in card.downloads]
+        archives = [_bring(file, workshop, staging, progress) for file in card.downloads]
         found = verify_images(card, staging, list_images(staging))
         if not found.ok:
             raise Unavailable(f"what was downloaded is not {card.name}: {describe_fault(found)}. It was not kept")
@@ -103,44 +101,39 @@ def _fetch_into(card: Card, roots: list[Path], workshop: Path, progress: Progres
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    for archive, download in zip(archives, card.downloads, strict=True):
-        if archive is not None and not _needed_elsewhere(download, card, roots):
+    for archive, file in zip(archives, card.downloads, strict=True):
+        if archive is not None and not _needed_elsewhere(file, card, roots):
             archive.unlink(missing_ok=True)
     return Fetched(card.name, target, already=False, verified=found)
 
 
-def _bring(download: Download, workshop: Path, staging: Path, progress: Progress | None) -> Path | None:
+def _bring(file: Download, workshop: Path, staging: Path, progress: Progress | None) -> Path | None:
     """Download one file; an archive is unpacked into `staging` and its path returned, an image lands there itself."""
-    import pooch
-
-    pooch.get_logger().setLevel(logging.WARNING)
-    packed = is_archive(download.name)
-    part = workshop / f"{download.name}.part"
-    downloader: Any = ResumingDownloader(part, trust_part=download.sha256 is not None, progress=progress)
-    known_hash = None if download.sha256 is None else f"sha256:{download.sha256}"
-    folder = workshop if packed else staging
+    packed = is_archive(file.name)
+    path = (workshop if packed else staging) / file.name
     try:
-        path = Path(pooch.retrieve(download.url, known_hash, fname=download.name, path=folder, downloader=downloader))
-    except ValueError as fault:  # how pooch tells another hash
+        download(file.url, path, sha256=file.sha256 or "", part=workshop / f"{file.name}.part", progress=progress)
+    except WrongBytes as fault:
         raise Unavailable(
-            f"{download.url} is not the file that the card describes: expected sha256 {download.sha256}. "
+            f"{file.url} is not the file that the card describes: expected sha256 {file.sha256}. "
             "It was not kept; the file may have changed at its source, or the download was damaged: try once more"
         ) from fault
     if not packed:
         return None
     try:
-        unpack_images(path, staging, member=download.member)
+        unpack_images(path, staging, member=file.member)
     except Unavailable:
         path.unlink(missing_ok=True)
         raise
     return path
 
 
-def _needed_elsewhere(download: Download, card: Card, roots: list[Path]) -> bool:
+def _needed_elsewhere(file: Download, card: Card, roots: list[Path]) -> bool:
     """Another set that is not here yet comes in the same archive."""
     others = (other for other in cards().values() if other.name != card.name)
     return any(
-        download.url in {d.url for d in other.downloads} and find_set((other.name, *other.aliases), roots) is None
+        file.url in {other_file.url for other_file in other.downloads}
+        and find_set((other.name, *other.aliases), roots) is None
         for other in others
     )
 

@@ -1,20 +1,15 @@
-"""Fetching a metric's parameters, where the user allowed it: whole and verified, or not at all.
-
-Transfer by pooch; the file appears under its name only after its sha256 was compared with the digits published with it.
-"""
+"""Fetching a metric's parameters, where the user allowed it: verified by the digits published with them."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
 from filelock import FileLock
 
 from bench.api import Unavailable
-from bench.imaging import atomic_write
+from bench.download import WrongBytes, download
 from bench.metrics.weights import (
     DOWNLOAD_ENV,
     WeightsFile,
@@ -24,6 +19,9 @@ from bench.metrics.weights import (
     hub_folder,
     missing,
 )
+
+_CONNECT = 5.0
+"""Seconds to wait for a host: a run without a network should begin soon."""
 
 
 def obtain(file: WeightsFile, weights_root: Path | None) -> Path:
@@ -42,14 +40,11 @@ def obtain(file: WeightsFile, weights_root: Path | None) -> Path:
         raise Unavailable(missing(file.relative, weights_root, file.url))
     target = hub_folder(weights_root) / file.relative
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{target}.lock"):  # several scoring processes may want it at once
-            if not target.is_file():
-                fetch(file, target)
-    except OSError as fault:  # requests' errors are OSErrors too
+        fetch(file, target)
+    except WrongBytes:
+        raise
+    except (OSError, Unavailable) as fault:
         raise Unavailable(f"{file.url} could not be fetched to {target}: {fault}") from fault
-    finally:
-        Path(f"{target}.lock").unlink(missing_ok=True)
     return target
 
 
@@ -71,7 +66,6 @@ def fetch_missing(files: Iterable[WeightsFile], weights_root: Path | None, annou
         target = hub_folder(weights_root) / file.relative
         announce(f"fetching {file.url} to {target}")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
             fetch(file, target)
         except (OSError, Unavailable) as fault:
             unreachable.add(host)
@@ -85,36 +79,18 @@ def _short(fault: Exception) -> str:
 
 
 def fetch(file: WeightsFile, target: Path) -> None:
-    """Download one file and verify it; nothing is left behind where it fails.
+    """Download one file and verify it; several processes may want it at once.
 
     Raises:
-        Unavailable: the bytes are not the published ones.
-        OSError: no connection, an HTTP error, or the disk.
+        WrongBytes: not the published ones; nothing is left behind.
+        Unavailable: no connection or a refusal; what has come is kept for the next time.
+        OSError: the disk.
     """
-    import pooch
-
-    with atomic_write(target, "wb") as stream:
-        hashed = _Hashed(stream)
-        pooch.HTTPDownloader(progressbar=False, timeout=(5, 60))(file.url, hashed, None)
-        seen = hashed.sha256.hexdigest()
-        if not seen.startswith(file.expected_hash()):
-            raise Unavailable(
-                f"{file.url} gave other bytes than published: sha256 {seen[:12]}, expected {file.expected_hash()}; "
-                "nothing was kept"
-            )
-
-
-class _Hashed:
-    """A file that is hashed while it is written."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self.stream, self.sha256 = stream, hashlib.sha256()
-
-    def write(self, block: bytes) -> int:
-        """Write and hash."""
-        self.sha256.update(block)
-        return self.stream.write(block)
-
-    def flush(self) -> None:
-        """Flush the file."""
-        self.stream.flush()
+    lock = Path(f"{target}.lock")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock):
+            if not target.is_file():
+                download(file.url, target, sha256=file.expected_hash(), connect=_CONNECT)
+    finally:
+        lock.unlink(missing_ok=True)

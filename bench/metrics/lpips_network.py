@@ -19,11 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.api import Unavailable, UnitError
+from bench.api import RequestError, Unavailable, UnitError
 from bench.metrics.base import Pixels
 from bench.metrics.lpips_files import LPIPSFiles
 from bench.metrics.receptive import Step, Window, output_lengths, plan_axis
 from bench.metrics.weights import check_published, full_hash
+from bench.weights.reader import read_content
 
 Pads = tuple[int, int, int, int]
 """Left, right, top, bottom, as torch.nn.functional.pad takes them."""
@@ -202,11 +203,9 @@ def load_heads(files: LPIPSFiles) -> list[Tensor]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as fault:
-        raise Unavailable(
-            f"{path} cannot be read as weights ({type(fault).__name__}); remove it and get it again"
-        ) from fault
+        state = read_content(path)
+    except RequestError as fault:
+        raise Unavailable(f"{path} cannot be read as weights; remove it and get it again ({fault})") from fault
     if not isinstance(state, dict):
         raise Unavailable(f"{path} holds a {type(state).__name__}, expected a table of named tensors")
     return state

@@ -12,10 +12,6 @@ from bench.api import RequestError
 
 C = TypeVar("C", bound="TrainConfig")
 
-METADATA_KEY = "assr-bench"
-"""Under this one key a weights file says what it is, as JSON. One key, because safetensors writes several in no fixed
-order, and the same weights must make the same bytes."""
-
 
 class Strict(BaseModel):
     """Base of configuration parts: frozen, unknown keys refused."""

@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 
 from bench.api import Size
+from bench.weights.reader import read_network
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.info import BLIND_ASSR as SPEC
 from methods.blind_assr.info import BlindOptions
 from methods.blind_assr.network import BlindASSR
 from methods.blocks.adapter import ContinuousMethod
-from methods.blocks.weights import read_network
 
 
 class BlindASSRMethod(ContinuousMethod):

@@ -6,7 +6,6 @@ them.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from bench.api import RequestError, Size, format_scale, lr_size, sr_size
 from bench.imaging.degrade import BlindDegradation
 from bench.imaging.kernels import GaussianBlur
 from bench.training.degraded import DegradedPatch
+from bench.weights.reader import read_card, read_weights
 from methods.blind_assr.kernels import KERNEL_SIZE
 from methods.blind_assr.method import load_network
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork
@@ -27,7 +27,6 @@ from methods.blind_assr.training.stage1 import RepresentationTask, kernel_figure
 from methods.blind_assr.training.stage2 import load_representation
 from methods.blind_assr.training.target import FFT_TARGETS, KernelTarget, analytic_kernel, fft_kernel, hr_kernel
 from methods.blocks.sampled import to_tensor
-from methods.blocks.weights import read_weights
 
 U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]
@@ -206,11 +205,10 @@ def load_networks(path: Path) -> Networks:
 def trained_for(path: Path) -> str | None:
     """The `kl_target` in the card beside a weights file of stage 1; None without a readable card that names one."""
     try:
-        card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        said = card["config"]["kl_target"]
-    except (OSError, ValueError, KeyError, TypeError):
+        target = read_card(path).config.get("kl_target")
+    except RequestError:
         return None
-    return said if isinstance(said, str) else None
+    return target if isinstance(target, str) else None
 
 
 def estimate(networks: Networks, lr: U8) -> F64:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from bench.api import Method, MethodOptions, RequestError, Size, Upscaled, derive_seed
-from methods.blocks.weights import read_network
+from bench.weights.reader import read_network
 from methods.casarbi.architecture import CasArbiArchitecture
 from methods.casarbi.cascade import Sampling, upscale
 from methods.casarbi.info import CASARBI as SPEC

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.api import RequestError
-from methods.blocks.weights import Weights, load_into, read_architecture
+from bench.weights.reader import Weights, load_into, read_architecture
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.network import Casr, Parts
 from methods.casr.semantics import SamSemantics

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from bench.api import Method, MethodOptions, RequestError, Size, Upscaled
-from methods.blocks.weights import load_into, read_architecture, read_weights
+from bench.weights.reader import load_into, read_architecture, read_weights
 from methods.casr.architecture import CasrArchitecture, SsamArchitecture
 from methods.casr.cycle import Sampling, upscale
 from methods.casr.info import CASR as SPEC

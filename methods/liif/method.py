@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from bench.api import Size
+from bench.weights.reader import Weights, load_into, read_architecture, read_weights
 from methods.blocks.adapter import ContinuousMethod
-from methods.blocks.weights import Weights, load_into, read_architecture, read_weights
 from methods.liif.architecture import LiifArchitecture
 from methods.liif.info import LIIF as SPEC
 from methods.liif.info import LiifOptions

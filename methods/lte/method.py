@@ -8,9 +8,9 @@ from typing import Literal
 import torch
 
 from bench.api import Size
+from bench.weights.reader import read_network
 from methods.blocks.adapter import ContinuousMethod
 from methods.blocks.arbsr import ArbSR, ArbSRArchitecture
-from methods.blocks.weights import read_network
 from methods.lte.info import LTE as SPEC
 from methods.lte.info import ArbSROptions
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from safetensors.torch import load_file
 from spandrel import (
     ImageModelDescriptor,
     ModelLoader,
@@ -22,6 +21,7 @@ from spandrel import (
 )
 
 from bench.api import FixedScale, MethodInfo, RequestError
+from bench.weights.reader import read_content
 from methods.spandrel.info import SPANDREL, WEIGHTS_HOW, SpandrelOptions
 
 _PICKLED = (".pth", ".pt", ".ckpt")
@@ -93,19 +93,12 @@ class Spandrel(FixedScale):
 
 def _state_dict(file: Path) -> dict[str, Any]:
     """Read a checkpoint without running anything that is pickled in it."""
+    if file.suffix.lower() not in (".safetensors", *_PICKLED):
+        raise RequestError(f"{file}: expected .safetensors, {', '.join(_PICKLED)}; {WEIGHTS_HOW}")
     try:
-        if file.suffix.lower() == ".safetensors":
-            return load_file(file)
-        if file.suffix.lower() not in _PICKLED:
-            raise RequestError(f"{file}: expected .safetensors, {', '.join(_PICKLED)}; {WEIGHTS_HOW}")
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except RequestError:
-        raise
-    except Exception as fault:
-        first = str(fault).strip().splitlines()[0] if str(fault).strip() else ""
-        raise RequestError(
-            f"{file} cannot be read as a checkpoint of plain tensors: {type(fault).__name__}: {first}; {WEIGHTS_HOW}"
-        ) from fault
+        state = read_content(file)
+    except RequestError as fault:
+        raise RequestError(f"{fault}; {WEIGHTS_HOW}") from fault
     if not isinstance(state, dict):
         raise RequestError(f"{file} holds a {type(state).__name__}; expected a state dict; {WEIGHTS_HOW}")
     return state

@@ -18,9 +18,9 @@ from PIL import Image
 import bench.data.fetch as fetch_module
 from bench.api import RequestError, Unavailable
 from bench.data.cards import Card, Download, cards
-from bench.data.download import ResumingDownloader
 from bench.data.fetch import fetch, fetch_card
 from bench.data.verify import verify
+from bench.download import ResumingDownloader
 
 BLOCK = 1 << 14
 
@@ -185,10 +185,10 @@ def test_a_part_that_is_whole_already_is_taken(server, tmp_path):
     server.files["/f.bin"] = body = b"x" * 5000
     part = tmp_path / "f.part"
     part.write_bytes(body)
-    ResumingDownloader(part, trust_part=True)(f"{server.url}/f.bin", tmp_path / "f.bin", None)
+    ResumingDownloader(part, sha256=sha(body))(f"{server.url}/f.bin", tmp_path / "f.bin", None)
     assert (tmp_path / "f.bin").read_bytes() == body
     part.write_bytes(body + b"more")
-    ResumingDownloader(part, trust_part=True)(f"{server.url}/f.bin", tmp_path / "f.bin", None)
+    ResumingDownloader(part, sha256=sha(body))(f"{server.url}/f.bin", tmp_path / "f.bin", None)
     assert (tmp_path / "f.bin").read_bytes() == body
 
 

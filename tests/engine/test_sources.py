@@ -19,6 +19,7 @@ from bench.plugins import load_plugin, method_spec
 from bench.registry import METHODS
 
 ROOT = Path(__file__).parents[2]
+TOPS = ("bench", "methods")
 LITE = ("liif", "lte", "blind_assr", "casarbi", "casr")
 CLASSIC = ("nearest", "bilinear", "bicubic", "lanczos")
 Tree = Callable[[dict[str, str]], Path]
@@ -307,8 +308,10 @@ def test_what_a_real_inference_runs_is_in_the_closure(photos: Path) -> None:
             inside = {**method_sources(spec.factory, root=spec.root), **pipeline_sources()}
         allowed = {module.replace(".", "/") for module in DECIDES_NO_PIXEL}
         files = {Path(path) for path in inside.values()}
-        ran = {Path(path) for path in seen["ran"] if Path(path).is_relative_to(ROOT)}
-        own = {Path(path) for path in seen["imported"]}
+        ran, own = (
+            {Path(path) for path in seen[kind] if any(Path(path).is_relative_to(ROOT / top) for top in TOPS)}
+            for kind in ("ran", "imported")
+        )
         assert ran, name
         for path in (ran | {file for file in own if file.name != "__init__.py"}) - files:
             module = path.relative_to(ROOT).with_suffix("").as_posix()
@@ -332,7 +335,8 @@ print(runs + [name for name in sys.modules if name == "torch"])
 
 def copied(target: Path, *, weights: str = "") -> Path:
     """A copy of the code, with the shipped weights of some methods."""
-    for top in ("bench", "methods"):
+    shutil.copytree(ROOT / "datasets", target / "datasets")
+    for top in TOPS:
         shutil.copytree(ROOT / top, target / top, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors"))
     for name in filter(None, weights.split(",")):
         file = Path("methods", name, "weights", "lite.safetensors")

@@ -16,7 +16,7 @@ from bench.data.pair import draw_degradation, prepare
 from bench.imaging import write_png
 from bench.imaging.degrade import BlindDegradation, draw_blind_assr
 from bench.imaging.kernels import GaussianBlur
-from bench.training.config import METADATA_KEY
+from bench.weights.card import METADATA_KEY
 from methods.blind_assr import recovery
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork

@@ -193,7 +193,7 @@ def test_stage_one_of_lite_trains_unet_controlnet_and_text_and_nothing_else():
 def _stage_one_file(task: BackboneTask, network: Casr, path: Path) -> Path:
     from safetensors.torch import save_file
 
-    from bench.training.config import METADATA_KEY
+    from bench.weights.card import METADATA_KEY
 
     said = {"format": 1, "method": "casr", "stage": "backbone", "architecture": task.architecture()}
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}

@@ -21,7 +21,8 @@ for choice in choose_methods({names}, weights="lite", overrides=[]):
     runner = Runner(choice, device="cpu", tile=None)
     lr = np.full((16, 16, 3), 0.5, np.float32)
     runner.infer(lr, (40, 40), get_protocol("sample"), image="i", scale=2.5, seed=0)
-print(sorted(name for name in sys.modules if ".training" in name and name.startswith("methods.")))
+apart = ("bench.training", "bench.weights.writer", *(f"methods.{{name}}.training" for name in {names}))
+print([name for name in apart if name in sys.modules])
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -73,3 +73,36 @@ def test_a_user_who_forbids_downloads_is_obeyed(server: str, tmp_path: Path, mon
     fetch_missing([file(server, "good.bin", b"parameters")], tmp_path / "home", said.append)
     assert said == []
     assert not (tmp_path / "home").exists()
+
+
+def test_an_interruption_is_resumed_at_its_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches parameters of hundreds of megabytes that begin again at every broken connection."""
+    monkeypatch.delenv(DOWNLOAD_ENV)
+    body = bytes(range(256)) * 400
+    asked: list[str | None] = []
+
+    class Cutting(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            wanted = self.headers.get("Range")
+            asked.append(wanted)
+            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+            self.send_response(206 if wanted else 200)
+            self.send_header("Content-Length", str(len(body) - start))
+            if wanted:
+                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            self.end_headers()
+            self.wfile.write(body[start:] if wanted else body[:50_000])
+            self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Cutting) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        fetch_missing([file(f"http://127.0.0.1:{http.server_port}", "big.bin", body)], tmp_path, lambda text: None)
+        http.shutdown()
+    assert (tmp_path / "hub" / "pyiqa" / "big.bin").read_bytes() == body
+    assert asked[0] is None
+    assert len(asked) == 2
+    assert 0 < int(str(asked[1]).removeprefix("bytes=").rstrip("-")) <= 50_000
+    assert [path.name for path in (tmp_path / "hub" / "pyiqa").iterdir()] == ["big.bin"]

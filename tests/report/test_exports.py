@@ -101,7 +101,7 @@ def test_equal_runs_give_equal_bytes(folder, frames, infos):
 
 
 def test_run_without_table_still_writes_its_records(tmp_path, infos):
-    empty = RunFrames(records=records_frame([]), expected=records_frame([]).assign(expected=0))
+    empty = RunFrames(records=records_frame([]), planned=())
     text = write_exports(tmp_path, empty, infos)
     assert text.startswith("No table:")
     assert (tmp_path / "table.tex").read_text().startswith("% no table:")

@@ -174,5 +174,5 @@ def test_log_tells_both_sides_and_the_total_is_the_networks(whole):
 def test_critic_is_stored_and_not_exported(whole, tmp_path):
     card = export_weights(whole, tmp_path / "w.safetensors")
     assert load_file(tmp_path / "w.safetensors").keys() == {"weight", "bias"}
-    assert card["parameters"] == 8
+    assert card.parameters == 8
     assert any(name.startswith("critic.") for name in _state(newest_checkpoint(whole))["state_dict"])

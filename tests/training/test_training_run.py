@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -126,9 +125,9 @@ def test_export_carries_the_averaged_weights_the_architecture_and_the_card(tmp_p
     network = load_network(target)
     assert network.architecture == _config().architecture
     assert torch.equal(network.encoder.head[0].weight, _state(whole)["state_dict"]["network.encoder.head.0.weight"])
-    assert json.loads(target.with_suffix(".json").read_text()) == card
-    assert (card["steps"], card["seed"], card["note"]) == (8, 0, "for a test")
-    assert card["data"] == {"folders": ["made"], "images": 1, "left_out": []}
+    assert target.with_suffix(".json").read_text() == card.to_json()
+    assert (card.steps, card.seed, card.note) == (8, 0, "for a test")
+    assert card.data == {"folders": ["made"], "images": 1, "left_out": []}
 
 
 def test_validation_scores_the_averaged_weights_and_puts_the_trained_ones_back(tmp_path):

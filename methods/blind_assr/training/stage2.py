@@ -17,12 +17,12 @@ from torch.nn import functional
 from bench.api import RequestError
 from bench.training.config import TrainConfig
 from bench.training.task import Batch, TrainingTask
+from bench.weights.reader import read_network
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.kernels import apply_kernels, check_border
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork
 from methods.blind_assr.training.stage1 import RepresentationTask
 from methods.blocks.sampled import SampledConfig, sampled_batch, shared_draws
-from methods.blocks.weights import read_network
 
 
 class SrConfig(TrainConfig):

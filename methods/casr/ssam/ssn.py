@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from methods.blocks.weights import load_into, read_weights
+from bench.weights.reader import load_into, read_weights
 from methods.casr.padding import mirrored, to_multiple
 
 _WIDTHS = (16, 32, 64, 128, 256)

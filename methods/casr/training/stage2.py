@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from bench.api import RequestError
 from bench.training.config import TrainConfig
-from methods.blocks.weights import check_stage, load_into, read_architecture, read_weights
+from bench.weights.reader import check_stage, load_into, read_architecture, read_weights
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.network import Casr
 from methods.casr.training.crops import CropConfig

@@ -18,9 +18,9 @@ from bench.api import RequestError, derive_seed
 from bench.training.config import PatchConfig, TrainConfig
 from bench.training.patches import draw_patch
 from bench.training.task import Batch, TrainingTask
+from bench.weights.reader import read_network
 from methods.blocks.resample import resample
 from methods.blocks.sampled import to_tensor
-from methods.blocks.weights import read_network
 from methods.casr.architecture import CasrArchitecture, SsamArchitecture
 from methods.casr.ssam.assignment import choose, region_ids, region_means, render
 from methods.casr.ssam.slic import slic

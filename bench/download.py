@@ -1,12 +1,15 @@
-"""A pooch downloader that goes on where an interrupted download stopped.
+"""Downloads, of data sets and of metric parameters: a file appears under its name whole and verified, or not at all.
 
-Source of the rules: RFC 9110 on range requests: `If-Range` with a strong ETag (or the date) makes a server send the
-whole file when it has changed since.
+pooch moves the file; the downloader given to it goes on where an interrupted download stopped. Source of its rules:
+RFC 9110 on range requests: `If-Range` with a strong ETag (or the date) makes a server send the whole file when it has
+changed since.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,40 +24,90 @@ Progress = Callable[[str, int, int | None], None]
 
 _BLOCK = 1 << 14
 """Bytes; an interruption loses what has come of one block."""
-_TIMEOUT = (15.0, 60.0)
-"""Seconds to connect, and without a byte."""
+_SILENCE = 60.0
+"""Seconds without a byte."""
+_DIGITS = 64
+"""Of a whole sha256."""
+
+
+class WrongBytes(Unavailable):
+    """What came is not what was published; nothing of it was kept."""
+
+
+def download(
+    url: str,
+    target: Path,
+    *,
+    sha256: str = "",
+    part: Path | None = None,
+    progress: Progress | None = None,
+    connect: float = 15.0,
+) -> None:
+    """Fetch a file, unless it is there with this digest.
+
+    Args:
+        url: Where it is published.
+        target: Where it goes; its folder must exist.
+        sha256: Its digest, or the first digits of it; "" where none is known.
+        part: Where the bytes gather; default: beside the target, with .part. One process at a time may use it.
+        progress: Called after every block.
+        connect: Seconds to wait for a connection.
+    Raises:
+        WrongBytes: another digest.
+        Unavailable: no connection, a refusal, or too many interruptions; the part stays, and the next call goes on.
+        OSError: the disk.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel(logging.WARNING)
+    downloader: Any = ResumingDownloader(
+        part or target.with_name(f"{target.name}.part"), sha256=sha256, progress=progress, connect=connect
+    )
+    known = f"sha256:{sha256}" if len(sha256) == _DIGITS else None
+    pooch.retrieve(url, known, fname=target.name, path=target.parent, downloader=downloader)
 
 
 class ResumingDownloader:
-    """Downloads into a .part file that outlives an interruption; pooch checks the hash and moves the result."""
+    """Downloads into a .part file that outlives an interruption, and checks it; pooch moves the result."""
 
     def __init__(
-        self, part: Path, *, trust_part: bool = False, progress: Progress | None = None, attempts: int = 3
+        self,
+        part: Path,
+        *,
+        sha256: str = "",
+        progress: Progress | None = None,
+        attempts: int = 3,
+        connect: float = 15.0,
     ) -> None:
         """Prepare.
 
         Args:
             part: Where the bytes gather; a second file beside it remembers which version of the file they are of.
-            trust_part: Go on even where the server names no version, since a checksum will tell.
+            sha256: The digest or its first digits. Where it is known, a part is gone on with even if the server names
+                no version, since the digest will tell.
             progress: Called after every block.
             attempts: How often to try before giving up; every one goes on where the last stopped.
+            connect: Seconds to wait for a connection; who is not reached in time is not tried again.
         """
         self.part = part
         self.version = part.with_name(part.name + ".version")
-        self.trust_part = trust_part
+        self.sha256 = sha256
         self.progress = progress
         self.attempts = attempts
+        self.connect = connect
 
     def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> None:
         """Fetch `url` into `output_file` (a path on the file system of the .part file).
 
         Raises:
+            WrongBytes: another digest.
             Unavailable: no connection, a refusal, or too many interruptions; the .part file stays for the next time.
         """
         fault: Exception | None = None
         for _ in range(self.attempts):
             try:
                 if self._attempt(url):
+                    self._verify(url)
                     self.part.replace(output_file)
                     self.version.unlink(missing_ok=True)
                     return
@@ -62,8 +115,11 @@ class ResumingDownloader:
                 status = refusal.response.status_code if refusal.response is not None else 0
                 if status < 500:
                     self.discard()
-                    raise Unavailable(f"{url} answers {status}; the address may have moved: see the card") from refusal
+                    raise Unavailable(f"{url} answers {status}; the address may have moved") from refusal
                 fault = refusal
+            except requests.ConnectTimeout as failure:
+                fault = failure
+                break
             except requests.RequestException as failure:
                 fault = failure
         here = self.part.stat().st_size if self.part.exists() else 0
@@ -75,10 +131,21 @@ class ResumingDownloader:
         self.part.unlink(missing_ok=True)
         self.version.unlink(missing_ok=True)
 
+    def _verify(self, url: str) -> None:
+        if not self.sha256:
+            return
+        with self.part.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if not digest.startswith(self.sha256):
+            self.discard()
+            raise WrongBytes(
+                f"{url} gave other bytes than published: sha256 {digest[:12]}, expected {self.sha256}; nothing was kept"
+            )
+
     def _attempt(self, url: str) -> bool:
         """One request; True where the file is complete."""
         have, headers = self._continue_from()
-        with requests.get(url, stream=True, timeout=_TIMEOUT, headers=headers) as response:
+        with requests.get(url, stream=True, timeout=(self.connect, _SILENCE), headers=headers) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable and have:
                 total = response.headers.get("Content-Range", "").rpartition("/")[2]
                 if total == str(have):
@@ -110,7 +177,7 @@ class ResumingDownloader:
         validator = ""
         if self.version.exists():
             validator = json.loads(self.version.read_text("utf-8")).get("validator", "")
-        if have and (validator or self.trust_part):
+        if have and (validator or self.sha256):
             headers["Range"] = f"bytes={have}-"
             if validator:
                 headers["If-Range"] = validator

@@ -1,7 +1,7 @@
 """Reading weights: safetensors first, else `torch.load(weights_only=True)`; damage and wrong shapes are named.
 
 A file of this project carries, in its safetensors metadata, the method's name and its architecture as JSON (written by
-`bench.training.export`), so that lite, full and a user's own file all load by the same code.
+`bench.weights.writer`), so that lite, full and a user's own file all load by the same code.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from bench.api import RequestError
-from bench.training.config import METADATA_KEY
+from bench.weights.card import METADATA_KEY, WeightsCard
 
 A = TypeVar("A", bound=BaseModel)
 N = TypeVar("N", bound=nn.Module)
@@ -54,12 +54,51 @@ def read_weights(path: Path) -> Weights:
     """
     if not path.is_file():
         raise RequestError(f"no weights file at {path}")
-    with path.open("rb") as file:
-        head = file.read(16)
-    # a safetensors file starts with the length of its JSON header; zip and pickle files do not have '{' there
-    if path.suffix == ".safetensors" or head[8:9] == b"{":
-        return _read_safetensors(path)
-    return _read_torch(path)
+    content, metadata = _read(path)
+    tensors = _find_tensors(content)
+    if metadata is None:
+        if not tensors:
+            raise RequestError(f"{path}: found no tensors by name; expected a state dict")
+        return Weights(path, tensors)
+    try:
+        about = json.loads(metadata.get(METADATA_KEY, "{}"))
+    except ValueError:
+        about = None
+    if not isinstance(about, dict):
+        raise RequestError(f"{path}: the metadata '{METADATA_KEY}' is not a JSON object; the file was not made here")
+    return Weights(path, tensors, str(about.pop("method", "")), about.pop("architecture", None), about)
+
+
+def read_content(path: Path) -> Any:
+    """Tensors and plain values of a weights file, nested as they are in it; no code in it is ever run.
+
+    Args:
+        path: As for `read_weights`.
+    Raises:
+        RequestError: missing, damaged, or more than tensors and plain values; names the file.
+    """
+    if not path.is_file():
+        raise RequestError(f"no weights file at {path}")
+    return _read(path)[0]
+
+
+def read_card(path: Path) -> WeightsCard:
+    """The card beside a weights file.
+
+    Args:
+        path: The weights file.
+    Raises:
+        RequestError: no card, or none that can be read; names its file.
+    """
+    card = path.with_suffix(".json")
+    try:
+        return WeightsCard.model_validate_json(card.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise RequestError(f"{card}, the card of {path.name}, cannot be read: {fault.strerror or fault}") from fault
+    except ValidationError as fault:
+        raise RequestError(f"{card} is not the card of a weights file: {_faults(fault)}") from fault
+    except ValueError as fault:
+        raise RequestError(f"{card} is not the card of a weights file: {fault}") from fault
 
 
 def read_network(path: Path, kind: type[A], build: Callable[[A], N], *, method: str, stage: str = "") -> N:
@@ -145,38 +184,34 @@ def read_architecture(kind: type[A], weights: Weights, *, method: str) -> A:
     try:
         return kind.model_validate(weights.architecture or {})
     except ValidationError as fault:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors())
-        raise RequestError(f"{weights.path} describes an architecture this version does not know: {faults}") from fault
+        raise RequestError(
+            f"{weights.path} describes an architecture this version does not know: {_faults(fault)}"
+        ) from fault
 
 
-def _read_safetensors(path: Path) -> Weights:
+def _read(path: Path) -> tuple[Any, Mapping[str, str] | None]:
+    """Content and metadata of a file that is there; no metadata of what is no safetensors file."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    # a safetensors file starts with the length of its JSON header; zip and pickle files do not have '{' there
+    if path.suffix == ".safetensors" or head[8:9] == b"{":
+        return _read_safetensors(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True), None
+    except Exception as fault:
+        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+        raise RequestError(f"{path} is damaged, or holds more than tensors and plain values: {reason}") from fault
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            said = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            return tensors, dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError) as fault:
         raise RequestError(f"{path} is damaged or no safetensors file: {fault}; get it again") from fault
-    try:
-        about = json.loads(said.get(METADATA_KEY, "{}"))
-    except ValueError:
-        about = None
-    if not isinstance(about, dict):
-        raise RequestError(f"{path}: the metadata '{METADATA_KEY}' is not a JSON object; the file was not made here")
-    return Weights(path, tensors, str(about.pop("method", "")), about.pop("architecture", None), about)
-
-
-def _read_torch(path: Path) -> Weights:
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as fault:
-        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-        raise RequestError(f"{path} is damaged, or holds more than tensors and plain values: {reason}") from fault
-    tensors = _find_tensors(loaded)
-    if not tensors:
-        raise RequestError(f"{path}: found no tensors by name; expected a state dict")
-    return Weights(path, tensors)
 
 
 def _find_tensors(value: Any) -> dict[str, torch.Tensor]:
@@ -194,3 +229,7 @@ def _find_tensors(value: Any) -> dict[str, torch.Tensor]:
 
 def _other(tensors: Mapping[str, torch.Tensor]) -> str:
     return f"the file has {len(tensors)}, such as '{min(tensors)}'" if tensors else "the file has none"
+
+
+def _faults(fault: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in fault.errors())

@@ -27,6 +27,7 @@ _PREFIX = "bench_plugin_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _LOADED: dict[str, tuple[str, ...]] = {}
 """Module name of a plugin -> the method names in it."""
+_WITH_METRICS: dict[Path, None] = {}
 _HOW = "'Add a method in 20 lines' (docs/add-a-method.md) shows a whole plugin"
 
 
@@ -65,7 +66,14 @@ def load_plugin(path: Path | str) -> tuple[str, ...]:
             raise
         raise RequestError(f"plugin {file}: {fault}") from None
     _LOADED[name] = tuple(sorted(added[0]))
+    if added[registries.index(METRICS)]:
+        _WITH_METRICS[file] = None
     return _LOADED[name]
+
+
+def metric_plugins() -> tuple[Path, ...]:
+    """The loaded files that registered metrics; a process that is to compute them must load these first."""
+    return tuple(_WITH_METRICS)
 
 
 def method_spec(name: str) -> MethodSpec:

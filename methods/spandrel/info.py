@@ -7,11 +7,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-import bench
-import methods.classic
 from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
 
-_IMAGING = Path(bench.__file__).parent / "imaging"
 WEIGHTS_HOW = (
     "give a checkpoint of an architecture that spandrel knows (ESRGAN, SwinIR, HAT, SPAN, Compact, ...) with "
     "--weights spandrel=FILE.safetensors (or .pth, .pt, .ckpt)"
@@ -41,14 +38,15 @@ SPANDREL = MethodSpec(
         summary="a fixed-scale checkpoint loaded by the spandrel library, then MATLAB's bicubic to the exact size",
         licence="MIT (the library); that of the checkpoint",
         tiling=Tiling.INTERNAL,
+        resize_rule=(
+            "a checkpoint of one scale, applied once or as often as `passes` says, then resized to the exact size with "
+            "MATLAB's bicubic (antialiased where that shrinks)"
+        ),
     ),
     factory="methods.spandrel.method:Spandrel",
     root=Path(__file__).parent,
-    shared=(
-        Path(str(methods.classic.__file__)).parent / "planes.py",
-        *(_IMAGING / name for name in ("resize.py", "weights.py", "tiling.py")),
-    ),
     options=SpandrelOptions,
     weights_how=WEIGHTS_HOW,
     fingerprint=fingerprint,
+    fingerprint_per_image=False,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -42,6 +43,12 @@ def make_photo(seed: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
     planes = [np.sin(a * y + b * x + c) for a, b, c in rng.uniform(0.3, 2, (3, 3))]
     image = np.stack(planes, axis=-1)
     return np.clip(128 + 60 * image + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8)
+
+
+def untimed(path: Path) -> list[dict[str, str]]:
+    """records.csv without the seconds, which differ from run to run."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(stream)]
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ PLUGIN = """
 import os, signal
 from pathlib import Path
 import torch
+from tests.cli.conftest import untimed
 from bench.api import Method, MethodInfo, Upscaled
 
 class Logged(Method):
@@ -95,7 +96,7 @@ def undisturbed(bench: Callable, run_words: list[str], newcomer: Path) -> bytes:
     assert bench(*run_words, "--out", "whole", "--workers", 0).code == 0
     assert len(log(newcomer)) == 12
     (newcomer / "log.txt").unlink()
-    return (newcomer / "whole" / "records.csv").read_bytes()
+    return untimed(newcomer / "whole" / "records.csv")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
@@ -111,7 +112,7 @@ def test_killed_runs_go_on_where_they_were_and_end_with_the_same_records(
     torn = sorted((newcomer / "run" / "records").rglob("*.jsonl"))[0]
     torn.write_bytes(torn.read_bytes()[:-30])
     assert process(*words).code == 0
-    assert (newcomer / "run" / "records.csv").read_bytes() == undisturbed
+    assert untimed(newcomer / "run" / "records.csv") == undisturbed
     again = sum(Counter(log(newcomer)).values()) - 12
     assert set(Counter(log(newcomer))) == {f"p{i} x{s}" for i in range(3) for s in ("1.5", "2", "3", "4")}
     assert 0 < again <= 2 * (DEPTH + 1) + 1, "two kills and one torn line"
@@ -140,7 +141,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
     done = bench(*words)
     assert done.code == 0
     assert len(log(newcomer)) <= 12 + 1, "at most the image that was being computed"
-    assert (newcomer / "run" / "records.csv").read_bytes() == undisturbed
+    assert untimed(newcomer / "run" / "records.csv") == undisturbed
     assert "/12" not in out
 
 

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import kurtosis, wasserstein_distance
 
 from bench.api import ImageRef, Sample, UnitError, get_protocol
+from bench.engine.choice import choose_methods
 from bench.engine.inference import Runner
-from bench.engine.request import choose_methods
 from bench.figures.drift.distribution import Distribution, gradient_distribution, luma_distribution, pooled
 from bench.figures.drift.meter import DriftMeter, average
 from bench.imaging import imresize_u8, write_png

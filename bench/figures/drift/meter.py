@@ -16,8 +16,9 @@ import numpy as np
 
 from bench.api import Protocol, Sample, Size, UnitError, derive_seed
 from bench.data import prepare
-from bench.engine.inference import Pixels, Runner, quantise
-from bench.engine.request import MethodChoice
+from bench.engine.choice import MethodChoice
+from bench.engine.inference import Runner
+from bench.engine.rounding import Pixels, quantise
 from bench.figures.drift.distribution import Distribution, gradient_distribution, luma_distribution, pooled
 from bench.imaging.resize import imresize_u8
 from bench.metrics.scorer import Scorer

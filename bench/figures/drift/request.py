@@ -15,7 +15,7 @@ from bench.figures import options as opt
 from bench.figures.contract import Drawn, FigureRequest, Numbers, Warn
 
 if TYPE_CHECKING:
-    from bench.engine.request import MethodChoice
+    from bench.engine.choice import MethodChoice
     from bench.figures.drift.meter import Cycle, DriftMeter, MeanCycle
 
 _SHOWN = (
@@ -67,17 +67,17 @@ class Drift(FigureRequest):
     def draw(self, warn: Warn) -> Drawn:
         """Measure every cycle of every variant on every image; an image that fails for one is left out for all."""
         from bench.data import resolve_dataset
+        from bench.engine.choice import choose_methods
         from bench.engine.plan import select_samples
         from bench.figures.drift.drawing import draw_drift
         from bench.figures.drift.meter import DriftMeter, average
         from bench.figures.drift.numbers import cycle_csv, density_csv
-        from bench.figures.drift.variants import variants
         from bench.plugins import load_plugin
 
         factor = parse_scale(self.scale)
         for path in self.plugin or []:
             load_plugin(path)
-        choices = variants(
+        choices = choose_methods(
             split_list(self.methods, "method"),
             weights=self.weights,
             overrides=self.set_ or [],

@@ -48,7 +48,7 @@ class Kernels(FigureRequest):
         recovery = find_recovery(self.method)
         scales = parse_scales(self.scales)
         check_kernel(self.target, recovery.TARGETS)
-        from bench.engine.request import choose_methods
+        from bench.engine.choice import choose_methods
         from bench.figures.kernels.drawing import draw_recovery
         from bench.figures.kernels.numbers import KERNEL_TABLE, kernel_rows
         from bench.figures.numbers import csv_text

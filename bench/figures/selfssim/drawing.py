@@ -128,7 +128,8 @@ def _text(found: Matrices, cell: MatrixCell) -> str:
         return ITSELF.text
     if cell.mean is not None:
         return printed(cell.mean, found.metric.decimals)
-    return cell.note if cell.note == f"{cell.n}/{cell.expected}" else "--"
+    counts = f"{cell.n}/{cell.expected}"
+    return counts if cell.note.partition(":")[0] == counts else "--"
 
 
 def _titles(found: Matrices, matrix: ScaleMatrix) -> tuple[str, str]:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.crossscale import split_reference, without_reference
+from bench.analysis.crossscale import without_reference
 from bench.analysis.selection import Selection, select
 from bench.analysis.signatures import check_one_protocol
-from bench.api import SUMMARY_COLUMNS, RequestError, format_scale, unknown_name
+from bench.api import SUMMARY_COLUMNS, MetricKind, MetricRef, RequestError, unknown_name
+from bench.metrics.catalog import metric_info
 
 MATRIX_COLUMNS = (*SUMMARY_COLUMNS, "reference")
 """Columns of `matrix_rows`: `scale` is that of the output, `metric` is "selfssim@8" at reference scale 8."""
@@ -117,7 +118,7 @@ def matrix_rows(
                 "signature": "",
                 "note": f"0/{asked[scale]['expected']}",
             }
-            rows.append({**row, "metric": f"{metric}@{format_scale(reference)}"})
+            rows.append({**row, "metric": str(MetricRef(metric, reference))})
     return pd.DataFrame(rows, columns=pd.Index(MATRIX_COLUMNS))
 
 
@@ -137,7 +138,7 @@ def scale_matrices(rows: pd.DataFrame) -> tuple[ScaleMatrix, ...]:
             cells |= {(scale, scale): DIAGONAL for scale in scales}
             matrices.append(
                 ScaleMatrix(
-                    metric=split_reference(str(own["metric"].iloc[0]))[0],
+                    metric=MetricRef.parse(str(own["metric"].iloc[0])).name,
                     dataset=str(dataset),
                     method=str(own["method"].iloc[0]),
                     variant=str(own["variant"].iloc[0]),
@@ -150,16 +151,24 @@ def scale_matrices(rows: pd.DataFrame) -> tuple[ScaleMatrix, ...]:
 
 def _references(summary: pd.DataFrame, metric: str) -> dict[str, float]:
     """ "selfssim@8" -> 8.0 for the comparisons of this metric that the summary holds."""
-    split = {name: split_reference(name) for name in dict.fromkeys(summary["metric"])}
-    crossed = {base: None for base, reference in split.values() if reference is not None}
+    refs = {name: MetricRef.parse(name) for name in dict.fromkeys(summary["metric"])}
+    crossed = {ref.name: None for ref in refs.values() if ref.reference is not None}
     if metric in crossed:
-        return {name: float(ref) for name, (base, ref) in split.items() if base == metric and ref is not None}
+        return {name: ref.reference for name, ref in refs.items() if ref.name == metric and ref.reference is not None}
     if not crossed:
         raise RequestError(f"this run compares no scales, so there is no matrix of {metric}; {_HOW.format(metric)}")
-    if metric in split or metric.startswith("selfssim"):
+    if metric in refs or _compares_scales(metric):
         seen = ", ".join(crossed)
         raise RequestError(f"this run has no matrix of {metric}, only of {seen}; {_HOW.format(metric)}")
     raise unknown_name("cross-scale metric of this run", metric, list(crossed), "bench metrics")
+
+
+def _compares_scales(metric: str) -> bool:
+    """Whether a cross-scale metric of this name is registered here."""
+    try:
+        return metric_info(metric).kind is MetricKind.CROSS_SCALE
+    except RequestError:
+        return False
 
 
 def _cells(rows: pd.DataFrame) -> dict[tuple[str, str, str], dict[float, dict[Any, Any]]]:

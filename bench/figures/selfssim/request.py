@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from bench.api import MetricInfo, RequestError, parse_scales
+from bench.api import parse_scales
 from bench.api.lists import names
 from bench.figures.contract import Drawn, FigureRequest, Warn
 
@@ -41,6 +41,7 @@ class SelfSSIMMatrix(FigureRequest):
         from bench.figures.selfssim.drawing import draw_matrices
         from bench.figures.selfssim.matrix import matrix_rows
         from bench.figures.selfssim.typeset import build_matrices, typeset_matrices
+        from bench.metrics.catalog import known_infos
         from bench.report import TableOptions
 
         frames = load_run(self.run_folder)
@@ -53,9 +54,8 @@ class SelfSSIMMatrix(FigureRequest):
         )
         matrices = build_matrices(
             matrix_rows(frames.summary, self.metric, selection, protocols=frames.protocols),
-            _known(self.metric),
-            displays=frames.displays,
-            protocols=frames.protocols,
+            known_infos([self.metric]),
+            frames=frames,
             protocol=self.protocol,
             options=TableOptions(caption=self.caption, label=self.label),
         )
@@ -68,13 +68,3 @@ class SelfSSIMMatrix(FigureRequest):
             shown=shown.removesuffix("\n"),
             closing=beside if self.output == "md" else "",
         )
-
-
-def _known(metric: str) -> dict[str, MetricInfo]:
-    """Direction and decimals, where the metric is registered here."""
-    from bench.metrics.catalog import make_metric
-
-    try:
-        return {metric: make_metric(metric, None).info}
-    except RequestError:
-        return {}

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from bench.analysis import RunFrames
 from bench.analysis.signatures import signature_lines
-from bench.api import Direction, MetricInfo, RequestError, format_scale
+from bench.api import Direction, MetricInfo, MetricRef, RequestError, format_scale
 from bench.figures.selfssim.matrix import DIAGONAL, ScaleMatrix, scale_matrices
 from bench.report.build import TableOptions, build_table, untrained
 from bench.report.latex import render_latex
@@ -63,8 +64,7 @@ def build_matrices(
     rows: pd.DataFrame,
     infos: Mapping[str, MetricInfo],
     *,
-    displays: Mapping[tuple[str, str], str] | None = None,
-    protocols: Mapping[str, Sequence[str]] | None = None,
+    frames: RunFrames | None = None,
     protocol: str | None = None,
     options: TableOptions | None = None,
 ) -> Matrices:
@@ -72,15 +72,14 @@ def build_matrices(
 
     Args:
         rows: MATRIX_COLUMNS. Untrained variants are left out and named in a note.
-        infos, displays, protocols, protocol: As for `build_table`.
+        infos, frames, protocol: As for `build_table`.
         options: Caption and label.
     Raises:
         RequestError: nothing but untrained methods.
     """
-    table = build_table(
-        rows, infos, displays=displays, protocols=protocols, protocol=protocol, options=options or TableOptions()
-    )
-    trained = rows.loc[~untrained(rows)]
+    known = frames if frames is not None else RunFrames(records=pd.DataFrame(), planned=())
+    table = build_table(rows, infos, frames=known, protocol=protocol, options=options or TableOptions())
+    trained = rows.loc[~untrained(rows, known)]
     matrices = scale_matrices(trained)
     metric = matrices[0].metric
     info = infos.get(metric)
@@ -172,7 +171,7 @@ def _block(found: Matrices, matrix: ScaleMatrix) -> GridBlock:
         cells = [
             ITSELF
             if cell is DIAGONAL
-            else found.table.cell(matrix.dataset, output, f"{matrix.metric}@{format_scale(reference)}", method)
+            else found.table.cell(matrix.dataset, output, str(MetricRef(matrix.metric, reference)), method)
             for reference, cell in zip(matrix.scales, line, strict=True)
         ]
         rows.append(GridRow(times(output), tuple(cells)))

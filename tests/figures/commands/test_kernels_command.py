@@ -53,7 +53,7 @@ def test_the_figure_and_its_numbers_are_of_the_drawn_degradations(
 ) -> None:
     done = kernels(bench, "--weights", weights, "--count", 4, *SCALES)
     assert (done.code, done.err) == (0, "")
-    assert "kernels.png and kernels.csv: Blind-ASSR (kl-" in done.out
+    assert "kernels.png and kernels.csv: Blind-ASSR (weights=" in done.out
     assert read_image(newcomer / "kernels.png").pixels.shape[1] == 2100
     rows = read_csv(newcomer / "kernels.csv")
     assert [(row["index"], row["image"], float(row["scale"])) for row in rows] == [
@@ -66,7 +66,7 @@ def test_the_figure_and_its_numbers_are_of_the_drawn_degradations(
         drawn = draw_blind_assr(derive_seed(0, "kernel-figure", index))
         assert (row["shrinker"], int(row["kernel_size"])) == (drawn.shrinker, drawn.blur.size)
         assert float(row["sigma_1"]) == drawn.blur.sigma_1
-        assert (row["target"], row["weights"][:3]) == ("analytic", "kl-")
+        assert (row["target"], row["weights"][:8]) == ("analytic", "weights=")
         assert f"{float(row['reblur_error']):.2f}" in done.out
     assert len(done.out.splitlines()) == 6
 

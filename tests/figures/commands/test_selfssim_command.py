@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bench.api import CellId, CellPlan, ImageSet, Origin, RunManifest
 from bench.imaging import read_image
 from bench.metrics.selfssim import self_ms_ssim_nearest, self_ssim
 
@@ -167,10 +167,25 @@ def small_run(newcomer: Path) -> Path:
     folder.mkdir()
     sign = "selfssim|rgb|ref:column|v1"
     scales = (2, 3, 4)
-    lines = ["method,variant,dataset,image,scale,seed,metric,value,unit_status,signature"]
-    lines += [f"bicubic,,P,i,{a},0,selfssim@{b},0.{a}{b},ok,{sign}" for a in scales for b in scales if a != b]
+    lines = ["method,variant,dataset,image,scale,seed,metric,value,unit_status,signature,origin,source,seconds"]
+    lines += [f"bicubic,-,P,i,{a},0,selfssim@{b},0.{a}{b},ok,{sign},o,h," for a in scales for b in scales if a != b]
     (folder / "records.csv").write_text("\n".join([*lines, ""]))
-    head = {"method": "bicubic", "variant": "", "dataset": "P", "seed": 0, "expected": 1}
-    content = {"expected": [{**head, "scale": scale} for scale in scales], "signatures": {sign: ["sample"]}}
-    (folder / "run.json").write_text(json.dumps(content))
+    manifest = RunManifest(
+        origins={"o": Origin(id="o", code="c", code_name="methods.classic")},
+        sets={"s": ImageSet("P", {"i": "h"})},
+        cells=tuple(
+            CellPlan(
+                cell=CellId("bicubic", "", "P", float(scale), 0),
+                folder="bicubic",
+                pair="p",
+                origin="o",
+                images="s",
+                metrics=("selfssim",),
+                crossing={sign: "selfssim"},
+            )
+            for scale in scales
+        ),
+        protocols={sign: ("sample",)},
+    )
+    (folder / "run.json").write_text(manifest.to_json())
     return folder

@@ -1,16 +1,19 @@
-"""Interpolating an RGB tensor plane by plane; three equal planes (a gray image, a luma protocol) are computed once."""
+"""Interpolating an RGB tensor plane by plane; three equal planes (a gray image, a luma protocol) are computed once.
+
+torch is only imported once there is an image.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from bench.api import Size
-from bench.imaging.resize import interpolate
+from bench.imaging.resize import Size, interpolate
+from bench.imaging.weights import Kernel
 
-Kernel = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+if TYPE_CHECKING:
+    import torch
 
 
 def resize_planes(image: torch.Tensor, size: Size, kernel: Kernel) -> torch.Tensor:
@@ -23,6 +26,8 @@ def resize_planes(image: torch.Tensor, size: Size, kernel: Kernel) -> torch.Tens
     Returns:
         float32 (3, height, width) on the CPU, computed in float64, not clipped; equal planes share their memory.
     """
+    import torch
+
     planes = image.detach().cpu().float().numpy()
     if np.array_equal(planes[0], planes[1]) and np.array_equal(planes[0], planes[2]):
         plane = interpolate(planes[0], size, kernel).astype(np.float32)

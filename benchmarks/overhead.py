@@ -32,7 +32,8 @@ def main() -> None:
     cv2.setNumThreads(1)
     from bench.api import get_protocol, parse_scales
     from bench.data import resolve_dataset
-    from bench.engine.request import RunRequest, choose_methods
+    from bench.engine.choice import choose_methods
+    from bench.engine.request import RunRequest
     from bench.engine.run import execute
 
     def request(out: str, limit: int | None, workers: int = 0) -> RunRequest:

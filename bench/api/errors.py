@@ -15,7 +15,15 @@ class RequestError(BenchError):
 
 
 class UnitError(BenchError):
-    """One image of one cell cannot be computed; it is recorded as failed and the others go on."""
+    """One image of one cell cannot be computed; it is recorded as failed and the others go on.
+
+    Attributes:
+        details: The traceback of what a method raised, for its author; "" where the message says everything.
+    """
+
+    def __init__(self, message: str = "", *, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
 
 
 class Unavailable(BenchError):  # noqa: N818 - a state with a reason, not a fault

@@ -73,6 +73,9 @@ class MethodInfo:
     train_sets: tuple[str, ...] = ()
     tiling: Tiling = Tiling.NONE
     parameters: int | None = None
+    resize_rule: str = ""
+    """How a network of fixed scales is brought to the exact size, as one sentence for the notes of a table; "" where
+    the method computes any size itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +113,12 @@ class MethodSpec:
     """(options, image id, scale) -> what else decides this unit's SR image: the hash of files that `upscale` reads (a
     folder of outputs, an external program). It enters the output key in place of the content of folders that options
     name, imports no torch, and never raises for a missing file: the unit fails later with the reason."""
+    fingerprint_per_image: bool = True
+    """False where `fingerprint` looks neither at the image id nor at the scale (an external program, parts of a
+    pipeline): what it names is then part of the row's origin."""
+    looks_up: bool = False
+    """True where `upscale` finds results by the unit that `begin` announced and computes nothing: it cannot answer for
+    images that nobody prepared."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 
 from bench.api import CellId, format_scale
 from bench.cli.output import say, warn
+from bench.engine.events import Failure
 
 Displays = Mapping[tuple[str, str], str]
 """(method, variant) -> the name that tables print."""
@@ -29,6 +30,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         self.every = every
         self.done = 0
         self.total = 0
+        self.failures = _FirstOfAKind()
         self.started = self.last = time.monotonic()
 
     def begin(self, *, cells: int, units: int, inferences: int, scores: int) -> None:
@@ -42,9 +44,9 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         say(f"  {cell_label(cell, self.displays)}: {units} images")
 
     def unit(self, cell: CellId, image: str, *, error: str = "") -> None:
-        """A line now and then, and for every failure."""
+        """A line now and then, and for the first failure of a kind."""
         self.done += 1
-        if error:
+        if error and self.failures.is_first(cell, image, error):
             warn(f"  failed: {cell_label(cell, self.displays)} · {image}: {error}")
         now = time.monotonic()
         if now - self.last >= self.every:
@@ -87,6 +89,7 @@ class RichProgress(AbstractContextManager["RichProgress"]):
         )
         self.task = self.bar.add_task("planning", total=None)
         self.label = ""
+        self.failures = _FirstOfAKind()
 
     def __enter__(self) -> RichProgress:
         self.bar.start()
@@ -103,7 +106,7 @@ class RichProgress(AbstractContextManager["RichProgress"]):
 
     def unit(self, cell: CellId, image: str, *, error: str = "") -> None:
         """Advance."""
-        if error:
+        if error and self.failures.is_first(cell, image, error):
             self.bar.console.print(
                 f"failed: {cell_label(cell, self.displays)} · {image}: {error}", style="red", markup=False
             )
@@ -120,3 +123,16 @@ class RichProgress(AbstractContextManager["RichProgress"]):
 def make_progress(displays: Displays) -> PlainProgress | RichProgress:
     """The display that fits stderr."""
     return RichProgress(displays) if sys.stderr.isatty() else PlainProgress(displays)
+
+
+class _FirstOfAKind:
+    """Remembers failures, so that a thousand equal ones are one line."""
+
+    def __init__(self) -> None:
+        self._kinds: set[tuple[str, str, str]] = set()
+
+    def is_first(self, cell: CellId, image: str, error: str) -> bool:
+        """Whether no failure like this one was asked about before."""
+        before = len(self._kinds)
+        self._kinds.add(Failure(cell, image, error).kind)
+        return len(self._kinds) > before

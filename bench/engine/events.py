@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol as TypingProtocol
 
 from bench.api import CellId
@@ -40,6 +42,34 @@ class Silent:
         """Ignore."""
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A failed unit.
+
+    Attributes:
+        cell: Its cell.
+        image: Image id.
+        error: What went wrong, on one line.
+        traceback: Where the traceback of a method's own fault lies, relative to the run folder.
+    """
+
+    cell: CellId
+    image: str
+    error: str
+    traceback: Path | None = None
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """Equal for failures that are worth saying once: of one method, alike but for image and numbers."""
+        return self.cell.method, self.cell.variant, error_kind(self.error, self.image)
+
+
+def error_kind(error: str, image: str) -> str:
+    """An error without the image's name and without numbers, but with the line of code that it names."""
+    nameless = re.sub(rf"(?<!\w){re.escape(image)}(?!\w)", "…", error)
+    return re.sub(r"(?<![:\w])\d[\d.]*", "#", nameless)
+
+
 @dataclass
 class Tally:
     """What a run did.
@@ -49,10 +79,11 @@ class Tally:
         reused: Images taken from the store.
         scored: Numbers computed now.
         kept: Numbers taken from the store.
-        failures: (cell, image, error) of failed units.
+        failures: The failed units.
         without: (cell, metric, reason) -> images that have no number of this metric.
         warnings: Validity warnings and notes, each once.
         interrupted: True after Ctrl-C.
+        stopped: True after the first failure of a request that says `fail_fast`.
         phases: Seconds per phase (load, prepare, model, metrics, write, wait).
     """
 
@@ -60,10 +91,11 @@ class Tally:
     reused: int = 0
     scored: int = 0
     kept: int = 0
-    failures: list[tuple[CellId, str, str]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     without: dict[tuple[CellId, str, str], list[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
+    stopped: bool = False
     phases: dict[str, float] = field(default_factory=dict)
 
     def spend(self, phase: str, seconds: float) -> None:

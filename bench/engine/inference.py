@@ -1,4 +1,4 @@
-"""Running a method on one image: loading, device, tiling, and the checks on what comes back."""
+"""Running a method on one image: loading, device, the call, and rounding. What it raises becomes a failed unit."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import BenchError, Method, Protocol, RequestError, Size, Tiling, UnitError, Upscaled
+from bench.api import BenchError, Method, Protocol, RequestError, Size, Upscaled
+from bench.engine.choice import MethodChoice
+from bench.engine.faults import attributed, describe
 from bench.engine.keys import weights_hash
-from bench.engine.request import MethodChoice, check_device
+from bench.engine.request import check_device
+from bench.engine.returned import as_upscaled, require_finite, require_image
 from bench.engine.rounding import Pixels, quantise
+from bench.engine.tiled import upscale
 from bench.plugins import method_class
 
 if TYPE_CHECKING:
@@ -61,10 +65,10 @@ class Runner:
         self.method = _build(choice)
         try:
             self.method.load(choice.weights, torch.device(self.device), torch.float32)
-        except BenchError:
+        except (BenchError, KeyboardInterrupt):
             raise
-        except Exception as fault:
-            raise RequestError(f"method {choice.name} could not be loaded: {type(fault).__name__}: {fault}") from fault
+        except BaseException as fault:
+            raise RequestError(f"method {choice.name} could not be loaded: {describe(fault, choice.spec)}") from fault
         # asked for after loading, so that what was read cannot be newer than what is compared
         if planned is not None and weights_hash(choice.spec, choice.weights) != planned:
             raise RequestError(
@@ -90,33 +94,41 @@ class Runner:
         import torch
 
         tensor = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))
+        spec = self.choice.spec
+
+        def call(part: torch.Tensor, part_size: Size) -> Upscaled:
+            result = as_upscaled(self.method.upscale(part, part_size, seed=seed), self.choice.name)
+            require_image(result.image, part_size, self.choice.name)
+            return result
+
         started = time.perf_counter()
-        try:
+        with attributed(spec):
             self.method.begin(image=image, scale=scale)
             with torch.inference_mode():
-                result = self._upscale(tensor, size, seed)
-                sr = _floating(result.image, self.choice.name)
-        except UnitError:
-            raise
-        except (Exception, SystemExit) as fault:
-            raise UnitError(f"{self.choice.name} raised {type(fault).__name__}: {fault}") from fault
+                result = upscale(call, spec.info.tiling, tensor, size, tile=self.tile)
+                sr = result.image.detach().to("cpu", torch.float32).resolve_neg()
         seconds = time.perf_counter() - started
-        _check(sr, size, self.choice.name)
+        require_finite(sr, self.choice.name)
         return Inferred(quantise(sr.numpy(), protocol), result.tile, tuple(result.stages), seconds)
 
-    def _upscale(self, lr: torch.Tensor, size: Size, seed: int) -> Upscaled:
-        if self.choice.spec.info.tiling is not Tiling.SUPPORTED:
-            return self.method.upscale(lr, size, seed=seed)
-        from bench.imaging.tiling import with_backoff
+    def call(self, lr: torch.Tensor, size: Size, *, image: str, scale: float, seed: int) -> Upscaled:
+        """What the method itself returns for one image: untiled, its size and values not looked at.
 
-        whole: list[Upscaled] = []
+        Args:
+            lr: (3, h, w), given to the method as it is.
+            size: (height, width) wanted.
+            image: Image id.
+            scale: Nominal scale.
+            seed: The unit's seed.
+        Raises:
+            UnitError: the method raised, or returned no `Upscaled`.
+        """
+        import torch
 
-        def one(tile_lr: torch.Tensor, tile_size: Size) -> torch.Tensor:
-            whole[:] = [self.method.upscale(tile_lr, tile_size, seed=seed)]
-            return whole[0].image
-
-        image, tile = with_backoff(one, lr, size, tile=self.tile)
-        return Upscaled(image, whole[0].stages if tile is None else (), tile)
+        with attributed(self.choice.spec):
+            self.method.begin(image=image, scale=scale)
+            with torch.inference_mode():
+                return as_upscaled(self.method.upscale(lr, size, seed=seed), self.choice.name)
 
 
 def resolve_device(device: str) -> str:
@@ -137,34 +149,7 @@ def resolve_device(device: str) -> str:
 def _build(choice: MethodChoice) -> Method:
     try:
         return method_class(choice.spec)(choice.options)
-    except BenchError:
+    except (BenchError, KeyboardInterrupt):
         raise
-    except Exception as fault:
-        raise RequestError(f"method {choice.name} cannot be built: {type(fault).__name__}: {fault}") from fault
-
-
-def _floating(image: object, name: str) -> torch.Tensor:
-    """The returned image as float32 on the CPU; whole numbers are refused, for nobody knows what their white is."""
-    import torch
-
-    if not isinstance(image, torch.Tensor):
-        raise UnitError(f"{name} returned a {type(image).__name__}, expected a torch.Tensor of floating type in [0, 1]")
-    if not image.is_floating_point():
-        kind = str(image.dtype).removeprefix("torch.")
-        raise UnitError(f"{name} returned {kind} values, expected floating ones in [0, 1]: divide by the largest value")
-    return image.detach().to("cpu", torch.float32)
-
-
-def _check(sr: torch.Tensor, size: Size, name: str) -> None:
-    import torch
-
-    wanted = (3, *size)
-    if tuple(sr.shape) != wanted:
-        raise UnitError(
-            f"{name} returned shape {tuple(sr.shape)}, expected {wanted} (channels, height, width); nothing is resized "
-            "silently: make the method return exactly the size it is asked for"
-        )
-    # NaN and infinities survive a sum, and a sum costs a tenth of looking at each value
-    if not bool(torch.isfinite(sr.sum(dtype=torch.float64))):
-        bad = int((~torch.isfinite(sr)).sum())
-        raise UnitError(f"{name} returned NaN or infinite values in {bad} of {sr.numel()} places")
+    except BaseException as fault:
+        raise RequestError(f"method {choice.name} cannot be built: {describe(fault, choice.spec)}") from fault

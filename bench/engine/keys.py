@@ -79,7 +79,7 @@ def method_key(spec: MethodSpec, weights: Path | None, options: dict[str, Any], 
             "method": spec.info.name,
             "code": method_code_hash(spec),
             "weights": weights_hash(spec, weights),
-            "options": _by_content(spec, options),
+            "options": options_by_content(spec, options),
             "dtype": dtype,
             "tile": tile,
         }
@@ -106,7 +106,7 @@ def score_key(output: str, signature: str, *others: str) -> str:
     return digest([output, signature, *others])
 
 
-def _by_content(spec: MethodSpec, options: dict[str, Any]) -> dict[str, Any]:
+def options_by_content(spec: MethodSpec, options: dict[str, Any]) -> dict[str, Any]:
     """Options with what lies at a path in place of the path; of a folder, `fingerprint` says what counts, if there is
     one."""
     known = dict(options)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -24,12 +26,15 @@ from bench.api import (
     validity_warnings,
 )
 from bench.data import Pair, prepare
-from bench.engine.events import Listener, Tally
+from bench.engine.events import Failure, Listener, Tally
 from bench.engine.executor import Executor, fitting_workers, make_executor
 from bench.engine.inference import Inferred, Runner
+from bench.engine.origin import unchanged
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
 from bench.engine.store import Store
+from bench.engine.tracebacks import forget_traceback, keep_traceback, traceback_path
+from bench.metrics.catalog import metric_info
 
 
 @dataclass(frozen=True)
@@ -54,20 +59,18 @@ class Work:
         self.runner: Runner | None = None
         self._executor: Executor | None = None
         self._again: list[tuple[Cell, Unit]] = []
+        self._infos = [metric_info(name) for name in plan.request.metrics]
 
     def run(self) -> None:
-        """All cells in order; Ctrl-C waits for what is being scored and stops there."""
+        """All cells in order; Ctrl-C, or a failure under `fail_fast`, waits for what is being scored and stops."""
         try:
-            for index, cell in enumerate(self.plan.cells):
-                todo = cell.todo()
-                if not todo:
-                    continue
-                self.listener.cell(cell.id, index=index, units=len(todo))
-                for unit in todo:
-                    self._unit(cell, unit)
-                    self._collect(wait=False)
+            for cell, unit in self._todo():
+                self._unit(cell, unit)
+                self._collect(wait=False)
+                if self.tally.stopped:
+                    break
             self._collect(wait=True)
-            while self._again:
+            while self._again and not self.tally.stopped:
                 self._unit(*self._again.pop())
                 self._collect(wait=True)
         except KeyboardInterrupt:
@@ -81,6 +84,14 @@ class Work:
         finally:
             if self._executor is not None:
                 self._executor.close()
+
+    def _todo(self) -> Iterator[tuple[Cell, Unit]]:
+        for index, cell in enumerate(self.plan.cells):
+            units = cell.todo()
+            if units:
+                self.listener.cell(cell.id, index=index, units=len(units))
+            for unit in units:
+                yield cell, unit
 
     @property
     def executor(self) -> Executor:
@@ -102,7 +113,8 @@ class Work:
                 cell.id.scale,
                 tuple(unit.missing),
                 seed=cell.id.seed,
-                pixels_sha256=unit.stored.sha256 if unit.stored is not None else "",
+                source=unit.source,
+                stored=unit.stored,
             )
             self.executor.submit(Ticket(cell, unit, unit.stored), job)
             return
@@ -110,7 +122,7 @@ class Work:
             pair, result = self._infer(cell, unit)
             pixels_hash = self._write(unit, result)
         except UnitError as fault:
-            self._failed(cell, unit, str(fault))
+            self._failed(cell, unit, str(fault), details=fault.details)
             return
         self._warn(cell, pair)
         lr_hash = hashlib.sha256(np.ascontiguousarray(pair.lr).data).hexdigest() if pair.lr is not None else ""
@@ -134,6 +146,7 @@ class Work:
             cell.id.scale,
             tuple(unit.missing),
             seed=cell.id.seed,
+            source=unit.source,
             sr=result.pixels,
             hr=pair.hr,
             lr=pair.lr if self.metrics.needs_lr.intersection(unit.missing) else None,
@@ -149,7 +162,8 @@ class Work:
             for note in self.runner.method.notes:
                 self.tally.warn(f"{cell.choice.display}: {note}")
             started = time.perf_counter()
-        pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
+        with unchanged(unit.sample, unit.source):
+            pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
         self.tally.spend("prepare", time.perf_counter() - started)
         if pair.lr is None:
             raise UnitError(f"{unit.sample.id} has no LR image")
@@ -196,16 +210,59 @@ class Work:
         )
         unit.without |= {name: value.reason for name, value in scored.values.items() if value.value is None}
         unit.without |= scored.faults
-        record = Record(cell.id, unit.sample.id, UnitStatus.OK, output, scores)
-        self.store.append(cell.where, record, pair=cell.pair)
+        forget_traceback(self.request.out, traceback_path(unit.path))
+        # a fault is told of, and tried again in the next run: it has no key
+        faults = tuple(Score(name, None, cell.signatures[name], "", reason) for name, reason in scored.faults.items())
+        self._append(ticket, UnitStatus.OK, output, scores + faults)
         self.tally.scored += len(scores)
         self.listener.unit(cell.id, unit.sample.id)
 
-    def _failed(self, cell: Cell, unit: Unit, error: str, *, output: Output | None = None) -> None:
-        self.tally.failures.append((cell.id, unit.sample.id, error))
-        record = Record(cell.id, unit.sample.id, UnitStatus.FAILED, output, error=error)
-        self.store.append(cell.where, record, pair=cell.pair)
+    def _failed(self, cell: Cell, unit: Unit, error: str, *, output: Output | None = None, details: str = "") -> None:
+        """Record a unit as failed.
+
+        Args:
+            cell: Its cell.
+            unit: The unit.
+            error: What went wrong, on one line.
+            output: Its SR image, where only the scoring failed.
+            details: The traceback of a method's own fault.
+        """
+        where = self._keep_traceback(unit, details)
+        self.tally.failures.append(Failure(cell.id, unit.sample.id, error, where))
+        self.tally.stopped |= self.request.fail_fast
+        self._append(Ticket(cell, unit, output), UnitStatus.FAILED, output, error=error)
         self.listener.unit(cell.id, unit.sample.id, error=error)
+
+    def _keep_traceback(self, unit: Unit, details: str) -> Path | None:
+        """Where the traceback lies now; an older one of the same unit is gone."""
+        path = traceback_path(unit.path)
+        if not details:
+            forget_traceback(self.request.out, path)
+            return None
+        try:
+            keep_traceback(self.request.out, path, details)
+        except OSError as fault:
+            self.listener.note(f"{path}: the traceback could not be written: {fault.strerror or fault}")
+            return None
+        return path
+
+    def _append(
+        self, ticket: Ticket, status: UnitStatus, output: Output | None, scores: tuple[Score, ...] = (), error: str = ""
+    ) -> None:
+        cell, unit = ticket.cell, ticket.unit
+        record = Record(
+            cell.id,
+            unit.sample.id,
+            status,
+            output,
+            scores,
+            error,
+            pair=cell.pair,
+            origin=cell.origin.id,
+            source=unit.short_source,
+            file=unit.file,
+        )
+        self.store.append(cell.where, record)
 
     def _warn(self, cell: Cell, pair: Pair) -> None:
         scale = cell.id.scale
@@ -214,6 +271,6 @@ class Work:
             hr=pair.size,
             scale=scale,
             shave=self.request.protocol.shave_at(scale),
-            metrics=self.request.metrics,
+            metrics=self._infos,
         ):
             self.tally.warn(f"{cell.id.dataset} {text}")

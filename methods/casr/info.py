@@ -133,4 +133,5 @@ CASR = MethodSpec(
     minimised={"lite": ("lpips",)},
     untrained=True,
     fingerprint=fingerprint,
+    fingerprint_per_image=False,
 )

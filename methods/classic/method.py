@@ -7,8 +7,9 @@ from typing import ClassVar
 import torch
 
 from bench.api import Method, MethodInfo, Size, Upscaled
+from bench.imaging.planes import resize_planes
+from bench.imaging.weights import Kernel
 from methods.classic.info import BICUBIC, BILINEAR, LANCZOS, NEAREST
-from methods.classic.planes import Kernel, resize_planes
 
 
 class Interpolation(Method):

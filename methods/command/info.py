@@ -72,4 +72,5 @@ COMMAND = MethodSpec(
     root=Path(__file__).parent,
     options=CommandOptions,
     fingerprint=fingerprint,
+    fingerprint_per_image=False,
 )

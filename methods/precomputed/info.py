@@ -69,4 +69,5 @@ PRECOMPUTED = MethodSpec(
     root=Path(__file__).parent,
     options=PrecomputedOptions,
     fingerprint=fingerprint,
+    looks_up=True,
 )

@@ -38,10 +38,15 @@ SPANDREL = MethodSpec(
         summary="a fixed-scale checkpoint loaded by the spandrel library, then MATLAB's bicubic to the exact size",
         licence="MIT (the library); that of the checkpoint",
         tiling=Tiling.INTERNAL,
+        resize_rule=(
+            "a checkpoint of one scale, applied once or as often as `passes` says, then resized to the exact size with "
+            "MATLAB's bicubic (antialiased where that shrinks)"
+        ),
     ),
     factory="methods.spandrel.method:Spandrel",
     root=Path(__file__).parent,
     options=SpandrelOptions,
     weights_how=WEIGHTS_HOW,
     fingerprint=fingerprint,
+    fingerprint_per_image=False,
 )

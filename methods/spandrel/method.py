@@ -2,7 +2,7 @@
 
 Source: spandrel's `ImageModelDescriptor` (padding to a model's size requirements, tiling advice, clipping to [0, 1]).
 A model of scale r applied `passes` times gives r**passes; whatever is missing or too much is MATLAB's bicubic, with
-antialiasing where it shrinks. The image before that resize is the method's one stage.
+antialiasing where it shrinks. The images before that resize are the method's stages.
 """
 
 from __future__ import annotations
@@ -21,15 +21,13 @@ from spandrel import (
     canonicalize_state_dict,
 )
 
-from bench.api import Method, MethodInfo, RequestError, Size, Upscaled
-from bench.imaging.tiling import with_backoff
-from methods.classic.planes import resize_planes
+from bench.api import FixedScale, MethodInfo, RequestError
 from methods.spandrel.info import SPANDREL, WEIGHTS_HOW, SpandrelOptions
 
 _PICKLED = (".pth", ".pt", ".ckpt")
 
 
-class Spandrel(Method):
+class Spandrel(FixedScale):
     """Loads any architecture that spandrel recognises from its state dict."""
 
     info: ClassVar[MethodInfo] = SPANDREL.info
@@ -69,31 +67,28 @@ class Spandrel(Method):
         except UnsupportedDtypeError as fault:
             raise RequestError(f"{weights}: {fault}") from None
 
-    def upscale(self, lr: torch.Tensor, size: Size, *, seed: int) -> Upscaled:
-        """Apply the model `passes` times, then resize to `size` if that is another size."""
-        image, tile = lr.to(self._model.device, self._model.dtype), None
-        for _ in range(self.options.passes):
-            image, used = self._apply(image)
-            tile = used if tile is None else tile
-        image = image.float()
-        if tuple(image.shape[1:]) == tuple(size):
-            return Upscaled(image, tile=tile)
-        return Upscaled(resize_planes(image, size, "bicubic"), (image,), tile)
+    def plan(self, ratio: float) -> tuple[int, ...]:
+        """The model at its own scale, as often as the option `passes` says."""
+        return (self._model.scale,) * self.options.passes
 
-    def _apply(self, image: torch.Tensor) -> tuple[torch.Tensor, int | None]:
-        if self._model.tiling is not ModelTiling.SUPPORTED:
-            return self._once(image), None
-        scale = self._model.scale
-        whole = (image.shape[1] * scale, image.shape[2] * scale)
-        return with_backoff(lambda part, _: self._once(part), image, whole, tile=self.options.tile)
+    @property
+    def tileable(self) -> bool:
+        """As the library says of the architecture."""
+        return self._model.tiling is ModelTiling.SUPPORTED
 
-    def _once(self, image: torch.Tensor) -> torch.Tensor:
-        """(3, h, w) -> (3, h * scale, w * scale); a gray model sees the channels one by one, equal ones once."""
+    @property
+    def tile(self) -> int | None:
+        """The option `tile`."""
+        return self.options.tile
+
+    def enlarge(self, x: torch.Tensor, s: int) -> torch.Tensor:
+        """See `FixedScale.enlarge`; a gray model sees the channels one by one, equal ones once."""
+        x = x.to(self._model.device, self._model.dtype)
         if self._model.input_channels == 3:
-            return self._model(image[None])[0]
-        if torch.equal(image[0], image[1]) and torch.equal(image[0], image[2]):
-            return self._model(image[None, :1])[0].expand(3, -1, -1)
-        return torch.cat([self._model(image[None, i : i + 1])[0] for i in range(3)])
+            return self._model(x)
+        if torch.equal(x[:, 0], x[:, 1]) and torch.equal(x[:, 0], x[:, 2]):
+            return self._model(x[:, :1]).expand(-1, 3, -1, -1)
+        return torch.cat([self._model(x[:, i : i + 1]) for i in range(3)], dim=1)
 
 
 def _state_dict(file: Path) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 
 from bench.api import get_protocol
 from bench.data import resolve_dataset
-from bench.engine.request import RunRequest, choose_methods
+from bench.engine.choice import choose_methods
+from bench.engine.request import RunRequest
 from bench.imaging import write_png
 
 

@@ -1,16 +1,15 @@
-"""Rounding of SR, and the checks on what a method gives back."""
+"""What a method raises or gives back, and what the person who wrote it is told."""
 
 from __future__ import annotations
 
-import dataclasses
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bench.api import (
     Method,
@@ -24,14 +23,21 @@ from bench.api import (
     Upscaled,
     get_protocol,
 )
+from bench.engine.choice import MethodChoice, choose_methods
 from bench.engine.inference import Runner
-from bench.engine.request import MethodChoice
-from bench.engine.rounding import quantise
-from bench.engine.scoring import as_scored
+from bench.plugins import load_plugin
+from bench.registry import METHODS
 
 RGB = get_protocol("sample")
-FLOAT = get_protocol("liif-div2k")
-LUMA = get_protocol("classic-y")
+FAULTY = """from torch.nn.functional import interpolate
+from bench.api import Method, MethodInfo, Upscaled
+class Up(Method):
+    info = MethodInfo(name="up", display="Up", summary="s")
+    def enlarge(self, lr, size):
+        return interpolate(lr, size=size, mode="bicubic")
+    def upscale(self, lr, size, *, seed):
+        return Upscaled(self.enlarge(lr, size))
+"""
 
 
 class Mock(Method):
@@ -46,6 +52,31 @@ class Mock(Method):
         if callable(Mock.answer):
             return Upscaled(Mock.answer(lr, size))
         return Upscaled(torch.full((3, *size), 0.5))
+
+
+class Drastic(BaseException):
+    """What some libraries raise so that nobody catches it."""
+
+
+class Raw(Method):
+    """Returns or raises what the class attributes say."""
+
+    info: ClassVar[MethodInfo] = MethodInfo(name="raw", display="Raw", summary="")
+    answer: ClassVar[Callable[[torch.Tensor], Any]]
+    fault: ClassVar[BaseException | None] = None
+
+    def upscale(self, lr: torch.Tensor, size: Size, *, seed: int) -> Upscaled:
+        if Raw.fault is not None:
+            raise Raw.fault
+        return Raw.answer(torch.full((3, *size), 0.5))
+
+
+def infer_raw(tiling: Tiling = Tiling.NONE, *, fault: BaseException | None = None) -> None:
+    Raw.fault = fault
+    info = MethodInfo(name="raw", display="Raw", summary="", tiling=tiling)
+    spec = MethodSpec(info=info, factory=f"{__name__}:Raw", root=Path(__file__))
+    runner = Runner(MethodChoice(spec, None, MethodOptions(), "", True), device="cpu")
+    runner.infer(np.zeros((4, 5, 3), np.float32), (8, 10), RGB, image="a", scale=2.0, seed=0)
 
 
 def make_runner() -> Runner:
@@ -88,23 +119,100 @@ def test_a_missing_cuda_device_is_the_requests_fault() -> None:
         Runner(MethodChoice(spec, None, MethodOptions(), "", True), device="cuda")
 
 
-def test_halves_round_up_and_the_range_is_clipped() -> None:
-    sr = np.array([-0.1, 0.5 / 255, 1.5 / 255, 2.5 / 255, 1.2], np.float32)
-    sr = np.broadcast_to(sr, (3, 1, 5))
-    assert quantise(sr, RGB)[0, :, 0].tolist() == [0, 1, 2, 3, 255]
-    trunc = dataclasses.replace(RGB, sr_depth="u8-trunc")
-    assert quantise(sr, trunc)[0, :, 0].tolist() == [0, 0, 1, 2, 255]
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda image: image, "returned a bare Tensor, expected Upscaled: wrap it in Upscaled(image)"),
+        (lambda image: image.numpy(), "returned a bare ndarray, expected Upscaled: wrap it in Upscaled(image)"),
+        (lambda image: (image, ()), "returned a tuple, expected Upscaled: wrap it in Upscaled(image, stages)"),
+        (lambda image: [image], "returned a list, expected Upscaled: wrap it in Upscaled(image, stages)"),
+        (lambda _: None, "returned a NoneType, expected Upscaled"),
+        (lambda image: Upscaled(image.numpy()), "returned a ndarray, expected a torch.Tensor"),
+        (lambda image: Upscaled(image.to_sparse()), "layout sparse_coo, expected a dense one: return image.to_dense()"),
+        (lambda image: Upscaled((image * 255).byte()), "returned uint8 values, expected floating ones"),
+        (lambda image: Upscaled(image, None), "stages of type NoneType, expected a tuple of tensors"),
+        (lambda image: Upscaled(image, image), "stages of type Tensor, expected a tuple of tensors"),
+        (lambda image: Upscaled(image, (image.numpy(),)), "expected a tuple of tensors"),
+    ],
+)
+@pytest.mark.parametrize("tiling", [Tiling.NONE, Tiling.SUPPORTED])
+def test_a_wrong_type_is_told_how_to_mend_it(answer: Callable[[torch.Tensor], Any], said: str, tiling: Tiling) -> None:
+    """Catches an AttributeError or a TypeError of the harness in place of the sentence, whole or tiled."""
+    Raw.answer = staticmethod(answer)
+    with pytest.raises(UnitError, match=re.escape(said)):
+        infer_raw(tiling)
 
 
-def test_a_luma_protocol_gives_one_plane() -> None:
-    sr = np.full((3, 4, 5), 100 / 255, np.float32)
-    assert quantise(sr, LUMA).shape == (4, 5)
-    assert quantise(sr, LUMA).max() == 100
+@pytest.mark.parametrize("fault", [SystemExit(3), GeneratorExit(), Drastic("no more"), RecursionError("deep")])
+def test_whatever_a_method_raises_fails_only_its_unit(fault: BaseException) -> None:
+    """Catches `except Exception`: a plug-in that raises a BaseException would end the whole run."""
+    with pytest.raises(UnitError, match=f"raw raised {type(fault).__name__}"):
+        infer_raw(fault=fault)
 
 
-@given(st.integers(0, 2**31))
-def test_rounding_through_16_bit_equals_rounding_to_8_bit_at_once(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    near = rng.integers(0, 255, (3, 16, 16)) + 0.5 + rng.normal(0, 2e-3, (3, 16, 16))
-    sr = np.where(rng.random((3, 16, 16)) < 0.5, near / 255, rng.uniform(-0.1, 1.1, (3, 16, 16))).astype(np.float32)
-    assert (as_scored(quantise(sr, FLOAT), RGB) == quantise(sr, RGB)).all()
+def test_ctrl_c_is_not_a_failed_unit() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        infer_raw(fault=KeyboardInterrupt())
+
+
+def test_a_message_that_cannot_be_read_does_not_end_the_run() -> None:
+    class Mute(Exception):  # noqa: N818 - an exception of someone else's making
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    with pytest.raises(UnitError, match=r"raised Mute: its message cannot be read \("):
+        infer_raw(fault=Mute())
+
+
+def test_an_error_on_purpose_keeps_its_words_and_has_no_traceback() -> None:
+    with pytest.raises(UnitError) as caught:
+        infer_raw(fault=RequestError("it only enlarges"))
+    assert str(caught.value) == "raw: it only enlarges"
+    assert caught.value.details == ""
+
+
+def test_the_place_is_the_methods_own_line_and_the_traceback_is_whole(tmp_path: Path) -> None:
+    """Catches the innermost frame of a library, a path of this machine, and a traceback that is lost."""
+    file = tmp_path / "up.py"
+    file.write_text(FAULTY)
+    (name,) = load_plugin(file)
+    try:
+        runner = Runner(choose_methods([name], weights=None, overrides=())[0], device="cpu")
+        with pytest.raises(UnitError) as caught:
+            runner.infer(np.zeros((4, 5, 3), np.float32), (8, 10), RGB, image="a", scale=2.0, seed=0)
+    finally:
+        METHODS.forget(name)
+    message = str(caught.value)
+    assert re.fullmatch(r"up raised ValueError: .* \(up\.py:6 in enlarge\)", message), message
+    assert str(tmp_path) not in message
+    assert "Traceback (most recent call last)" in caught.value.details
+    assert "return interpolate(lr" in caught.value.details
+    assert "functional.py" in caught.value.details
+
+
+def test_a_package_names_the_file_below_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "upper"
+    (package / "net").mkdir(parents=True)
+    for folder in (package, package / "net"):
+        (folder / "__init__.py").write_text("")
+    (package / "net" / "block.py").write_text("def run():\n    return 1 // 0\n")
+    (package / "method.py").write_text(
+        "from bench.api import Method, MethodInfo\nfrom upper.net.block import run\n"
+        "class Upper(Method):\n    info = MethodInfo(name='upper', display='Upper', summary='s')\n"
+        "    def upscale(self, lr, size, *, seed):\n        return run()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = MethodSpec(
+        info=MethodInfo(name="upper", display="Upper", summary="s"), factory="upper.method:Upper", root=package
+    )
+    runner = Runner(MethodChoice(spec, None, MethodOptions(), "", True), device="cpu")
+    with pytest.raises(UnitError, match=r"ZeroDivisionError: .* \(upper/net/block\.py:2 in run\)$"):
+        runner.infer(np.zeros((4, 5, 3), np.float32), (8, 10), RGB, image="a", scale=2.0, seed=0)
+
+
+def test_a_long_message_is_cut_and_kept_on_one_line() -> None:
+    with pytest.raises(UnitError) as caught:
+        infer_raw(fault=ValueError("first line\n  second line\n" + "x" * 5000))
+    assert "first line second line" in str(caught.value)
+    assert len(str(caught.value)) < 600
+    assert "x" * 5000 in caught.value.details

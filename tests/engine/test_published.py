@@ -10,7 +10,8 @@ import pytest
 from bench.analysis import records_frame
 from bench.api import get_protocol
 from bench.data import resolve_dataset
-from bench.engine.request import RunRequest, choose_methods
+from bench.engine.choice import choose_methods
+from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
 
 SETS = ("Set5", "Set14", "BSD100")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.api import MethodInfo, MethodOptions, MethodSpec, RequestError, is_untrained
-from bench.engine.request import choose_methods
+from bench.engine.choice import choose_methods
 from bench.registry import METHODS
 
 

@@ -111,20 +111,20 @@ def test_bad_images_fail_alone_and_are_not_averaged(make_request: Build, photos:
     (photos / "photo 3.png").write_bytes(whole[: len(whole) // 2])
     request = make_request()
     tally = execute(request)
-    assert sorted(image for _, image, _ in tally.failures) == ["empty", "photo 3"]
+    assert sorted(failure.image for failure in tally.failures) == ["empty", "photo 3"]
     rows = rows_of(request)
     assert {row[8] for row in rows if row[3] in ("empty", "photo 3")} == {"failed"}
     assert all(row[7] is None for row in rows if row[8] == "failed")
     assert sum(row[8] == "ok" for row in rows) == 6
     (photos / "photo 3.png").write_bytes(whole)
     again = execute(make_request())
-    assert (again.inferred, [image for _, image, _ in again.failures]) == (1, ["empty"])
+    assert (again.inferred, [failure.image for failure in again.failures]) == (1, ["empty"])
 
 
 def test_a_scale_that_leaves_no_lr_fails_the_unit_with_the_largest_scale(make_request: Build) -> None:
     tally = execute(make_request(scales=(100.0,)))
     assert len(tally.failures) == 4
-    assert "72" in tally.failures[0][2]
+    assert "72" in tally.failures[0].error
 
 
 def test_ctrl_c_keeps_what_is_finished(make_request: Build) -> None:

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from bench.api import derive_seed
+from bench.imaging.planes import resize_planes
 from bench.imaging.resize import imresize
 from bench.plugins import method_class, method_spec
-from methods.classic.planes import resize_planes
 
 NAMES = ("nearest", "bilinear", "bicubic", "lanczos")
 
@@ -53,7 +53,7 @@ def test_nearly_equal_channels_are_not_taken_for_equal():
 
 
 def test_equal_channels_are_computed_once(monkeypatch):
-    import methods.classic.planes as planes
+    import bench.imaging.planes as planes
 
     calls = []
     original = planes.interpolate

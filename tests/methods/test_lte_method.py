@@ -24,7 +24,7 @@ from methods.blind_assr.info import BLIND_ASSR, BlindOptions
 from methods.blind_assr.method import BlindASSRMethod
 from methods.blind_assr.method import load_network as load_blind
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork, _starts
-from methods.blind_assr.stage2 import load_representation
+from methods.blind_assr.training.stage2 import load_representation
 from methods.blocks.arbsr import ArbSR, ArbSRArchitecture
 from methods.liif.info import LiifOptions
 from methods.lte.info import LTE as LTE_SPEC

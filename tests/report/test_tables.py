@@ -171,6 +171,29 @@ def test_every_part_carries_its_signatures(frames_of, infos):
         assert "Number of images: Dataset" in text
 
 
+def test_a_part_lists_no_signature_of_scales_that_it_does_not_show(frames_of, infos):
+    """Catches a split table that carries the signatures of the whole one: LR of Pillow under a part of MATLAB's."""
+    scales = tuple(float(s) for s in range(2, 32))
+    summary = _large(frames_of, scales=scales, metrics=("psnr",)).summary
+    lr = summary["scale"].map(lambda scale: "matlab" if scale <= 4 else f"pillow{scale:g}")
+    summary = summary.assign(signature="psnr|rgb|lr:" + lr + "|v1")
+    whole = build_table(summary, infos, protocols=dict.fromkeys(summary["signature"], ("two",)))
+    grids = arrange(whole, "wide")
+    assert len(grids) > 1
+    for grid, text in zip(grids, render_latex(grids).split(r"\begin{table")[1:], strict=True):
+        shown = {"matlab" if scale <= 4 else f"pillow{scale:g}" for scale in grid.table.scales}
+        assert set(re.findall(r"\w+(?=\\textbar\{\}\\allowbreak\{\}v1)", text)) == shown
+
+
+def test_a_part_lists_no_signature_of_sets_that_it_does_not_show(frames_of, infos):
+    """Catches a part of Set5 that is said to have LR images of its own because another part's set has."""
+    summary = _large(frames_of, datasets=2, metrics=("psnr",)).summary
+    lr = summary["dataset"].map({"Dataset0": "matlab-bicubic", "Dataset1": "given"})
+    table = build_table(summary.assign(signature="psnr|rgb|lr:" + lr + "|v1"), infos)
+    for name, token in (("Dataset0", "lr:matlab-bicubic"), ("Dataset1", "lr:given")):
+        assert [line.signature for line in table.part(datasets=[name]).signatures] == [f"psnr|rgb|{token}|v1"]
+
+
 def _structure(tex: str) -> None:
     """Every row of every tabular has as many columns as the tabular; braces and environments balance."""
     for spec, body in re.findall(r"\\begin\{tabular\}\{@\{\}(l[c]+)@\{\}\}(.*?)\\end\{tabular\}", tex, re.S):

@@ -1,0 +1,86 @@
+"""The checks on what a method gives back: each says what was expected, what came and how to mend it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.api import Size, UnitError, Upscaled
+
+if TYPE_CHECKING:
+    import torch
+
+
+def as_upscaled(result: object, name: str) -> Upscaled:
+    """The result of one call, once it is of the right type and its stages are tensors.
+
+    Args:
+        result: What `upscale` returned.
+        name: The method, for the message.
+    Raises:
+        UnitError: something else was returned.
+    """
+    import torch
+
+    if not isinstance(result, Upscaled):
+        bare = isinstance(result, torch.Tensor) or hasattr(result, "__array__")
+        kind = f"a bare {type(result).__name__}" if bare else _with_article(type(result).__name__)
+        how = "Upscaled(image, stages)" if isinstance(result, tuple | list) else "Upscaled(image)"
+        raise UnitError(f"{name} returned {kind}, expected Upscaled: wrap it in {how}, from bench.api")
+    stages = result.stages
+    if not (isinstance(stages, tuple | list) and all(isinstance(stage, torch.Tensor) for stage in stages)):
+        raise UnitError(
+            f"{name} returned stages of type {type(stages).__name__}, expected a tuple of tensors (3, h, w)"
+        )
+    return result
+
+
+def require_image(image: object, size: Size, name: str) -> None:
+    """Refuse what is no dense floating image of exactly this size.
+
+    Raises:
+        UnitError: not a tensor, sparse, not of floating type, or of another shape.
+    """
+    image = require_floating(image, name)
+    wanted = (3, *size)
+    if tuple(image.shape) != wanted:
+        raise UnitError(
+            f"{name} returned shape {tuple(image.shape)}, expected {wanted} (channels, height, width); nothing is "
+            "resized silently: make the method return exactly the size it is asked for"
+        )
+
+
+def require_floating(image: object, name: str) -> torch.Tensor:
+    """The image, once it is a dense tensor of floating type; whole numbers are refused, for nobody knows their white.
+
+    Raises:
+        UnitError: not a tensor, sparse, or not of floating type.
+    """
+    import torch
+
+    if not isinstance(image, torch.Tensor):
+        raise UnitError(f"{name} returned a {type(image).__name__}, expected a torch.Tensor of floating type in [0, 1]")
+    if image.layout is not torch.strided:
+        kind = str(image.layout).removeprefix("torch.")
+        raise UnitError(f"{name} returned a tensor of layout {kind}, expected a dense one: return image.to_dense()")
+    if not image.is_floating_point():
+        kind = str(image.dtype).removeprefix("torch.")
+        raise UnitError(f"{name} returned {kind} values, expected floating ones in [0, 1]: divide by the largest value")
+    return image
+
+
+def require_finite(image: torch.Tensor, name: str) -> None:
+    """Refuse NaN and infinities, with their number.
+
+    Raises:
+        UnitError: there are some.
+    """
+    import torch
+
+    # NaN and infinities survive a sum, and a sum costs a tenth of looking at each value
+    if not bool(torch.isfinite(image.sum(dtype=torch.float64))):
+        bad = int((~torch.isfinite(image)).sum())
+        raise UnitError(f"{name} returned NaN or infinite values in {bad} of {image.numel()} places")
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"

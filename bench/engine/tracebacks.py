@@ -1,0 +1,41 @@
+"""Tracebacks of failed units, for the author of a method: `errors/` holds them under the names that `images/` has."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from bench.imaging.atomic import atomic_write
+
+FOLDER = "errors"
+
+
+def traceback_path(image: Path) -> Path:
+    """Where the traceback of a unit goes, relative to the run folder.
+
+    Args:
+        image: Where its SR image goes, `images/<method>/<dataset>/<cell>/<image>.png`.
+    Returns:
+        `errors/<method>/<dataset>/<cell>/<image>.txt`.
+    """
+    return Path(FOLDER, *image.parts[1:]).with_suffix(".txt")
+
+
+def keep_traceback(out: Path, relative: Path, text: str) -> None:
+    """Write one, in place of an older one.
+
+    Raises:
+        OSError: the place cannot be written.
+    """
+    path = out / relative
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path, durable=False) as file:
+        file.write(text)
+
+
+def forget_traceback(out: Path, relative: Path) -> None:
+    """Remove one that is no longer true, and the folders that it leaves empty."""
+    with suppress(OSError):
+        (out / relative).unlink()
+        for folder in relative.parents[:-1]:
+            (out / folder).rmdir()

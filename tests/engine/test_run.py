@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.api import CellId, RequestError, UnitStatus
+from bench.engine.choice import choose_methods
 from bench.engine.events import Listener, Silent, Tally
-from bench.engine.request import RunRequest, choose_methods
+from bench.engine.request import RunRequest
 from bench.engine.rows import record_rows
 from bench.engine.run import execute as run_all
 from bench.engine.run import plan_metrics

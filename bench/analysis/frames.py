@@ -31,6 +31,8 @@ from bench.engine.merge import merge_manifests
 from bench.engine.rows import Rows, record_rows
 
 _HOW = "give the --out folder of a finished or interrupted 'bench run'"
+_UNSAID: list[Any] = ["", "", None]
+"""Origin, source and seconds of a row that does not say them."""
 _AGAIN = "repeat the run with the same --out to write it again"
 
 
@@ -161,7 +163,9 @@ def records_frame(rows: Iterable[RecordRow | tuple[Any, ...]]) -> pd.DataFrame:
     lines = []
     for row in rows:
         values = [getattr(row, name) for name in RECORD_COLUMNS] if isinstance(row, RecordRow) else list(row)
-        lines.append(values + ["", "", None][len(values) - len(RECORD_COLUMNS) :] if len(values) < 13 else values)
+        lines.append(
+            values + _UNSAID[len(values) - len(RECORD_COLUMNS) :] if len(values) < len(RECORD_COLUMNS) else values
+        )
     frame = pd.DataFrame(lines, columns=pd.Index(RECORD_COLUMNS))
     for column in ("method", "variant", "dataset", "image", "metric", "signature", "origin", "source"):
         frame[column] = frame[column].astype(object)

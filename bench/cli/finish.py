@@ -65,7 +65,8 @@ def show_plan(config: RunConfig) -> None:
         warn(f"not available: {name}: {reason}")
     scales = ", ".join(f"x{format_scale(scale)}" for scale in request.scales)
     say(
-        f"{len(plan.cells)} cells ({scales}; protocol {request.protocol.name}; metrics {', '.join(request.metrics)}): "
+        f"{len(plan.cells)} cells ({scales}; protocol {request.protocol.name}; metrics "
+        f"{', '.join(request.metric_names)}): "
         f"{plan.inferences} images to compute, {plan.scores} numbers to make; nothing was done"
     )
 

@@ -22,7 +22,6 @@ from bench.engine.rows import WHOLE_SET
 from bench.engine.scoring import as_scored, read_stored
 from bench.engine.store import Store
 from bench.metrics.base import CrossScaleMetric, Pixels, SetMetric
-from bench.metrics.catalog import make_metric
 
 
 def score_across(plan: Plan, metrics: MetricPlan, store: Store, listener: Listener, tally: Tally) -> None:
@@ -72,7 +71,7 @@ def _score_set(
     if whole is not None and key in whole.scores:
         tally.kept += 1
         return
-    metric = make_metric(name, request.weights_root)
+    metric = request.metric(name)
     if not isinstance(metric, SetMetric):
         return
 
@@ -106,7 +105,7 @@ def _score_set(
 
 def _score_scales(name: str, cells: list[Cell], plan: Plan, metrics: MetricPlan, store: Store, tally: Tally) -> None:
     request = plan.request
-    metric = make_metric(name, request.weights_root)
+    metric = request.metric(name)
     if not isinstance(metric, CrossScaleMetric):
         return
     stored = [store.units(cell.where) for cell in cells]

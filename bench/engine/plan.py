@@ -28,7 +28,6 @@ from bench.engine.keys import output_key, score_key
 from bench.engine.origin import MadeBy, image_set, made_by, short, short_source, source_of
 from bench.engine.request import RunRequest
 from bench.metrics.base import SetMetric
-from bench.metrics.catalog import make_metric
 
 
 @dataclass
@@ -265,7 +264,7 @@ def _empty_cell(
     for name, kind in metrics.kinds.items():
         if kind is MetricKind.SET:
             # a value of a set metric without its number of images must not be published
-            metric = make_metric(name, request.weights_root)
+            metric = request.metric(name)
             if isinstance(metric, SetMetric):
                 signatures[name] = metric.signature(protocol, scale, n=count)
     pair = protocol.drawn(cell_id.seed).pair_id(scale)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.api import Dataset, Protocol, RequestError
 from bench.engine.choice import MethodChoice
+from bench.metrics.base import Metric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,7 @@ class RunRequest:
         methods: Rows.
         datasets: Blocks.
         scales: Columns.
-        metrics: Names, in the order of the table.
+        metrics: Resolved, in the order of the table.
         protocol: The knobs.
         seeds: Seeds of stochastic methods, and of the degradations that a protocol draws; what depends on neither runs
             seed 0 only.
@@ -37,7 +38,7 @@ class RunRequest:
     methods: tuple[MethodChoice, ...]
     datasets: tuple[Dataset, ...]
     scales: tuple[float, ...]
-    metrics: tuple[str, ...]
+    metrics: tuple[Metric, ...]
     protocol: Protocol
     seeds: tuple[int, ...] = (0,)
     out: Path
@@ -50,6 +51,15 @@ class RunRequest:
     config: Mapping[str, Any] = field(default_factory=dict)
     fail_fast: bool = False
 
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The metrics by name."""
+        return tuple(metric.info.name for metric in self.metrics)
+
+    def metric(self, name: str) -> Metric:
+        """The metric of this name, which must be among those asked for."""
+        return next(metric for metric in self.metrics if metric.info.name == name)
+
     def describe(self) -> dict[str, Any]:
         """The request as plain data for run.json."""
         if self.config:
@@ -58,7 +68,7 @@ class RunRequest:
             "methods": [choice.name for choice in self.methods],
             "datasets": [dataset.name for dataset in self.datasets],
             "scales": list(self.scales),
-            "metrics": list(self.metrics),
+            "metrics": list(self.metric_names),
             "protocol": self.protocol.name,
             "seeds": list(self.seeds),
             "limit": self.limit,

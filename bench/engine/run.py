@@ -16,7 +16,6 @@ from bench.engine.request import RunRequest, check_device
 from bench.engine.rows import Rows, record_rows
 from bench.engine.store import Store
 from bench.engine.work import Work
-from bench.metrics.catalog import metric_info
 from bench.metrics.scorer import Scorer
 
 
@@ -47,16 +46,16 @@ def plan_metrics(request: RunRequest) -> MetricPlan:
     Raises:
         RequestError: an unknown metric.
     """
-    scorer = Scorer(request.metrics, request.protocol, weights_root=request.weights_root)
-    given = Scorer(request.metrics, replace(request.protocol, lr_given=True), weights_root=request.weights_root)
-    kinds = {name: metric_info(name).kind for name in request.metrics}
+    scorer = Scorer(request.metrics, request.protocol)
+    given = Scorer(request.metrics, replace(request.protocol, lr_given=True))
+    kinds = {metric.info.name: metric.info.kind for metric in request.metrics}
     with_lr = frozenset(d.name for d in request.datasets if d.kind is not DatasetKind.HR_ONLY)
     signatures = {
         (lr_given, scale): (given if lr_given else scorer).signatures(scale)
         for lr_given in sorted({dataset.name in with_lr for dataset in request.datasets})
         for scale in request.scales
     }
-    needs_lr = frozenset(name for name in request.metrics if scorer.needs_lr((name,)))
+    needs_lr = frozenset(metric.info.name for metric in request.metrics if metric.needs_lr)
     return MetricPlan(kinds, dict(scorer.unavailable()), signatures, with_lr, needs_lr)
 
 

@@ -34,7 +34,6 @@ from bench.engine.plan import Cell, MetricPlan, Plan, Unit
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
 from bench.engine.store import Store
 from bench.engine.tracebacks import forget_traceback, keep_traceback, traceback_path
-from bench.metrics.catalog import metric_info
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Work:
         self.runner: Runner | None = None
         self._executor: Executor | None = None
         self._again: list[tuple[Cell, Unit]] = []
-        self._infos = [metric_info(name) for name in plan.request.metrics]
+        self._infos = [metric.info for metric in plan.request.metrics]
 
     def run(self) -> None:
         """All cells in order; Ctrl-C, or a failure under `fail_fast`, waits for what is being scored and stops."""

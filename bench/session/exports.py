@@ -13,7 +13,7 @@ from bench.engine.request import RunRequest
 from bench.engine.rows import WHOLE_SET
 from bench.engine.run import RunResult
 from bench.engine.store import cannot_write
-from bench.metrics.catalog import known_infos, make_metric
+from bench.metrics.catalog import known_infos
 from bench.report.exports import write_exports
 
 EXPORTS = ("records.csv", "summary.csv", "table.tex", "table.md")
@@ -21,7 +21,7 @@ EXPORTS = ("records.csv", "summary.csv", "table.tex", "table.md")
 
 def folder_frames(result: RunResult) -> RunFrames:
     """Everything that the run folder holds."""
-    return frames_of(result.rows, result.manifest, metrics=result.plan.request.metrics)
+    return frames_of(result.rows, result.manifest, metrics=result.plan.request.metric_names)
 
 
 def asked_frames(result: RunResult, everything: RunFrames) -> RunFrames:
@@ -31,7 +31,7 @@ def asked_frames(result: RunResult, everything: RunFrames) -> RunFrames:
     cells = {cell_tuple(cell.id): cell for cell in result.plan.cells}
     images = {(place, unit.sample.id) for place, cell in cells.items() for unit in cell.units}
     images |= {(place, WHOLE_SET) for place in cells}
-    place = {name: index for index, name in enumerate(request.metrics)}
+    place = {name: index for index, name in enumerate(request.metric_names)}
     rows = [
         row
         for row in result.rows.rows
@@ -40,7 +40,7 @@ def asked_frames(result: RunResult, everything: RunFrames) -> RunFrames:
         and MetricRef.parse(row.metric).name in place
     ]
     rows.sort(key=lambda row: place[MetricRef.parse(row.metric).name])
-    frames = frames_of(replace(result.rows, rows=rows), result.manifest, metrics=request.metrics)
+    frames = frames_of(replace(result.rows, rows=rows), result.manifest, metrics=request.metric_names)
     pairs = {(cell_tuple(cell.id), cell.set_id) for cell in result.plan.cells}
     planned = [plan for plan in everything.planned if (plan.cell, plan.source) in pairs]
     return replace(
@@ -70,7 +70,7 @@ def fetch_parameters(request: RunRequest, listener: Listener | None) -> None:
     """Get the metric parameters that are not there yet; offline that fails and the metrics are not available."""
     from bench.metrics.weights import find_weights
 
-    files = [file for name in request.metrics for file in make_metric(name, request.weights_root).weights_files()]
+    files = [file for metric in request.metrics for file in metric.weights_files()]
     if all(find_weights(file.relative, request.weights_root) is not None for file in files):
         return
     from bench.metrics.download import fetch_missing
@@ -82,9 +82,9 @@ def _asked_plan(plan: Planned, signatures: set[str], request: RunRequest) -> Pla
     measures = {
         signature: metric
         for signature, metric in (plan.measures or {}).items()
-        if metric in request.metrics and _of_request(signature, signatures)
+        if metric in request.metric_names and _of_request(signature, signatures)
     }
-    return replace(plan, measures=measures, metrics=tuple(m for m in plan.metrics if m in request.metrics))
+    return replace(plan, measures=measures, metrics=tuple(m for m in plan.metrics if m in request.metric_names))
 
 
 def _of_request(signature: str, signatures: set[str]) -> bool:

@@ -9,6 +9,7 @@ from bench.api import Dataset, Protocol, RequestError, get_protocol
 from bench.data import resolve_dataset
 from bench.engine.choice import choose_methods
 from bench.engine.request import RunRequest
+from bench.metrics.catalog import choose_metrics
 from bench.plugins import load_plugin
 from bench.session.config import RunConfig
 
@@ -35,7 +36,7 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
         ),
         datasets=sets,
         scales=config.scales,
-        metrics=config.metrics,
+        metrics=choose_metrics(config.metrics, config.weights_root),
         protocol=named_protocol(config.protocol or default_protocol(sets), config.alpha),
         seeds=config.seeds,
         out=config.out,

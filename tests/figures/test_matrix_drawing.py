@@ -14,8 +14,8 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from bench.analysis import expected_frame, records_frame, summarise
-from bench.api import Direction, MetricInfo, MetricKind, RequestError
+from bench.analysis import RunFrames, planned_cells, records_frame, summarise
+from bench.api import Direction, MetricInfo, MetricKind, RequestError, RowInfo
 from bench.figures.files import save_figure
 from bench.figures.page import COLOUR_MAP
 from bench.figures.selfssim.drawing import _ink, draw_matrices
@@ -51,12 +51,16 @@ def built(
             expected |= {(*head, scale, 0): images for scale in (a, b)}
             count = images - ((*head, a, b) in lost)
             records += [(*head, f"i{n}", a, 0, f"selfssim@{b:.10g}", value, "ok", SIGN) for n in range(count)]
-    rows = matrix_rows(summarise(records_frame(records), expected_frame(expected)), "selfssim")
+    rows = matrix_rows(summarise(records_frame(records), planned_cells(expected)), "selfssim")
     return build_matrices(
         rows,
         {"selfssim": SHOWN} if infos is None else infos,
-        displays=displays,
-        protocols={SIGN: ("sample",)},
+        frames=RunFrames(
+            records=records_frame([]),
+            planned=(),
+            rows=[RowInfo(method=m, variant=v, display=shown) for (m, v), shown in (displays or {}).items()],
+            protocols={SIGN: ("sample",)},
+        ),
         options=TableOptions(**options),
     )
 

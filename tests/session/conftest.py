@@ -1,4 +1,4 @@
-"""Runs as a notebook makes them: small photographs, a plug-in that can be edited, and a way to stop after a few images."""
+"""Runs as a notebook makes them: small photographs, a plug-in that can be edited, a way to stop after a few images."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ FLOORS = (
     ("methods", 3),
     ("bench.engine", 4),
     ("bench.analysis", 5),
+    ("bench.check", 5),
     ("bench.report", 6),
     ("bench.cli", 7),
     ("bench.__main__", 8),

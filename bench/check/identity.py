@@ -25,6 +25,27 @@ _COPIED = 256 << 20
 """Bytes of weights that are copied to try an edit on."""
 
 
+@check("code-key", "code of its own that runs is part of the key", quick=False)
+def code_is_in_the_key(subject: Subject) -> str | None:
+    """The files whose functions ran are among those that are hashed, and an edit of a plug-in file changes the key."""
+    spec = subject.choice.spec
+    own = {path for path in subject.second().ran if _is_own(path, spec)}
+    outside = sorted(own - set(_hashed(spec)))
+    if outside:
+        raise Broken(
+            expected="every source file that runs in the output key",
+            seen=f"{', '.join(path.name for path in outside)} outside of it",
+            next="put all code into one file or package, or name the files in MethodSpec.shared",
+        )
+    if spec.root.is_file():
+        with tempfile.TemporaryDirectory(prefix="assr-bench-") as folder:
+            copy = Path(folder) / spec.root.name
+            copy.write_bytes(spec.root.read_bytes() + b"\nEDITED = True\n")
+            if _key(subject, subject.choice.weights, replace(spec, root=copy)) == _key(subject, subject.choice.weights):
+                raise Broken(expected="another key after an edit", seen="the same key", next="check MethodSpec.root")
+    return f"{len(own)} source {'file' if len(own) == 1 else 'files'} ran"
+
+
 @check("info", "what it says of itself is whole and agrees", computes=False)
 def info_is_complete(subject: Subject) -> str | None:
     """Texts are there and on one line, numbers are possible, the class and the registered spec agree."""
@@ -133,27 +154,6 @@ def weights_change_the_key(subject: Subject) -> str | None:
                 next="name the files that `load` reads, so that results of other weights are told apart",
             )
     return None
-
-
-@check("code-key", "code of its own that runs is part of the key", quick=False)
-def code_is_in_the_key(subject: Subject) -> str | None:
-    """The files whose functions ran are among those that are hashed, and an edit of a plug-in file changes the key."""
-    spec = subject.choice.spec
-    own = {path for path in subject.second().ran if _is_own(path, spec)}
-    outside = sorted(own - set(_hashed(spec)))
-    if outside:
-        raise Broken(
-            expected="every source file that runs in the output key",
-            seen=f"{', '.join(path.name for path in outside)} outside of it",
-            next="put all code into one file or package, or name the files in MethodSpec.shared",
-        )
-    if spec.root.is_file():
-        with tempfile.TemporaryDirectory(prefix="assr-bench-") as folder:
-            copy = Path(folder) / spec.root.name
-            copy.write_bytes(spec.root.read_bytes() + b"\nEDITED = True\n")
-            if _key(subject, subject.choice.weights, replace(spec, root=copy)) == _key(subject, subject.choice.weights):
-                raise Broken(expected="another key after an edit", seen="the same key", next="check MethodSpec.root")
-    return f"{len(own)} source {'file' if len(own) == 1 else 'files'} ran"
 
 
 def _labels_fit(spec: MethodSpec) -> None:

@@ -154,9 +154,8 @@ class Subject:
 
 def as_broken(fault: UnitError, case: Case) -> Broken:
     """An error of the engine as a verdict."""
-    return Broken(
-        expected=f"an image for {case.label}", seen=str(fault), next="see the line that it names", details=fault.details
-    )
+    then = "mend that line; --traceback shows how it came there" if fault.details else "do as it says"
+    return Broken(expected=f"an image for {case.label}", seen=str(fault), next=then, details=fault.details)
 
 
 def difference(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -44,11 +44,9 @@ def check(
         load_plugin(path)
     (choice,) = choose_methods([method], weights=weights, overrides=set_ or [])
 
-    def show(result: Result) -> None:
-        if not json:
-            say(_lines(result, traceback=traceback))
-
-    report = run_battery(choice, device=device, quick=quick, only=opt.names(only), listen=show)
+    printer = _Printer(traceback=traceback, silent=json)
+    report = run_battery(choice, device=device, quick=quick, only=opt.names(only), listen=printer.show)
+    printer.flush()
     counts = {status: len(report.of(status)) for status in Status}
     if json:
         say(_as_json(report))
@@ -59,6 +57,34 @@ def check(
         listed = ", ".join(f"{number} {status}" for status, number in counts.items())
         say(f"{report.method}: {listed} in {seconds:.1f} s")
     raise typer.Exit(1 if counts[Status.FAILED] else 0)
+
+
+class _Printer:
+    """Prints results as they come; skipped ones that follow each other for one reason together."""
+
+    def __init__(self, *, traceback: bool, silent: bool) -> None:
+        self.traceback = traceback
+        self.silent = silent
+        self._skipped: list[Result] = []
+
+    def show(self, result: Result) -> None:
+        """Print a result, or keep it back for the next."""
+        if self._skipped and (result.status != "skipped" or result.remark != self._skipped[0].remark):
+            self.flush()
+        if result.status == "skipped":
+            self._skipped.append(result)
+        elif not self.silent:
+            say(_lines(result, traceback=self.traceback))
+
+    def flush(self) -> None:
+        """Print what was kept back."""
+        if len(self._skipped) > 1 and not self.silent:
+            names = ", ".join(result.name for result in self._skipped)
+            say(textwrap.fill(f"skipped {names}", _WIDTH, subsequent_indent=" " * 8, break_on_hyphens=False))
+            say(_wrapped(self._skipped[0].remark, "  "))
+        elif self._skipped and not self.silent:
+            say(_lines(self._skipped[0], traceback=False))
+        self._skipped.clear()
 
 
 def _lines(result: Result, *, traceback: bool) -> str:

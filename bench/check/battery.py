@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-from bench.api import unknown_name
+from bench.api import BenchError, unknown_name
 from bench.check.check import CHECKS, Broken, Check, NotApplicable, Result, Status
 from bench.check.subject import Subject
+from bench.engine.faults import describe, full_text
 from bench.engine.request import MethodChoice
 
 for _subject in ("sizes", "repeat", "values", "identity"):
@@ -84,19 +85,33 @@ def _try(item: Check, subject: Subject) -> Result:
     try:
         remark = item.run(subject) or ""
     except Broken as fault:
-        return Result(
-            item.name,
-            item.about,
-            Status.FAILED,
-            fault.expected,
-            fault.seen,
-            fault.next,
-            details=fault.details,
-            seconds=time.perf_counter() - started,
-        )
+        return _failed(item, fault, time.perf_counter() - started)
     except NotApplicable as reason:
         return _skipped(item, str(reason))
+    except BenchError:
+        raise
+    except Exception as fault:  # what plug-ins return has no bounds
+        strange = Broken(
+            expected="something that can be looked at",
+            seen=describe(fault, subject.choice.spec),
+            next="compare what the method returns, and its info, with bench/api/method.py",
+            details=full_text(fault),
+        )
+        return _failed(item, strange, time.perf_counter() - started)
     return Result(item.name, item.about, Status.PASSED, remark=remark, seconds=time.perf_counter() - started)
+
+
+def _failed(item: Check, fault: Broken, seconds: float) -> Result:
+    return Result(
+        item.name,
+        item.about,
+        Status.FAILED,
+        fault.expected,
+        fault.seen,
+        fault.next,
+        details=fault.details,
+        seconds=seconds,
+    )
 
 
 def _skipped(item: Check, why: str) -> Result:

@@ -112,6 +112,14 @@ FAULTS = {
     "an array": Fault(
         "return Upscaled(self.enlarge(lr, size).numpy())", ("first-image",), "expected a tensor .* got a ndarray"
     ),
+    "a tensor without values": Fault(
+        "return Upscaled(self.enlarge(lr, size).to('meta'))",
+        ("first-image",),
+        "expected something that can be looked at; got NotImplementedError",
+    ),
+    "one number for the training scales": Fault(
+        "return Upscaled(self.enlarge(lr, size))", ("info",), "got TypeError", info=", train_scales=4.0"
+    ),
     "0 to 255": Fault(
         "return Upscaled(self.enlarge(lr, size) * 255)",
         ("range",),

@@ -13,6 +13,7 @@ from bench.engine.events import Failure, Silent, Tally
 from bench.engine.request import RunRequest
 from bench.engine.run import execute as run_all
 from bench.engine.store import CellFolder, Store
+from bench.engine.tracebacks import traceback_path
 from bench.registry import METHODS
 
 Build = Callable[..., RunRequest]
@@ -89,6 +90,14 @@ def test_a_traceback_goes_when_its_unit_succeeds_or_fails_in_words(
     assert not list(errors.rglob("*"))
     plugin("pass")
     assert execute(make_request(methods="up")).failures == []
+
+
+def test_a_stored_path_cannot_lead_a_traceback_out_of_its_folder() -> None:
+    """Catches a record that decides where is written."""
+    assert traceback_path(Path("images", "..", "..", "evil.png")) == Path("errors", "evil.txt")
+    assert traceback_path(Path("images", "up", "S", "x2-s0", "a", "0.5 b.png")) == Path(
+        "errors", "up", "S", "x2-s0", "a", "0.5 b.txt"
+    )
 
 
 def test_a_traceback_that_cannot_be_written_costs_no_run(make_request: Build, plugin: Callable[[str], None]) -> None:

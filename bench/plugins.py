@@ -27,6 +27,7 @@ _PREFIX = "bench_plugin_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _LOADED: dict[str, tuple[str, ...]] = {}
 """Module name of a plugin -> the method names in it."""
+_WITH_METRICS: dict[Path, None] = {}
 _HOW = "'Add a method in 20 lines' (docs/add-a-method.md) shows a whole plugin"
 
 
@@ -65,7 +66,14 @@ def load_plugin(path: Path | str) -> tuple[str, ...]:
             raise
         raise RequestError(f"plugin {file}: {fault}") from None
     _LOADED[name] = tuple(sorted(added[0]))
+    if added[registries.index(METRICS)]:
+        _WITH_METRICS[file] = None
     return _LOADED[name]
+
+
+def metric_plugins() -> tuple[Path, ...]:
+    """The loaded files that registered metrics; a process that is to compute them must load these first."""
+    return tuple(_WITH_METRICS)
 
 
 def method_spec(name: str) -> MethodSpec:
@@ -113,7 +121,7 @@ def method_class(spec: MethodSpec) -> type[Method]:
 
 
 def companion(spec: MethodSpec, name: str) -> ModuleType | None:
-    """The module `name` beside the one that runs a method (`train`, `recovery`), imported; None where there is none."""
+    """What is called `name` beside the module that runs a method (`training`, `recovery`), imported; else None."""
     package = spec.factory.partition(":")[0].rpartition(".")[0]
     module = f"{package}.{name}"
     return importlib.import_module(module) if package and find_spec(module) is not None else None

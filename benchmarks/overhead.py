@@ -32,15 +32,17 @@ def main() -> None:
     cv2.setNumThreads(1)
     from bench.api import get_protocol, parse_scales
     from bench.data import resolve_dataset
-    from bench.engine.request import RunRequest, choose_methods
+    from bench.engine.choice import choose_methods
+    from bench.engine.request import RunRequest
     from bench.engine.run import execute
+    from bench.metrics.catalog import choose_metrics
 
     def request(out: str, limit: int | None, workers: int = 0) -> RunRequest:
         return RunRequest(
             methods=choose_methods(["bicubic"], weights=None, overrides=[]),
             datasets=(resolve_dataset(words.dataset),),
             scales=parse_scales(words.scales),
-            metrics=("psnr", "ssim", "niqe"),
+            metrics=choose_metrics(("psnr", "ssim", "niqe")),
             protocol=get_protocol(words.protocol),
             out=Path(out),
             workers=workers,

@@ -1,13 +1,8 @@
-"""From records to the summary: mean over images, then mean and sample sd over seeds; an incomplete cell has no mean.
-
-PSNR under `agg:batch8-mse` follows Kim et al.'s evaluation: the PSNR of the mean MSE of each batch of 8 images in id
-order, averaged with the batch sizes as weights.
-"""
+"""From records to the summary: mean over images, then mean and sample sd over seeds; an incomplete cell has no mean."""
 
 from __future__ import annotations
 
 import math
-import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.cells import Cell, Measured, RowKey, all_cells, complete_rows
+from bench.analysis.averaging import first_images, means, no_mean
+from bench.analysis.cells import Measured, Plans, RowKey, complete_rows
 from bench.analysis.crossscale import over_references
-from bench.analysis.expected import CELL_COLUMNS, Expected, expected_frame
+from bench.analysis.planned import Cell, Expected, planned_cells
 from bench.api import RECORD_COLUMNS, SUMMARY_COLUMNS, UnitStatus
 
 SET_IMAGE = "*"
@@ -25,10 +21,9 @@ SET_IMAGE = "*"
 UNAVAILABLE_NOTE = "unavailable: "
 """How the note of a summary row begins where the metric cannot be had; the reason follows."""
 
+CELL_COLUMNS = ["method", "variant", "dataset", "scale", "seed"]
 _UNIT = ["method", "variant", "dataset", "image", "scale", "seed", "metric", "signature"]
 _SEEDED = [*CELL_COLUMNS, "metric", "signature"]
-_BATCH = re.compile(r"(?:^|\|)agg:batch(\d+)-mse")
-_FIRST = re.compile(r"(?:^|\|)agg:[^|]*-first(\d+)(?:\||$)")
 
 
 def summarise(
@@ -42,16 +37,18 @@ def summarise(
 
     Args:
         records: Frame with RECORD_COLUMNS. A unit that is listed twice counts once (its last row).
-        expected: Number of images per cell (method, variant, dataset, scale, seed); cells without any record appear
-            as 0/N. A cell that has records but is not expected is held against the images seen in its dataset.
+        expected: Number of images per cell (method, variant, dataset, scale, seed), or its whole plan; cells without
+            any record appear as 0/N. A cell that has records but is not expected is held against the images seen in
+            its dataset.
         unavailable: metric -> why it cannot be computed here.
         metrics: The order of the metrics; others follow in the order of the records.
     Returns:
         Frame with SUMMARY_COLUMNS in the order of `expected`, scales ascending.
-        `mean` and `seed_sd` are NaN where `n` < `expected` for any seed; `n` is the smallest of the seeds, `failed`
-        their sum, `seeds` their number. `note` is "", "37/100" or "unavailable: <reason>". A signature that says
-        `first100` expects no more than 100. A set metric counts as one value of one. PSNR of identical images is inf,
-        and so is a mean over it.
+        `mean` and `seed_sd` are NaN where `n` is not `expected` for any seed, or where the seeds are of two origins or
+        sets; `n` is the smallest of the seeds, `failed` their sum, `seeds` their number. `note` is "", "37/100",
+        "37/100: why" or "unavailable: <reason>". A signature that says `first100` expects no more than 100. A set
+        metric counts as one value of one. PSNR of identical images is inf, and so is a mean over it. There is no mean
+        either, and `note` says so, where the signature names an aggregation that the metric does not have here.
     """
     reasons = dict(unavailable or {})
     units = records.loc[:, list(RECORD_COLUMNS)].drop_duplicates(_UNIT, keep="last")
@@ -59,16 +56,18 @@ def summarise(
     if len(crossed):
         units = pd.concat([units, crossed], ignore_index=True)
     whole_sets = (units["image"] == SET_IMAGE).to_numpy(dtype=bool)
-    cells = all_cells(_images_seen(units, whole_sets), expected_frame(expected))
+    planned = planned_cells(expected)
+    plans = Plans(_images_seen(units, whole_sets), planned)
     measured = _measure(units)
     set_metrics = set(units.loc[whole_sets, "metric"])
-    order = list(dict.fromkeys([*metrics, *units["metric"].unique(), *reasons]))
-    rows = complete_rows(measured, cells, order, reasons)
+    named = [metric for plan in planned for metric in (plan.measures or {}).values()]
+    order = list(dict.fromkeys([*metrics, *units["metric"].unique(), *reasons, *named]))
+    rows = complete_rows(measured, plans, order, reasons)
     place = {name: position for position, name in enumerate(order)}
-    methods = {pair: position for position, pair in enumerate(dict.fromkeys((c[0], c[1]) for c in cells))}
-    datasets = {name: position for position, name in enumerate(dict.fromkeys(c[2] for c in cells))}
+    methods = {pair: position for position, pair in enumerate(dict.fromkeys((c[0], c[1]) for c in plans))}
+    datasets = {name: position for position, name in enumerate(dict.fromkeys(c[2] for c in plans))}
     keys = sorted(rows, key=lambda k: (methods[k[0], k[1]], datasets[k[2]], k[3], place[k[4]]))
-    lines = [_line(key, rows[key], cells, set_metrics, reasons) for key in keys]
+    lines = [_line(key, rows[key], plans, set_metrics, reasons) for key in keys]
     return pd.DataFrame(lines, columns=pd.Index(SUMMARY_COLUMNS)).astype({"mean": float, "seed_sd": float})
 
 
@@ -87,16 +86,9 @@ def _measure(units: pd.DataFrame) -> dict[tuple[Cell, str, str], Measured]:
     code = units.groupby(_SEEDED, sort=False, dropna=False).ngroup().to_numpy()
     heads = units.loc[~units.duplicated(_SEEDED), _SEEDED]
     count = len(heads)
-    values = np.where(good, units["value"].to_numpy(dtype=float, na_value=np.nan), 0.0)
+    values, images = units["value"].to_numpy(dtype=float, na_value=np.nan), units["image"].to_numpy(dtype=object)
     n = np.bincount(code[good], minlength=count)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(code, weights=values, minlength=count) / n
-    sizes = {signature: _batch_size(signature) for signature in heads["signature"].unique()}
-    batch = heads["signature"].map(sizes).where(heads["metric"] == "psnr", 0).to_numpy(dtype=int)
-    if batch.any():
-        picked = good & (batch[code] > 0)
-        ids = units.loc[picked, "image"].to_numpy(dtype=str)
-        mean = np.where(batch > 0, _batch_psnr(values[picked], ids, code[picked], batch), mean)
+    mean = means(heads, code[good], values[good], images[good])
     aways = np.bincount(code[away], minlength=count)
     failed = np.bincount(code[~good & ~away], minlength=count)
     columns = zip(n.tolist(), aways.tolist(), failed.tolist(), mean.tolist(), strict=True)
@@ -106,55 +98,39 @@ def _measure(units: pd.DataFrame) -> dict[tuple[Cell, str, str], Measured]:
     }
 
 
-def _batch_psnr(psnr: NDArray, ids: NDArray, code: NDArray, batch: NDArray) -> NDArray:
-    """Per group: the PSNR of the mean MSE of consecutive batches in id order, weighted by batch size."""
-    order = np.lexsort((ids, code))
-    psnr, code = psnr[order], code[order]
-    starts = np.flatnonzero(np.diff(code, prepend=-1))
-    rank = np.arange(len(code)) - np.repeat(starts, np.diff(starts, append=len(code)))
-    opens = rank % batch[code] == 0
-    part = np.cumsum(opens) - 1
-    size = np.bincount(part)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mse = np.bincount(part, weights=10.0 ** (-psnr / 10.0)) / size
-        total = np.bincount(code[opens], weights=size * (-10.0 * np.log10(mse)), minlength=len(batch))
-        return total / np.bincount(code[opens], weights=size, minlength=len(batch))
-
-
 def _line(
     key: RowKey,
     seeds: Mapping[int, Measured],
-    cells: Mapping[Cell, int],
+    plans: Plans,
     set_metrics: set[str],
     reasons: Mapping[str, str],
 ) -> tuple[object, ...]:
     """One row of the summary."""
     method, variant, dataset, scale, metric, signature = key
-    first = _first_images(signature)
-    wanted = {
-        seed: 1 if metric in set_metrics else min(cells[method, variant, dataset, scale, seed], first) for seed in seeds
-    }
+    first = first_images(signature)
+    own = {seed: plans.governing((method, variant, dataset, scale, seed), signature) for seed in seeds}
+    wanted = {seed: 1 if metric in set_metrics else min(plan.images, first) for seed, plan in own.items()}
     n, expected = min(m.n for m in seeds.values()), int(max(wanted.values()))
     failed = sum(m.failed for m in seeds.values())
+    origins = list(dict.fromkeys(plan.origin for plan in own.values()))
+    sources = list(dict.fromkeys(plan.source for plan in own.values()))
     mean = sd = math.nan
     note = ""
-    if all(m.n >= wanted[seed] for seed, m in seeds.items()) and n > 0:
-        means = [m.mean for m in seeds.values()]
-        mean = sum(means) / len(means)
-        if len(means) > 1 and math.isfinite(mean):
-            sd = statistics.stdev(means)
+    if len(origins) > 1 or len(sources) > 1:
+        kind = "versions of what made them" if len(origins) > 1 else "sets of images"
+        note = f"{n}/{expected}: the seeds are of {max(len(origins), len(sources))} {kind}; type the command again"
+    elif all(m.n == wanted[seed] for seed, m in seeds.items()) and n > 0:
+        if reason := no_mean(metric, signature):
+            note = UNAVAILABLE_NOTE + reason
+        else:
+            of_seeds = [m.mean for m in seeds.values()]
+            mean = sum(of_seeds) / len(of_seeds)
+            if len(of_seeds) > 1 and math.isfinite(mean):
+                sd = statistics.stdev(of_seeds)
     elif n == 0 and (metric in reasons or any(m.away for m in seeds.values())):
         note = UNAVAILABLE_NOTE + reasons.get(metric, "it does not apply to these images")
     else:
-        note = f"{n}/{expected}"
-    return (method, variant, dataset, scale, metric, mean, sd, n, expected, failed, len(seeds), signature, note)
-
-
-def _batch_size(signature: str) -> int:
-    match = _BATCH.search(signature)
-    return int(match[1]) if match else 0
-
-
-def _first_images(signature: str) -> float:
-    match = _FIRST.search(signature)
-    return int(match[1]) if match else math.inf
+        older = "; ".join(dict.fromkeys(plan.older for plan in own.values() if plan.older))
+        note = f"{n}/{expected}" + (f": {older}" if older else "")
+    head = (method, variant, dataset, scale, metric, mean, sd, n, expected, failed, len(seeds), signature)
+    return (*head, "+".join(origins), "+".join(sources), note)

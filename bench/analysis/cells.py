@@ -6,13 +6,12 @@ vanish from the table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
+from bench.analysis.planned import Cell, Planned
+from bench.api import MetricRef, Signature
 
-Cell = tuple[str, str, str, float, int]
-"""(method, variant, dataset, scale, seed)."""
 RowKey = tuple[str, str, str, float, str, str]
 """(method, variant, dataset, scale, metric, signature)."""
 
@@ -27,34 +26,53 @@ class Measured:
     mean: float = float("nan")
 
 
-def all_cells(seen: Iterable[tuple[Cell, int]], expected: pd.DataFrame) -> dict[Cell, int]:
-    """cell -> number of images: the expected cells, then those that only the records know."""
-    cells: dict[Cell, int] = {row[:5]: row[5] for row in expected.itertuples(index=False, name=None)}
-    for cell, images in seen:
-        cells.setdefault(cell, images)
-    return cells
+class Plans:
+    """The plans of all cells, those that only the records know included."""
+
+    def __init__(self, seen: Iterable[tuple[Cell, int]], planned: Sequence[Planned]) -> None:
+        """Args: seen: cells of the records with the images seen in their dataset; planned: what is planned."""
+        self._plans: dict[Cell, list[Planned]] = {}
+        for plan in planned:
+            self._plans.setdefault(plan.cell, []).append(plan)
+        for cell, images in seen:
+            self._plans.setdefault(cell, [Planned(cell=cell, images=images)])
+
+    def __iter__(self) -> Iterator[Cell]:
+        return iter(self._plans)
+
+    def of(self, cell: Cell) -> list[Planned]:
+        """All plans of a cell: one per way of making HR and LR."""
+        return self._plans[cell]
+
+    def governing(self, cell: Cell, signature: str) -> Planned:
+        """The plan that numbers of this signature are held against: the newest that names it, else the newest."""
+        plans = self._plans[cell]
+        return next((plan for plan in reversed(plans) if plan.governs(signature)), plans[-1])
 
 
 def complete_rows(
     measured: Mapping[tuple[Cell, str, str], Measured],
-    cells: Mapping[Cell, int],
+    plans: Plans,
     order: Sequence[str],
-    unavailable: Iterable[str],
+    unavailable: Collection[str],
 ) -> dict[RowKey, dict[int, Measured]]:
     """Row -> seed -> what was measured, with `Measured()` for what is missing.
 
     Args:
         measured: (cell, metric, signature) -> what was measured. Without a signature: an image that failed before it
             was known; it counts for every signature of its metric. Without a metric: for all metrics of its cell.
-        cells: All cells.
+        plans: All cells.
         order: The names of the metrics.
-        unavailable: Metrics that must appear in every cell.
+        unavailable: Metrics that must appear in every cell that nobody planned, and where they were asked for.
     """
-    wanted = _wanted(measured, cells, order, tuple(unavailable))
+    guessed = _guessed(measured, plans, order, tuple(unavailable))
+    seen: dict[Cell, list[tuple[str, str]]] = {}
+    for cell, metric, signature in measured:
+        seen.setdefault(cell, []).append((metric, signature))
     rows: dict[RowKey, dict[int, Measured]] = {}
-    for cell in cells:
+    for cell in plans:
         lost = measured.get((cell, "", ""), Measured()).failed
-        for metric, signatures in wanted[cell[2], cell[3]].items():
+        for metric, signatures in _wanted(cell, seen.get(cell, ()), plans, unavailable, guessed).items():
             unsigned = measured.get((cell, metric, ""), Measured())
             for signature in signatures:
                 found = measured.get((cell, metric, signature), Measured()) if signature else Measured()
@@ -67,23 +85,54 @@ def complete_rows(
     return rows
 
 
+Wanted = dict[str, list[str]]
+"""metric -> signatures."""
+
+
 def _wanted(
-    measured: Iterable[tuple[Cell, str, str]], cells: Iterable[Cell], order: Sequence[str], unavailable: Sequence[str]
-) -> dict[tuple[str, float], dict[str, list[str]]]:
-    """(dataset, scale) -> metric -> signatures; what has not begun takes its metrics from what has."""
-    places = list(dict.fromkeys((cell[2], cell[3]) for cell in cells))
-    here: dict[tuple[str, float], dict[str, list[str]]] = {place: {} for place in places}
-    anywhere: dict[float, dict[str, list[str]]] = {scale: {} for _, scale in places}
+    cell: Cell,
+    seen: Iterable[tuple[str, str]],
+    plans: Plans,
+    unavailable: Collection[str],
+    guessed: Mapping[tuple[str, float], Wanted],
+) -> Wanted:
+    own = plans.of(cell)
+    if any(plan.measures is None for plan in own):
+        return guessed[cell[2], cell[3]]
+    found: Wanted = {}
+    for plan in own:
+        for signature, metric in (plan.measures or {}).items():
+            if Signature.parse(signature).without("ref").text == signature:
+                found.setdefault(metric, []).append(signature)
+    for metric, signature in seen:
+        if metric and signature and signature not in found.setdefault(metric, []):
+            found[metric].append(signature)
+    asked = [metric for plan in own for metric in plan.metrics]
+    for metric in unavailable:
+        if metric in asked:
+            found.setdefault(metric, [""])
+    return found
+
+
+def _guessed(
+    measured: Iterable[tuple[Cell, str, str]], plans: Plans, order: Sequence[str], unavailable: Sequence[str]
+) -> dict[tuple[str, float], Wanted]:
+    """(dataset, scale) -> what nobody planned: what has not begun takes its metrics from what has."""
+    places = list(dict.fromkeys((cell[2], cell[3]) for cell in plans))
+    here: dict[tuple[str, float], Wanted] = {place: {} for place in places}
+    anywhere: dict[float, Wanted] = {scale: {} for _, scale in places}
     for cell, metric, signature in measured:
         if metric:
             for found in (here[cell[2], cell[3]], anywhere[cell[3]]):
                 own = found.setdefault(metric, [])
                 if signature and signature not in own:
                     own.append(signature)
-    everything = [metric for metric in order if metric and "@" not in metric]
+    everything = [metric for metric in order if metric and MetricRef.parse(metric).reference is None]
     of_dataset: dict[str, dict[str, None]] = {dataset: {} for dataset, _ in places}
     for (dataset, _), found in here.items():
-        of_dataset[dataset].update(dict.fromkeys(metric for metric in found if "@" not in metric))
+        of_dataset[dataset].update(
+            dict.fromkeys(metric for metric in found if MetricRef.parse(metric).reference is None)
+        )
     for (dataset, scale), found in here.items():
         for metric in [*(of_dataset[dataset] or everything), *unavailable]:
             found.setdefault(metric, list(anywhere[scale].get(metric, ())))

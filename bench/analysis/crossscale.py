@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
-from bench.api import UnitStatus
+from bench.api import MetricRef, Signature, UnitStatus
 
-_AT = re.compile(r"^(?P<base>.+)@(?P<ref>\d+(?:\.\d+)?)$")
 _UNIT = ["method", "variant", "dataset", "image", "scale", "seed"]
-
-
-def split_reference(metric: str) -> tuple[str, float | None]:
-    """Split "selfssim@8" into ("selfssim", 8.0); any other name into (name, None)."""
-    match = _AT.match(metric)
-    return (match["base"], float(match["ref"])) if match else (metric, None)
 
 
 def over_references(records: pd.DataFrame) -> pd.DataFrame:
@@ -31,13 +22,13 @@ def over_references(records: pd.DataFrame) -> pd.DataFrame:
         Rows with RECORD_COLUMNS; empty where the records hold no cross-scale metric. The token "ref:..." is left out
         of the signature, so that all references of one unit share one.
     """
-    names = {name: split_reference(name) for name in records["metric"].unique()}
-    crossed = {name for name, (_, ref) in names.items() if ref is not None}
+    names = {name: MetricRef.parse(name) for name in records["metric"].unique()}
+    crossed = {name: ref for name, ref in names.items() if ref.reference is not None}
     rows = records.loc[records["metric"].isin(list(crossed))].copy()
     if rows.empty:
         return rows
-    rows["ref"] = rows["metric"].map({name: names[name][1] for name in crossed}).astype(float)
-    rows["metric"] = rows["metric"].map({name: names[name][0] for name in crossed})
+    rows["ref"] = rows["metric"].map({name: ref.reference for name, ref in crossed.items()}).astype(float)
+    rows["metric"] = rows["metric"].map({name: ref.name for name, ref in crossed.items()})
     rows["signature"] = rows["signature"].map({s: without_reference(s) for s in rows["signature"].unique()})
     pairs = rows[["dataset", "metric", "ref"]].drop_duplicates()
     rows = rows.loc[rows["ref"] != rows["scale"]].copy()
@@ -47,7 +38,7 @@ def over_references(records: pd.DataFrame) -> pd.DataFrame:
     rows["value"] = rows["value"].where(rows["good"], 0.0)
     rows["failed"] = rows["unit_status"] == UnitStatus.FAILED
     rows["away"] = rows["unit_status"] == UnitStatus.UNAVAILABLE
-    keys = [*_UNIT, "metric", "signature"]
+    keys = [*_UNIT, "metric", "signature", "origin", "source", "seconds"]
     units = rows.groupby(keys, sort=False, dropna=False).agg(
         value=("value", "sum"), good=("good", "sum"), failed=("failed", "any"), away=("away", "any")
     )
@@ -65,4 +56,4 @@ def over_references(records: pd.DataFrame) -> pd.DataFrame:
 
 def without_reference(signature: str) -> str:
     """The signature without its tokens "ref:...": that of a mean over references, which `over_references` makes."""
-    return "|".join(token for token in signature.split("|") if not token.startswith("ref:"))
+    return Signature.parse(signature).without("ref").text

@@ -1,10 +1,9 @@
-"""A run as frames: what the engine hands over at its end, and the same read back from a run folder."""
+"""A run as frames: its records, what its cells must hold, and what tables say of its rows."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,27 @@ import pandas as pd
 
 from bench.analysis.aggregate import summarise
 from bench.analysis.crossscale import without_reference
-from bench.analysis.expected import parse_expected
-from bench.api import RECORD_COLUMNS, RequestError, UnitStatus
+from bench.analysis.planned import Planned, of_manifest
+from bench.api import (
+    NO_VARIANT,
+    RECORD_COLUMNS,
+    ImageSet,
+    Origin,
+    RecordRow,
+    RequestError,
+    RowInfo,
+    RunManifest,
+    UnitStatus,
+    unknown_name,
+)
+from bench.engine.folder import RunFolder
+from bench.engine.merge import merge_manifests
+from bench.engine.rows import Rows, record_rows
 
 _HOW = "give the --out folder of a finished or interrupted 'bench run'"
+_UNSAID: list[Any] = ["", "", None]
+"""Origin, source and seconds of a row that does not say them."""
+_AGAIN = "repeat the run with the same --out to write it again"
 
 
 @dataclass(frozen=True)
@@ -25,132 +41,184 @@ class RunFrames:
     """Everything that tables need to know of a run.
 
     Attributes:
-        records: RECORD_COLUMNS, one row per unit and metric.
-        expected: Columns method, variant, dataset, scale, seed, expected (see `expected_frame`).
+        records: RECORD_COLUMNS, one row per unit and metric; an empty variant is "".
+        planned: What each cell must hold.
+        rows: What tables say of each method variant.
         unavailable: metric -> why it cannot be computed here.
-        displays: (method, variant) -> the name as tables print it.
-        minimised: (method, variant) -> metrics that its weights were trained to minimise.
         protocols: signature -> the names of the protocols that give it.
-        request: What was asked for, as run.json keeps it.
+        metrics: The order of the metrics.
+        origins: id -> what made images.
+        sets: id -> images.
+        warnings: What makes numbers doubtful.
     """
 
     records: pd.DataFrame
-    expected: pd.DataFrame
+    planned: Sequence[Planned]
+    rows: Sequence[RowInfo] = ()
     unavailable: Mapping[str, str] = field(default_factory=dict)
-    displays: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    minimised: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     protocols: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    request: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Sequence[str] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    sets: Mapping[str, ImageSet] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """SUMMARY_COLUMNS, averaged from the records."""
-        asked = self.request.get("metrics", ())
-        names = asked.split(",") if isinstance(asked, str) else [str(name) for name in asked]
-        return summarise(self.records, self.expected, unavailable=self.unavailable, metrics=names)
+        return summarise(self.records, self.planned, unavailable=self.unavailable, metrics=self.metrics)
+
+    def row(self, method: str, variant: str) -> RowInfo:
+        """What tables say of a method variant."""
+        return next((r for r in self.rows if r.key == (method, variant)), RowInfo.bare(method, variant))
+
+    def renamed(self, names: Mapping[str, str]) -> RunFrames:
+        """The same under other names in tables.
+
+        Args:
+            names: A row's printed name, its variant's own name or its method -> what to print.
+        Raises:
+            RequestError: a name that no row has, one that several have, or two rows that would be called the same.
+        """
+        rows = list(self.rows)
+        for old, new in names.items():
+            fitting = [i for i, row in enumerate(self.rows) if row.display == old]
+            fitting = fitting or [i for i, row in enumerate(self.rows) if old in (row.variant, row.method)]
+            if not fitting:
+                raise unknown_name("row of this run", old, [row.display for row in self.rows], "bench table RUN_FOLDER")
+            if len(fitting) > 1:
+                called = ", ".join(f"'{self.rows[i].display}'" for i in fitting)
+                raise RequestError(f"--rename {old}={new}: {len(fitting)} rows fit ({called}); give the printed name")
+            rows[fitting[0]] = replace(rows[fitting[0]], display=new)
+        shown = [row.display for row in rows]
+        twice = next((name for name in shown if names and shown.count(name) > 1), None)
+        if twice is not None:
+            raise RequestError(f"two rows would be called '{twice}'; give them different names")
+        return replace(self, rows=rows)
 
 
-def records_frame(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
-    """A records frame from tuples in the order of RECORD_COLUMNS; a value of None becomes NaN."""
-    frame = pd.DataFrame(list(rows), columns=pd.Index(RECORD_COLUMNS))
-    for column in ("method", "variant", "dataset", "image", "metric", "unit_status", "signature"):
-        frame[column] = frame[column].astype(object)
-    frame["scale"] = frame["scale"].astype(float)
-    frame["seed"] = frame["seed"].astype("int64")
-    frame["value"] = frame["value"].astype(float)
-    return frame
-
-
-def load_run(folder: Path) -> RunFrames:
-    """Read a run folder.
+def frames_of(rows: Rows, manifest: RunManifest, *, metrics: Sequence[str] | None = None) -> RunFrames:
+    """The frames of a run folder.
 
     Args:
-        folder: The --out folder of a run; it holds run.json and records.csv.
-    Raises:
-        RequestError: no such folder, not a run folder, or a damaged file (names it and what is wrong).
+        rows: Its records.
+        manifest: Its run.json.
+        metrics: Their order in tables; None: that of the newest request.
     """
-    if not folder.is_dir():
-        seen = "a file" if folder.exists() else "nothing"
-        raise RequestError(f"no run folder {folder}: found {seen} there; {_HOW}")
-    for name in ("run.json", "records.csv"):
-        if not (folder / name).is_file():
-            raise RequestError(f"{folder} is not a run folder: it has no {name}; {_HOW}")
-    run = _read_json(folder / "run.json")
-    where = str(folder / "run.json")
-    for key in ("unavailable", "displays", "minimised", "signatures", "request"):
-        if not isinstance(run.get(key, {}), dict):
-            raise RequestError(f"{where} is damaged: '{key}' should be an object; repeat the run to write it again")
-    if not isinstance(run.get("expected", []), list):
-        raise RequestError(f"{where} is damaged: 'expected' should be a list; repeat the run to write it again")
+    asked = manifest.request.get("metrics", ())
+    words = asked.split(",") if isinstance(asked, str) else [str(name) for name in asked]
     return RunFrames(
-        records=_read_records(folder / "records.csv"),
-        expected=parse_expected(run.get("expected", []), where),
-        unavailable={str(k): str(v) for k, v in run.get("unavailable", {}).items()},
-        displays=parse_displays(run.get("displays", {})),
-        minimised=parse_minimised(run.get("minimised", {})),
-        protocols=parse_protocols(run.get("signatures", {})),
-        request=run.get("request", {}),
+        records=records_frame(rows.rows),
+        planned=of_manifest(manifest, rows.older),
+        rows=manifest.rows,
+        unavailable=dict(manifest.unavailable),
+        protocols=named_protocols(manifest.protocols),
+        metrics=words if metrics is None else metrics,
+        origins=manifest.origins,
+        sets=manifest.sets,
+        warnings=tuple(dict.fromkeys(text for texts in manifest.warnings.values() for text in texts)),
     )
 
 
-def parse_displays(displays: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    """Read run.json's "method|variant" -> display name."""
-    return {_row(key): str(name) for key, name in displays.items()}
+def load_run(*folders: Path) -> RunFrames:
+    """Read a run folder, or several as one.
+
+    Args:
+        folders: Each the --out folder of a run. Without its records/ (a copy of run.json and records.csv alone) the
+            CSV file is read instead.
+    Raises:
+        RequestError: no such folder, not a run folder, a damaged file, or folders that contradict each other (names
+            both).
+    """
+    read = [(folder, *_read(folder)) for folder in folders]
+    if len(read) == 1:
+        return frames_of(read[0][2], read[0][1])
+    manifest = merge_manifests([(str(folder), manifest) for folder, manifest, _ in read])
+    rows = dict.fromkeys(row for _, _, own in read for row in own.rows)
+    older = {key: text for _, _, own in read for key, text in own.older.items()}
+    return frames_of(Rows(sorted(rows, key=lambda row: row.sort_key), older), manifest)
 
 
-def parse_minimised(minimised: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Read run.json's "method|variant" -> metrics that were part of its training's loss."""
-    return {_row(key): tuple(str(name) for name in names) for key, names in minimised.items()}
+def _read(folder: Path) -> tuple[RunManifest, Rows]:
+    if not folder.is_dir():
+        seen = "a file" if folder.exists() else "nothing"
+        raise RequestError(f"no run folder {folder}: found {seen} there; {_HOW}")
+    run = RunFolder(folder)
+    manifest = run.manifest()
+    if manifest is None:
+        raise RequestError(f"{folder} is not a run folder: it has no run.json; {_HOW}")
+    if (folder / "records").is_dir():
+        return manifest, record_rows(run, manifest)
+    path = folder / "records.csv"
+    if not path.is_file():
+        raise RequestError(f"{folder} is not a run folder: it has neither records/ nor records.csv; {_HOW}")
+    return manifest, Rows(_read_csv(path))
 
 
-def _row(key: str) -> tuple[str, str]:
-    return key.rpartition("|")[0], key.rpartition("|")[2]
+def records_frame(rows: Iterable[RecordRow | tuple[Any, ...]]) -> pd.DataFrame:
+    """A records frame; a value of None becomes NaN.
+
+    Args:
+        rows: Typed rows, or tuples in the order of RECORD_COLUMNS, which may stop behind `signature`.
+    """
+    lines = []
+    for row in rows:
+        values = [getattr(row, name) for name in RECORD_COLUMNS] if isinstance(row, RecordRow) else list(row)
+        lines.append(
+            values + _UNSAID[len(values) - len(RECORD_COLUMNS) :] if len(values) < len(RECORD_COLUMNS) else values
+        )
+    frame = pd.DataFrame(lines, columns=pd.Index(RECORD_COLUMNS))
+    for column in ("method", "variant", "dataset", "image", "metric", "signature", "origin", "source"):
+        frame[column] = frame[column].astype(object)
+    frame["unit_status"] = frame["unit_status"].map(str).astype(object)
+    frame["scale"] = frame["scale"].astype(float)
+    frame["seed"] = frame["seed"].astype("int64")
+    frame["value"] = frame["value"].astype(float)
+    frame["seconds"] = frame["seconds"].astype(float)
+    return frame
 
 
-def parse_protocols(signatures: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Read run.json's signature -> protocol name; two protocols may share a signature, then it is a list of names.
+def named_protocols(protocols: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """signature -> names of the protocols that give it, with the signatures of means over reference scales.
 
     A cross-scale metric is known by its signature and by that of its means over references, which tables hold.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for signature, said in signatures.items():
-        names = (said,) if isinstance(said, str) else tuple(str(name) for name in said)
+    for signature, names in protocols.items():
         for key in dict.fromkeys((signature, without_reference(signature))):
             found[key] = tuple(dict.fromkeys((*found.get(key, ()), *names)))
     return found
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise RequestError(f"{path} cannot be read: {fault}; repeat the run with the same --out") from None
-    if not isinstance(run, dict):
-        raise RequestError(f"{path} is damaged: expected an object, saw {type(run).__name__}; repeat the run")
-    return run
-
-
-def _read_records(path: Path) -> pd.DataFrame:
-    again = "repeat the run with the same --out to write it again"
+def _read_csv(path: Path) -> list[RecordRow]:
     try:
         # names such as "NA" or "007" are names: nothing is guessed
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError, pd.errors.ParserError) as fault:
-        raise RequestError(f"{path} cannot be read: {fault}; {again}") from None
+        raise RequestError(f"{path} cannot be read: {fault}; {_AGAIN}") from None
     missing = [column for column in RECORD_COLUMNS if column not in frame.columns]
     if missing:
-        raise RequestError(f"{path} is damaged: no column {', '.join(missing)}; {again}")
-    frame = frame.loc[:, list(RECORD_COLUMNS)].astype(object)
-    for column, empty in (("scale", False), ("seed", False), ("value", True)):
+        raise RequestError(f"{path} is damaged: no column {', '.join(missing)}; {_AGAIN}")
+    for column, empty in (("scale", False), ("seed", False), ("value", True), ("seconds", True)):
         text = frame[column].to_numpy(dtype=str)
         number = pd.Series(pd.to_numeric(frame[column], errors="coerce"), dtype=float)
         wrong = np.flatnonzero(number.isna().to_numpy() & ~((text == "") & empty))
         if len(wrong):
             seen = text[wrong[0]]
-            raise RequestError(f"{path}, line {wrong[0] + 2}: '{seen}' is not a {column}; {again}")
+            raise RequestError(f"{path}, line {wrong[0] + 2}: '{seen}' is not a {column}; {_AGAIN}")
         frame[column] = number
-    frame["seed"] = frame["seed"].astype("int64")
     strange = set(frame["unit_status"]) - {str(status) for status in UnitStatus}
     if strange:
-        raise RequestError(f"{path} is damaged: unknown unit_status {sorted(strange)[0]!r}; {again}")
-    return frame
+        raise RequestError(f"{path} is damaged: unknown unit_status {sorted(strange)[0]!r}; {_AGAIN}")
+    lines = frame.loc[:, list(RECORD_COLUMNS)].to_dict("records")
+    return [RecordRow(**{str(key): _cell(str(key), value) for key, value in line.items()}) for line in lines]
+
+
+def _cell(column: str, value: Any) -> Any:
+    """A value of records.csv as `RecordRow` holds it."""
+    if column == "seed":
+        return int(value)
+    if column in ("value", "seconds"):
+        return None if pd.isna(value) else float(value)
+    if column == "unit_status":
+        return UnitStatus(value)
+    return "" if column == "variant" and value == NO_VARIANT else value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.api import RequestError, format_scale, unknown_name
+from bench.api import NO_VARIANT, RequestError, Signature, format_scale, unknown_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,8 @@ class Selection:
     protocol: str | None = None
     signature: tuple[str, ...] = ()
     """Tokens that the signature must have; metrics of which no signature has them all are left as they are."""
+    variants: tuple[str, ...] = ()
+    """VARIANT or METHOD:VARIANT; methods of which none is named keep all of theirs. "-" is the empty variant."""
 
 
 def select(
@@ -43,6 +45,8 @@ def select(
         ("scale", selection.scales),
     ):
         rows = _keep(rows, summary, column, names)
+    if selection.variants:
+        rows = _of_variants(rows, selection.variants)
     if selection.protocol is not None:
         rows = _of_protocol(rows, selection.protocol, protocols or {})
     if selection.signature:
@@ -68,6 +72,19 @@ def _keep(rows: pd.DataFrame, summary: pd.DataFrame, column: str, names: Sequenc
     return rows.iloc[order]
 
 
+def _of_variants(rows: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
+    known = list(dict.fromkeys(zip(rows["method"], rows["variant"].replace("", NO_VARIANT), strict=True)))
+    chosen: dict[tuple[str, str], None] = {}
+    for text in wanted:
+        fitting = [pair for pair in known if text in (pair[1], f"{pair[0]}:{pair[1]}")]
+        if not fitting:
+            raise unknown_name("variant of this run", text, [f"{m}:{v}" for m, v in known], "bench table RUN_FOLDER")
+        chosen.update(dict.fromkeys(fitting))
+    named = {method for method, _ in chosen}
+    pairs = zip(rows["method"], rows["variant"].replace("", NO_VARIANT), strict=True)
+    return rows.loc[[method not in named or (method, variant) in chosen for method, variant in pairs]]
+
+
 def _of_protocol(rows: pd.DataFrame, protocol: str, protocols: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     known = sorted({name for names in protocols.values() for name in names})
     if protocol not in known:
@@ -77,7 +94,7 @@ def _of_protocol(rows: pd.DataFrame, protocol: str, protocols: Mapping[str, Sequ
 
 
 def _with_tokens(rows: pd.DataFrame, tokens: Sequence[str]) -> pd.DataFrame:
-    match = {s: set(tokens) <= set(s.split("|")) for s in rows["signature"].unique()}
+    match = {s: all(map(Signature.parse(s).has, tokens)) for s in rows["signature"].unique()}
     good = [match[signature] for signature in rows["signature"]]
     if not any(good):
         seen = "; ".join(sorted(s for s in match if s)[:6])

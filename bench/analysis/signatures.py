@@ -1,4 +1,4 @@
-"""Signatures: which tokens differ, whether rows may stand in one table, and the lines that stand under it."""
+"""Signatures of a table: whether rows may stand in one, and the lines that stand under it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.api import RequestError, format_scale
-
-_PER_SCALE = ("lr:", "w:", "weights:")
-"""Tokens in which one protocol may differ between scales even where nobody says which protocol a signature is of."""
+from bench.api import RequestError, Signature, format_scale
 
 
 @dataclass(frozen=True)
@@ -21,16 +18,6 @@ class SignatureLine:
     scales: tuple[float, ...]
     signature: str
     datasets: tuple[str, ...] = ()
-
-
-def token_differences(first: str, second: str) -> list[tuple[str, str]]:
-    """The tokens in which two signatures differ, as pairs (first's, second's); "-" where one has no such token.
-
-    Tokens are matched by the name before ":"; the unnamed ones (metric, colour, version) by their position.
-    """
-    mine, theirs = _named(first), _named(second)
-    names = list(dict.fromkeys([*mine, *theirs]))
-    return [(mine.get(n, "-"), theirs.get(n, "-")) for n in names if mine.get(n) != theirs.get(n)]
 
 
 def check_one_protocol(rows: pd.DataFrame, protocols: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -62,8 +49,7 @@ def check_one_protocol(rows: pd.DataFrame, protocols: Mapping[str, Sequence[str]
         for other in found[1:]:
             if protocols.get(found[0]) and protocols.get(other):
                 continue
-            differing = token_differences(found[0], other)
-            if any(not (a + b).startswith(_PER_SCALE) and not a.startswith("n:") for a, b in differing):
+            if not Signature.parse(found[0]).fits_other_scale(Signature.parse(other)):
                 raise _mixture(str(metric), found[0], other, protocols)
     return common or ()
 
@@ -75,13 +61,8 @@ def _check_each_scale(signed: pd.DataFrame, protocols: Mapping[str, Sequence[str
         metric, found = str(next(iter(group["metric"]))), list(group["signature"])
         per_dataset = "dataset" in columns and len(set(group["dataset"])) == len(found)
         for other in found[1:]:
-            if not (per_dataset and _only_between_datasets(found[0], other)):
+            if not (per_dataset and Signature.parse(found[0]).fits_other_dataset(Signature.parse(other))):
                 raise _mixture(metric, found[0], other, protocols)
-
-
-def _only_between_datasets(first: str, second: str) -> bool:
-    """Sets that bring their LR are signed lr:given, and a set metric names its number of images."""
-    return all("lr:given" in pair or pair[0].startswith("n:") for pair in token_differences(first, second))
 
 
 def signature_lines(rows: pd.DataFrame) -> list[SignatureLine]:
@@ -109,16 +90,9 @@ def format_scales(scales: Sequence[float], *, times: str = "×") -> str:
     return ", ".join(times + format_scale(scale) for scale in scales)
 
 
-def _named(signature: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for position, token in enumerate(signature.split("|")):
-        name, colon, _ = token.partition(":")
-        found[name if colon and position else f"#{len([k for k in found if k.startswith('#')])}"] = token
-    return found
-
-
 def _mixture(metric: str, first: str, second: str, protocols: Mapping[str, Sequence[str]]) -> RequestError:
-    tokens = ", ".join(f"{a} vs {b}" for a, b in token_differences(first, second))
+    differing = Signature.parse(first).differences(Signature.parse(second))
+    tokens = ", ".join(f"{token.first} vs {token.second}" for token in differing)
     names = [name for signature in (first, second) for name in protocols.get(signature, ())]
     return RequestError(f"one table cannot mix protocols: {metric}: {tokens}; {_choose(names)}")
 

@@ -15,38 +15,53 @@ from bench.api.method import (
     is_untrained,
     weights_label,
 )
-from bench.api.metric import Direction, MetricInfo, MetricKind, MetricValue
+from bench.api.metric import Aggregation, Direction, MetricInfo, MetricKind, MetricRef, MetricValue
 from bench.api.presets import PRESETS, get_protocol
 from bench.api.protocol import Protocol, validity_warnings
-from bench.api.record import RECORD_COLUMNS, SUMMARY_COLUMNS, CellId, Output, Record, Score, UnitStatus
+from bench.api.record import NO_VARIANT, RECORD_COLUMNS, SUMMARY_COLUMNS, CellId, Output, Record, Score, UnitStatus
+from bench.api.run import CellPlan, ImageSet, Origin, RecordRow, RowInfo, RunManifest
 from bench.api.scale import Size, effective_ratio, format_scale, lr_size, parse_scale, parse_scales, sr_size
 from bench.api.seeds import derive_seed
+from bench.api.signature import PLAIN, Averaging, Difference, Signature
 
 __all__ = [
+    "NO_VARIANT",
+    "PLAIN",
     "PRESETS",
     "RECORD_COLUMNS",
     "SUMMARY_COLUMNS",
     "UNTRAINED",
+    "Aggregation",
+    "Averaging",
     "BenchError",
     "CellId",
+    "CellPlan",
     "Dataset",
     "DatasetKind",
+    "Difference",
     "Direction",
     "FixedScale",
     "ImageRef",
+    "ImageSet",
     "Method",
     "MethodInfo",
     "MethodOptions",
     "MethodSpec",
     "MetricInfo",
     "MetricKind",
+    "MetricRef",
     "MetricValue",
+    "Origin",
     "Output",
     "Protocol",
     "Record",
+    "RecordRow",
     "RequestError",
+    "RowInfo",
+    "RunManifest",
     "Sample",
     "Score",
+    "Signature",
     "Size",
     "Tiling",
     "Unavailable",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -89,14 +89,19 @@ class MethodSpec:
     factory: str
     """"package.module:Class" of the `Method`; imported when the first image is computed."""
     root: Path
-    """The folder (or the file) whose Python sources make the method; they are part of the output key."""
+    """The folder (or the file) in which the method's code lies. The output key holds what the factory's module imports
+    within its package, not all that lies here."""
     shared: tuple[Path, ...] = ()
-    """Further files or folders of code that the method stands on."""
+    """Further files or folders that decide what the method computes: code that it finds by a computed name, data that
+    it reads beside its weights."""
     options: type[MethodOptions] = MethodOptions
     weights: Mapping[str, Path] = field(default_factory=dict)
     """Shipped or known weights: label -> file. Empty for a method that has none to load."""
     default_weights: str | None = None
     """The label used when the user names none; None: no weights are needed, or `weights_how` says what to give."""
+    reads: Callable[[Path], Iterable[Path]] | None = None
+    """A folder of weights -> the files in it that `load` reads, which alone identify it. None: all but prose, see
+    `bench.imaging.hashing.content_files`."""
     weights_how: str = ""
     """How to get weights that are not shipped, for the error message."""
     minimised: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -106,8 +111,11 @@ class MethodSpec:
     such rows out."""
     fingerprint: Callable[[MethodOptions, str, float], str] | None = None
     """(options, image id, scale) -> what else decides this unit's SR image: the hash of files that `upscale` reads (a
-    folder of outputs, an external program). It enters the output key, imports no torch, and never raises for a missing
-    file: the unit fails later with the reason."""
+    folder of outputs, an external program). It enters the output key in place of the content of folders that options
+    name, imports no torch, and never raises for a missing file: the unit fails later with the reason."""
+    fingerprint_per_image: bool = True
+    """False where `fingerprint` looks neither at the image id nor at the scale (an external program, parts of a
+    pipeline): what it names is then part of the row's origin."""
     looks_up: bool = False
     """True where `upscale` finds results by the unit that `begin` announced and computes nothing: it cannot answer for
     images that nobody prepared."""

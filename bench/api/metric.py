@@ -1,9 +1,15 @@
-"""The contract of a metric: what it measures, how its number is signed, and when it cannot be had."""
+"""The contract of a metric: what it measures, how its number is signed and averaged, and when it cannot be had."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from bench.api.scale import format_scale
+
+_AT_SCALE = re.compile(r"(?P<name>.+)@(?P<scale>\d+(?:\.\d+)?)")
 
 
 class MetricKind(StrEnum):
@@ -22,6 +28,19 @@ class Direction(StrEnum):
     LOWER = "lower"
 
 
+@dataclass(frozen=True)
+class Aggregation:
+    """Another way than the plain mean from the numbers of images to that of their set.
+
+    Attributes:
+        name: What a protocol's `aggregate` and the token "agg:" call it, such as "batch8-mse".
+        mean: The values of all images, in the order of their ids -> the number of the set.
+    """
+
+    name: str
+    mean: Callable[[Sequence[float]], float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:
     """What tables and lists need to know of a metric."""
@@ -34,6 +53,35 @@ class MetricInfo:
     summary: str
     paper: str = ""
     licence: str = ""
+    aggregations: tuple[Aggregation, ...] = ()
+    """How its values may be averaged beside the plain mean; protocols that ask for another one get the plain mean."""
+    smallest_side: int | None = None
+    """Of an image with a shorter side (in pixels) its value says little, which a run warns of; None: no such side."""
+
+    def aggregation(self, name: str) -> Aggregation | None:
+        """The aggregation of this name; None where the metric has none."""
+        return next((aggregation for aggregation in self.aggregations if aggregation.name == name), None)
+
+
+@dataclass(frozen=True)
+class MetricRef:
+    """A metric as records and tables name it; a comparison of two scales has the reference scale behind "@".
+
+    >>> str(MetricRef("selfssim", 8.0)), MetricRef.parse("selfssim@3.6"), MetricRef.parse("psnr")
+    ('selfssim@8', MetricRef(name='selfssim', reference=3.6), MetricRef(name='psnr', reference=None))
+    """
+
+    name: str
+    reference: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> MetricRef:
+        """Read "selfssim@8"; any other name has no reference scale."""
+        match = _AT_SCALE.fullmatch(text)
+        return cls(match["name"], float(match["scale"])) if match else cls(text)
+
+    def __str__(self) -> str:
+        return self.name if self.reference is None else f"{self.name}@{format_scale(self.reference)}"
 
 
 @dataclass(frozen=True)

@@ -9,91 +9,100 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from bench.api.knobs import Half, label, pair, read_knobs, scoring
+from bench.api.metric import MetricInfo
 from bench.api.scale import Size, format_scale
+from bench.api.signature import PLAIN, Averaging
 
 Downsampler = Literal["matlab-bicubic", "pillow-bicubic", "torch-bicubic", "opencv-area"]
 Colour = Literal["rgb", "y601s", "y601s-u8", "yiq-u8"]
 """rgb; BT.601 studio luma unrounded; the same rounded to 8 bit; full-range YIQ luma rounded to 8 bit (pyiqa)."""
 
-_PAIR_FIELDS = (
-    "plane",
-    "gray",
-    "alpha",
-    "source_crop",
-    "source_side",
-    "size_rule",
-    "hr_mod",
-    "lr_side",
-    "lr_from",
-    "downsampler",
-    "coarse_above",
-    "coarse_downsampler",
-    "lr_depth",
-    "degradation",
-    "degradation_seed",
-    "lr_given",
-)
+
+def _lr_token(protocol: Protocol, scale: float) -> str:
+    if protocol.lr_given:
+        return "lr:given"
+    drawn = f"{protocol.degradation}@{protocol.degradation_seed}"
+    lr = protocol.downsampler_at(scale) if protocol.degradation == "none" else drawn
+    return f"lr:{lr}{'-f' if protocol.lr_depth == 'float' else ''}"
+
+
+def _size_token(protocol: Protocol, _: float) -> str:
+    fixed = protocol.size_rule == "fixed-lr"
+    return f"size:{protocol.size_rule}" + (f"-{protocol.lr_side}-from-{protocol.lr_from}" if fixed else "")
+
+
+def _plane_token(protocol: Protocol, _: float) -> str:
+    return f"plane:y-gray-{protocol.gray}" if protocol.plane == "y" else ""
+
+
+def _rounding_token(protocol: Protocol, _: float) -> str:
+    return "q:none" if protocol.sr_depth == "float" else f"q:{protocol.sr_depth}"
+
+
+def _averaging_token(protocol: Protocol, _: float) -> str:
+    return Averaging(protocol.aggregate, protocol.first).token
 
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """The knobs. `name`, `summary` and `source` are for people and are not part of any key or signature."""
+    """The knobs. Each field says which half it belongs to; tokens stand in signatures in the order of the fields."""
 
-    name: str
-    summary: str
-    source: str = ""
+    name: str = field(metadata=label())
+    summary: str = field(metadata=label())
+    source: str = field(default="", metadata=label())
 
-    # pair half
-    plane: Literal["rgb", "y"] = "rgb"
-    """"y": the image *is* its luma plane (studio Y rounded to 8 bit); a method gets it as three equal channels."""
-    gray: Literal["rgb", "luma"] = "rgb"
-    """A gray file: read as RGB, or (plane "y" only) taken as the luma as it is."""
-    alpha: Literal["refuse", "white", "black"] = "refuse"
-    source_crop: int | None = None
-    """Centre crop of the source to a square of this side, before anything else."""
-    source_side: int | None = None
-    """The source is first centre-cropped to a square and resized (Pillow bicubic) to this side."""
-    size_rule: Literal["floor-crop", "fixed-lr"] = "floor-crop"
-    """floor-crop: LR = floor(HR / s), HR cropped top-left to round(LR * s). fixed-lr: LR side fixed, HR round(LR s)."""
-    hr_mod: int = 1
-    """Crop HR to multiples of this before the size rule."""
-    lr_side: int | None = None
-    """fixed-lr: the side of the square LR image."""
-    lr_from: Literal["hr", "source"] = "hr"
-    """fixed-lr: LR made from the resized HR (Kim et al.) or straight from the source (IDM, SR3)."""
-    downsampler: Downsampler = "matlab-bicubic"
-    coarse_above: float | None = None
+    downsampler: Downsampler = field(default="matlab-bicubic", metadata=pair(_lr_token))
+    coarse_above: float | None = field(default=None, metadata=pair())
     """Above this scale `coarse_downsampler` takes over (LIIF's benchmark tables)."""
-    coarse_downsampler: Downsampler = "pillow-bicubic"
-    lr_depth: Literal["u8", "float"] = "u8"
-    degradation: Literal["none", "blind-assr", "real-esrgan"] = "none"
+    coarse_downsampler: Downsampler = field(default="pillow-bicubic", metadata=pair())
+    lr_depth: Literal["u8", "float"] = field(default="u8", metadata=pair())
+    degradation: Literal["none", "blind-assr", "real-esrgan"] = field(default="none", metadata=pair())
     """A seeded degradation applied per image id instead of plain downsampling; frozen in a manifest."""
-    degradation_seed: int = 0
+    degradation_seed: int = field(default=0, metadata=pair())
     """What the draws of run seed 0 are of; run seed k has those of degradation_seed + k."""
-    lr_given: bool = False
+    lr_given: bool = field(default=False, metadata=pair())
     """The set comes with LR images (set by the harness, so that no signature names a downsampler that was not used)."""
+    size_rule: Literal["floor-crop", "fixed-lr"] = field(default="floor-crop", metadata=pair(_size_token))
+    """floor-crop: LR = floor(HR / s), HR cropped top-left to round(LR * s). fixed-lr: LR side fixed, HR round(LR s)."""
+    lr_side: int | None = field(default=None, metadata=pair())
+    """fixed-lr: the side of the square LR image."""
+    lr_from: Literal["hr", "source"] = field(default="hr", metadata=pair())
+    """fixed-lr: LR made from the resized HR (Kim et al.) or straight from the source (IDM, SR3)."""
+    plane: Literal["rgb", "y"] = field(default="rgb", metadata=pair(_plane_token))
+    """"y": the image *is* its luma plane (studio Y rounded to 8 bit); a method gets it as three equal channels."""
+    gray: Literal["rgb", "luma"] = field(default="rgb", metadata=pair())
+    """A gray file: read as RGB, or (plane "y" only) taken as the luma as it is."""
+    hr_mod: int = field(default=1, metadata=pair("mod"))
+    """Crop HR to multiples of this before the size rule."""
+    source_crop: int | None = field(default=None, metadata=pair("crop"))
+    """Centre crop of the source to a square of this side, before anything else."""
+    source_side: int | None = field(default=None, metadata=pair("src"))
+    """The source is first centre-cropped to a square and resized (Pillow bicubic) to this side."""
+    alpha: Literal["refuse", "white", "black"] = field(default="refuse", metadata=pair("alpha"))
 
-    # scoring half
-    sr_depth: Literal["u8", "u8-trunc", "float"] = "u8"
+    sr_depth: Literal["u8", "u8-trunc", "float"] = field(default="u8", metadata=scoring(_rounding_token))
     """float: scored unrounded, at the 16-bit precision of the store (changes a PSNR of 40 dB by less than 1e-6 dB)."""
-    psnr_colour: Colour = "rgb"
-    ssim_colour: Colour = "rgb"
-    shave: Literal["0", "s", "s+6"] | int = "0"
-    """Border that psnr and ssim ignore; "s" is ceil(scale)."""
-    ssim_clamp: bool = False
-    """Clamp SSIM's contrast term at 0 (pyiqa does)."""
-    aggregate: Literal["img", "batch8-mse"] = "img"
-    """Mean of per-image values, or (psnr) of the PSNR of the mean MSE of batches of 8."""
-    nr_colour: Colour = "yiq-u8"
-    """The luma that NIQE reads; PI fixes its own."""
-    nr_shave: int = 0
-    nr_max_side: int | None = None
-    """No-reference networks see the image shrunk to this longer side; None: full size."""
-    first: int | None = None
+    aggregate: str = field(default=PLAIN, metadata=scoring(_averaging_token))
+    """Mean of per-image values, or an aggregation of that name for the metrics that define it (psnr: batch8-mse)."""
+    first: int | None = field(default=None, metadata=scoring())
     """Only the first so many images (sorted by id), as the paper's configuration did."""
+    # The metrics that read these sign them.
+    psnr_colour: Colour = field(default="rgb", metadata=scoring())
+    ssim_colour: Colour = field(default="rgb", metadata=scoring())
+    shave: Literal["0", "s", "s+6"] | int = field(default="0", metadata=scoring())
+    """Border that psnr and ssim ignore; "s" is ceil(scale)."""
+    ssim_clamp: bool = field(default=False, metadata=scoring())
+    """Clamp SSIM's contrast term at 0 (pyiqa does)."""
+    nr_colour: Colour = field(default="yiq-u8", metadata=scoring())
+    """The luma that NIQE reads; PI fixes its own."""
+    nr_shave: int = field(default=0, metadata=scoring())
+    nr_max_side: int | None = field(default=None, metadata=scoring())
+    """No-reference networks see the image shrunk to this longer side; None: full size."""
 
     def __post_init__(self) -> None:
         """Refuse contradictory knobs."""
@@ -122,7 +131,7 @@ class Protocol:
 
     def pair_id(self, scale: float) -> str:
         """16 hex digits that name how HR and LR are made at this scale: equal ids mean equal LR pixels."""
-        values = {name: getattr(self, name) for name in _PAIR_FIELDS}
+        values = {name: getattr(self, name) for name, knob in KNOBS.items() if knob.half is Half.PAIR}
         values["downsampler"] = self.downsampler_at(scale)
         values["coarse_above"] = values["coarse_downsampler"] = None
         text = ";".join(f"{key}={values[key]}" for key in sorted(values))
@@ -130,51 +139,33 @@ class Protocol:
 
     def pair_tokens(self, scale: float) -> list[str]:
         """The pair half as signature tokens, defaults left out except the downsampler and the size rule."""
-        if self.lr_given:
-            tokens = ["lr:given"]
-        else:
-            plain = self.degradation == "none"
-            lr = self.downsampler_at(scale) if plain else f"{self.degradation}@{self.degradation_seed}"
-            tokens = [f"lr:{lr}{'-f' if self.lr_depth == 'float' else ''}"]
-        if self.size_rule == "fixed-lr":
-            tokens.append(f"size:fixed-lr-{self.lr_side}-from-{self.lr_from}")
-        else:
-            tokens.append(f"size:{self.size_rule}")
-        if self.plane == "y":
-            tokens.append(f"plane:y-gray-{self.gray}")
-        if self.hr_mod != 1:
-            tokens.append(f"mod:{self.hr_mod}")
-        if self.source_crop is not None:
-            tokens.append(f"crop:{self.source_crop}")
-        if self.source_side is not None:
-            tokens.append(f"src:{self.source_side}")
-        if self.alpha != "refuse":
-            tokens.append(f"alpha:{self.alpha}")
-        return tokens
+        return self._tokens(Half.PAIR, scale)
 
-    def quantise_token(self) -> str:
-        """How SR is rounded before it is scored: q:u8, q:u8-trunc or q:none."""
-        return "q:none" if self.sr_depth == "float" else f"q:{self.sr_depth}"
+    def scoring_tokens(self, scale: float) -> list[str]:
+        """What every metric signs of the scoring half: how SR is rounded, and how numbers are averaged."""
+        return self._tokens(Half.SCORING, scale)
 
     def shave_token(self) -> str:
-        """The shave rule as a token, such as shave:s."""
+        """The shave rule as a token, such as shave:s, for the metrics that follow it."""
         return f"shave:{self.shave}"
-
-    def aggregate_token(self) -> str:
-        """The aggregation as a token; a restriction to the first images is part of it."""
-        return f"agg:{self.aggregate}" + (f"-first{self.first}" if self.first is not None else "")
 
     def differences(self, other: Protocol) -> dict[str, tuple[object, object]]:
         """The knobs in which two protocols differ: name -> (mine, theirs)."""
-        skip = {"name", "summary", "source"}
-        return {
-            f.name: (getattr(self, f.name), getattr(other, f.name))
-            for f in fields(self)
-            if f.name not in skip and getattr(self, f.name) != getattr(other, f.name)
-        }
+        pairs = {name: (getattr(self, name), getattr(other, name)) for name in KNOBS}
+        return {name: (mine, theirs) for name, (mine, theirs) in pairs.items() if mine != theirs}
+
+    def _tokens(self, half: Half, scale: float) -> list[str]:
+        makers = [knob.token for knob in KNOBS.values() if knob.half is half and knob.token is not None]
+        return [token for make in makers if (token := make(self, scale))]
 
 
-def validity_warnings(*, lr: Size | None, hr: Size, scale: float, shave: int, metrics: tuple[str, ...]) -> list[str]:
+KNOBS = {name: knob for name, knob in read_knobs(Protocol).items() if knob.half is not Half.LABEL}
+"""name -> what the field says of itself; the fields that are for people are left out."""
+
+
+def validity_warnings(
+    *, lr: Size | None, hr: Size, scale: float, shave: int, metrics: Iterable[MetricInfo]
+) -> list[str]:
     """What makes a number of this unit doubtful.
 
     Args:
@@ -182,15 +173,20 @@ def validity_warnings(*, lr: Size | None, hr: Size, scale: float, shave: int, me
         hr: SR (height, width).
         scale: Nominal scale.
         shave: Border that is ignored, in pixels.
-        metrics: Names of the metrics asked for.
+        metrics: The metrics asked for.
     Returns:
         Sentences; empty where nothing is doubtful.
     """
-    found = []
+    place = f"x{format_scale(scale)}"
+    doubts = []
     if lr is not None and min(lr) < 16:
-        found.append(f"x{format_scale(scale)}: an LR side is below 16 px, the methods see almost nothing")
-    if {"niqe", "pi"} & set(metrics) and min(hr) < 96:
-        found.append(f"x{format_scale(scale)}: a side is below 96 px, NIQE has too few blocks to mean anything")
+        doubts.append(f"{place}: an LR side is below 16 px, the methods see almost nothing")
+    small: dict[int, list[str]] = {}
+    for info in metrics:
+        if info.smallest_side is not None and min(hr) < info.smallest_side:
+            small.setdefault(info.smallest_side, []).append(info.display)
+    for side, displays in small.items():
+        doubts.append(f"{place}: a side is below {side} px, too small for {' and '.join(displays)} to mean anything")
     if shave * 2 > 0.1 * min(hr):
-        found.append(f"x{format_scale(scale)}: the shave removes more than 10 % of an image side")
-    return found
+        doubts.append(f"{place}: the shave removes more than 10 % of an image side")
+    return doubts

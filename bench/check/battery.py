@@ -10,8 +10,8 @@ from importlib import import_module
 from bench.api import BenchError, unknown_name
 from bench.check.check import CHECKS, Broken, Check, NotApplicable, Result, Status
 from bench.check.subject import Subject
+from bench.engine.choice import MethodChoice
 from bench.engine.faults import describe, full_text
-from bench.engine.request import MethodChoice
 
 for _subject in ("sizes", "repeat", "values", "identity"):
     import_module(f"bench.check.{_subject}")

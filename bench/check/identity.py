@@ -9,7 +9,6 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from bench.api import MethodInfo, MethodSpec, Tiling
 from bench.check.check import Broken, NotApplicable, check
 from bench.check.subject import Subject
 from bench.engine.keys import method_key
+from bench.engine.sources import method_sources
 from bench.plugins import method_class
 from bench.registry import METHODS
 
@@ -30,12 +30,12 @@ def code_is_in_the_key(subject: Subject) -> str | None:
     """The files whose functions ran are among those that are hashed, and an edit of a plug-in file changes the key."""
     spec = subject.choice.spec
     own = {path for path in subject.second().ran if _is_own(path, spec)}
-    outside = sorted(own - set(_hashed(spec)))
+    outside = sorted(own - _hashed(spec))
     if outside:
         raise Broken(
             expected="every source file that runs in the output key",
             seen=f"{', '.join(path.name for path in outside)} outside of it",
-            next="put all code into one file or package, or name the files in MethodSpec.shared",
+            next="put all code into one file or one package, or name the files in MethodSpec.shared",
         )
     if spec.root.is_file():
         with tempfile.TemporaryDirectory(prefix="assr-bench-") as folder:
@@ -178,10 +178,9 @@ def _key(subject: Subject, weights: Path | None, spec: MethodSpec | None = None)
     return method_key(spec or choice.spec, weights, options, dtype="float32", tile=None)
 
 
-def _hashed(spec: MethodSpec) -> Iterator[Path]:
+def _hashed(spec: MethodSpec) -> set[Path]:
     """The source files that enter the output key."""
-    for place in (spec.root, *spec.shared):
-        yield from (path.resolve() for path in (place.rglob("*.py") if place.is_dir() else [place]))
+    return {path.resolve() for path in method_sources(spec.factory, root=spec.root, shared=spec.shared).values()}
 
 
 def _is_own(path: Path, spec: MethodSpec) -> bool:

@@ -16,8 +16,8 @@ import numpy as np
 from bench.api import UnitError, Upscaled, derive_seed
 from bench.check.cases import FIRST, Case
 from bench.check.check import Broken, NotApplicable
+from bench.engine.choice import MethodChoice
 from bench.engine.inference import Runner
-from bench.engine.request import MethodChoice
 from bench.engine.returned import require_finite
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ def check(
 ) -> None:
     """Check a method; exit code 1 where something failed."""
     from bench.check import Status, run_battery
-    from bench.engine.request import choose_methods
+    from bench.engine.choice import choose_methods
     from bench.plugins import load_plugin
 
     for path in plugin or []:

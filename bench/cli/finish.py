@@ -1,22 +1,25 @@
-"""The end that `run` and `score` share: carry out a request, write the exports, say what was done."""
+"""The end that `run` and `score` share: carry out a request, print its table, say what was done."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bench.api import format_scale
 from bench.cli.output import say, warn
 from bench.cli.progress import cell_label, make_progress
 from bench.cli.terminal import show
-from bench.engine.events import Failure
-from bench.engine.request import RunRequest
-from bench.engine.run import RunResult, execute
 
-EXPORTS = ("records.csv", "summary.csv", "table.tex", "table.md")
+if TYPE_CHECKING:
+    from bench.engine.events import Failure
+    from bench.engine.request import RunRequest
+    from bench.engine.run import RunResult
+    from bench.session import RunConfig
+
 _KINDS_SHOWN = 20
 """Failures that differ from each other and are said one by one."""
 
 
-def carry_out(request: RunRequest) -> int:
+def carry_out(config: RunConfig, command: str) -> int:
     """Do the work, write the exports and print the table.
 
     Returns:
@@ -24,44 +27,53 @@ def carry_out(request: RunRequest) -> int:
     Raises:
         RequestError: the request is wrong.
     """
-    _fetch_parameters(request)
+    from bench.session.calls import carry_out as do
+    from bench.session.request import build_request
+
+    request = build_request(config, command=command)
     with make_progress(_displays(request)) as progress:
-        result = execute(request, progress)
-    show(_export(result))
-    _report(result)
-    if result.tally.interrupted:
+        run = do(request, listener=progress)
+    show((request.out / "table.md").read_text(encoding="utf-8"))
+    if run.result is None:
+        return 0
+    _report(run.result)
+    tally = run.tally
+    if tally.interrupted:
         return 130
-    return 1 if result.tally.failures or result.tally.without else 0
+    return 1 if tally.failures or tally.without else 0
 
 
-def _fetch_parameters(request: RunRequest) -> None:
-    """Get the metric parameters that are not there yet; offline that fails and the metrics are not available."""
-    from bench.metrics.catalog import make_metric
-    from bench.metrics.weights import find_weights
+def show_plan(config: RunConfig) -> None:
+    """Print what a request would do: a line per cell, and why images are computed again.
 
-    files = [file for name in request.metrics for file in make_metric(name, request.weights_root).weights_files()]
-    if all(find_weights(file.relative, request.weights_root) is not None for file in files):
-        return
-    from bench.metrics.download import fetch_missing
+    Raises:
+        RequestError: the request is wrong.
+    """
+    from bench.engine.run import plan_only
+    from bench.session.request import build_request
 
-    fetch_missing(files, request.weights_root, warn)
-
-
-def _export(result: RunResult) -> str:
-    """Write the exports where something changed; the table as Markdown."""
-    out = result.plan.request.out
-    if result.unchanged and all((out / name).is_file() for name in EXPORTS):
-        return (out / "table.md").read_text(encoding="utf-8")
-    from bench.cli.exports import write_all
-    from bench.engine.store import cannot_write
-
-    try:
-        return write_all(result)
-    except OSError as fault:
-        raise cannot_write(Path(fault.filename2 or fault.filename or out), fault) from None
+    request = build_request(config)
+    plan, metrics = plan_only(request)
+    displays = _displays(request)
+    for cell in plan.cells:
+        infer = sum(unit.infer for unit in cell.units)
+        numbers = sum(len(unit.missing) for unit in cell.units)
+        say(f"{cell_label(cell.id, displays)}: {len(cell.units)} images, {infer} to compute, {numbers} numbers to make")
+    for sentence in plan.reasons():
+        say(sentence)
+    for name, reason in metrics.unavailable.items():
+        warn(f"not available: {name}: {reason}")
+    scales = ", ".join(f"x{format_scale(scale)}" for scale in request.scales)
+    say(
+        f"{len(plan.cells)} cells ({scales}; protocol {request.protocol.name}; metrics "
+        f"{', '.join(request.metric_names)}): "
+        f"{plan.inferences} images to compute, {plan.scores} numbers to make; nothing was done"
+    )
 
 
 def _report(result: RunResult) -> None:
+    from bench.session.exports import EXPORTS
+
     request, tally = result.plan.request, result.tally
     say(
         f"computed {tally.inferred} images ({tally.reused} were there), "

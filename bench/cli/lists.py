@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from bench.api import PRESETS, MethodSpec, Protocol, RequestError, as_typed, format_scale, get_protocol
+from bench.api.protocol import KNOBS
 from bench.cli import options as opt
 from bench.cli.listing import Column, columns_of, show_pairs, show_rows
 
@@ -245,10 +246,7 @@ def _protocol_row(protocol: Protocol) -> ProtocolRow:
 
 
 def _knobs(protocol: Protocol) -> list[tuple[str, str, str]]:
-    plain = Protocol(name=protocol.name, summary="")
-    changed = protocol.differences(plain)
-    pairs = []
-    for key, value in asdict(protocol).items():
-        if key not in ("name", "summary", "source"):
-            pairs.append((key, str(value), f"default {changed[key][1]}" if key in changed else ""))
-    return pairs
+    changed = protocol.differences(Protocol(name=protocol.name, summary=""))
+    return [
+        (name, str(getattr(protocol, name)), f"default {changed[name][1]}" if name in changed else "") for name in KNOBS
+    ]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from bench.api import RequestError, parse_scales
 from bench.cli import options as opt
 
 
@@ -19,19 +18,38 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    methods: Annotated[str, typer.Option(help="Comma-separated; 'bench methods' lists them.")],
-    scales: Annotated[str, typer.Option(help="Comma-separated, may be fractional: 2,3.6,8.")],
-    datasets: Annotated[str, typer.Option(help="Names or folders, comma-separated; see 'bench datasets'.")] = "sample",
-    metrics: opt.Metrics = opt.DEFAULT_METRICS,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated; METHOD, METHOD:WEIGHTS or NAME=METHOD:WEIGHTS. 'bench methods' lists them.",
+            show_default=False,
+        ),
+    ] = None,
+    scales: Annotated[
+        str | None, typer.Option(help="Comma-separated, may be fractional: 2,3.6,8.", show_default=False)
+    ] = None,
+    datasets: Annotated[
+        str | None, typer.Option(help="Names or folders, comma-separated; see 'bench datasets'. Default: sample.")
+    ] = None,
+    metrics: opt.Metrics = None,
     protocol: opt.ProtocolName = None,
     seeds: Annotated[
-        str, typer.Option(help="Seeds of stochastic methods and of drawn degradations, comma-separated.")
-    ] = "0",
+        str | None, typer.Option(help="Seeds of stochastic methods and of drawn degradations. Default: 0.")
+    ] = None,
     weights: opt.Weights = None,
     set_: opt.Set = None,
-    out: opt.Out = opt.DEFAULT_OUT,
-    device: opt.Device = "auto",
-    executor: Annotated[str, typer.Option(help="Who runs the scoring: local (processes on this machine).")] = "local",
+    versus: opt.Versus = None,
+    name: opt.Name = None,
+    out: opt.Out = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A YAML or JSON file with these options, or the run.json of a run; what is typed wins."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
+    device: opt.DeviceName = None,
+    executor: Annotated[
+        str | None, typer.Option(help="Who runs the scoring: local (processes on this machine, the default).")
+    ] = None,
     workers: opt.Workers = None,
     tile: Annotated[int | None, typer.Option(min=16, help="LR tile side, for methods that may be tiled.")] = None,
     plugin: opt.Plugin = None,
@@ -42,45 +60,39 @@ def run(
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")] = False,
 ) -> None:
     """Run methods on datasets at scales, score, and write the tables."""
-    from bench.cli.finish import carry_out
-    from bench.data import resolve_dataset
-    from bench.engine.request import RunRequest, choose_methods
-    from bench.plugins import load_plugin
+    typed: dict[str, Any] = {
+        "methods": methods,
+        "scales": scales,
+        "datasets": datasets,
+        "metrics": metrics,
+        "protocol": protocol,
+        "seeds": seeds,
+        "weights": weights,
+        "set": set_ or None,
+        "versus": versus or None,
+        "name": name or None,
+        "out": out,
+        "device": device,
+        "executor": executor,
+        "workers": workers,
+        "tile": tile,
+        "plugin": plugin or None,
+        "limit": limit,
+        "alpha": alpha,
+        "data_root": data_root,
+        "weights_root": weights_root,
+        "fail_fast": fail_fast or None,
+    }
+    from bench.cli.finish import carry_out, show_plan
+    from bench.session.config import make_config, read_config
 
-    if executor != "local":
-        raise RequestError(f"--executor {executor}: only 'local' is available in this version")
-    for path in plugin or []:
-        load_plugin(path)
-    scale_list = parse_scales(scales)
-    chosen = choose_methods(opt.split_list(methods, "method"), weights=weights, overrides=set_ or [])
-    sets = tuple(resolve_dataset(name, data_root=data_root) for name in opt.split_list(datasets, "dataset"))
-    request = RunRequest(
-        methods=chosen,
-        datasets=sets,
-        scales=scale_list,
-        metrics=opt.split_list(metrics, "metric"),
-        protocol=opt.named_protocol(protocol or _default_protocol(sets), alpha),
-        seeds=opt.parse_seeds(seeds),
-        out=Path(out),
-        device=device,
-        limit=limit,
-        workers=workers,
-        tile=tile,
-        weights_root=weights_root,
-        command=shlex.join(["bench", *sys.argv[1:]]),
-        fail_fast=fail_fast,
-    )
-    raise typer.Exit(carry_out(request))
-
-
-def _default_protocol(sets: tuple) -> str:
-    """The one protocol that the datasets' cards name.
-
-    Raises:
-        RequestError: the cards name different ones.
-    """
-    names = {dataset.name: dataset.default_protocol or "sample" for dataset in sets}
-    if len(set(names.values())) > 1:
-        listed = ", ".join(f"{name}: {protocol}" for name, protocol in names.items())
-        raise RequestError(f"these datasets have different default protocols ({listed}); choose with --protocol NAME")
-    return next(iter(names.values()))
+    values = {key: value for key, value in typed.items() if value is not None}
+    if config is not None:
+        read = read_config(config)
+        make_config({**read, **values}, where=str(config))
+        values = {**read, **values}
+    request = make_config(values)
+    if dry_run:
+        show_plan(request)
+        return
+    raise typer.Exit(carry_out(request, shlex.join(["bench", *sys.argv[1:]])))

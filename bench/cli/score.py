@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from bench.api import RequestError, parse_scale
 from bench.cli import options as opt
 
 
@@ -23,10 +22,11 @@ def score(
     hr_folder: Annotated[str, typer.Argument(metavar="HR_FOLDER", help="Their references: a folder or a set's name.")],
     scale: Annotated[str, typer.Option(help="The scale that SR was made at; 1 compares images as they are.")],
     protocol: Annotated[str, typer.Option(help="A named protocol; 'bench protocols' lists them.")],
-    metrics: opt.Metrics = opt.DEFAULT_METRICS,
+    metrics: opt.Metrics = None,
     pattern: Annotated[str, typer.Option(help="File name of an SR image, with {image} and {scale}.")] = "",
+    name: Annotated[str, typer.Option(help="What tables call these images.")] = "",
     set_: opt.Set = None,
-    out: opt.Out = Path("results/runs/score"),
+    out: opt.Out = None,
     workers: opt.Workers = None,
     limit: opt.Limit = None,
     alpha: opt.Alpha = None,
@@ -35,27 +35,22 @@ def score(
 ) -> None:
     """Score images made elsewhere; nothing is ever resized."""
     from bench.cli.finish import carry_out
-    from bench.data import resolve_dataset
-    from bench.engine.request import MethodChoice, RunRequest, choose_methods
+    from bench.session.calls import score_config
 
-    if not sr_folder.is_dir():
-        raise RequestError(f"SR_FOLDER {sr_folder} is not a folder; give the folder that holds the images to score")
-    overrides = [f"precomputed.folder={sr_folder.resolve()}"]
-    if pattern:
-        overrides.append(f"precomputed.pattern={pattern}")
-    overrides += set_ or []
-    (found,) = choose_methods(["precomputed"], weights=None, overrides=overrides)
-    label = sr_folder.resolve().name
-    request = RunRequest(
-        methods=(MethodChoice(found.spec, None, found.options, found.variant, False, label),),
-        datasets=(resolve_dataset(hr_folder, data_root=data_root),),
-        scales=(parse_scale(scale),),
-        metrics=opt.split_list(metrics, "metric"),
-        protocol=opt.named_protocol(protocol, alpha),
+    config = score_config(
+        sr_folder,
+        hr_folder,
+        scale=scale,
+        protocol=protocol,
+        pattern=pattern,
+        name=name,
+        set=set_ or (),
+        metrics=metrics,
         out=out,
-        limit=limit,
         workers=workers,
+        limit=limit,
+        alpha=alpha,
+        data_root=data_root,
         weights_root=weights_root,
-        command=shlex.join(["bench", *sys.argv[1:]]),
     )
-    raise typer.Exit(carry_out(request))
+    raise typer.Exit(carry_out(config, shlex.join(["bench", *sys.argv[1:]])))

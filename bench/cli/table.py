@@ -1,4 +1,4 @@
-"""`bench table`: the table of a finished or interrupted run, as LaTeX, Markdown or CSV."""
+"""`bench table`: the table of a finished or interrupted run, or of several as one, as LaTeX, Markdown or CSV."""
 
 from __future__ import annotations
 
@@ -7,49 +7,61 @@ from typing import Annotated
 
 import typer
 
-from bench.api import MetricInfo, RequestError, parse_scales
+from bench.api import RequestError, parse_scales
 from bench.cli import options as opt
 from bench.cli.output import say, write_text
 
+Folders = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN_FOLDER...", help="The --out folder of a 'bench run'; several are read as one run."),
+]
+
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
     app.command("table")(table)
+    app.command("merge")(merge)
 
 
 def table(
-    run_folder: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="The --out folder of a 'bench run'.")],
+    run_folders: Folders,
     output: Annotated[str, typer.Option("--format", help="tex, md or csv.")] = "md",
     metrics: Annotated[str, typer.Option(help="Only these metrics, in this order; comma-separated.")] = "",
     datasets: Annotated[str, typer.Option(help="Only these datasets, in this order.")] = "",
     methods: Annotated[str, typer.Option(help="Only these methods, in this order.")] = "",
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this variant of its method: VARIANT or METHOD:VARIANT; several times.", show_default=False
+        ),
+    ] = None,
     scales: Annotated[str, typer.Option(help="Only these scales, such as 2,4.")] = "",
     protocol: Annotated[str | None, typer.Option(help="Only numbers of this protocol.")] = None,
     signature: Annotated[str, typer.Option(help="Only signatures with these tokens, such as y601s,shave:s.")] = "",
+    rename: Annotated[
+        list[str] | None, typer.Option(help="OLD=NEW name of a row; several times.", show_default=False)
+    ] = None,
     layout: Annotated[str, typer.Option(help="auto, wide, by-metric or by-scale.")] = "auto",
     caption: Annotated[str, typer.Option(help="Caption, as plain text.")] = "",
     label: Annotated[str, typer.Option(help="LaTeX label.")] = "",
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
 ) -> None:
-    """Print the table of a run; one table never mixes protocols."""
-    from bench.analysis import Selection, load_run
-    from bench.report import TableOptions, render_tables
+    """Print the table of a run; one table never mixes protocols, versions of a method or sets of images."""
+    from bench.session import load
 
-    frames = load_run(run_folder)
-    selection = Selection(
+    text = load(*run_folders).table(
+        output,
         methods=opt.names(methods),
+        variants=variant or (),
         datasets=opt.names(datasets),
         scales=parse_scales(scales) if scales else (),
         metrics=opt.names(metrics),
         protocol=protocol,
         signature=opt.names(signature),
-    )
-    text = render_tables(
-        frames,
-        metric_infos(dict.fromkeys(frames.summary["metric"])),
-        output=output,
-        selection=selection,
-        options=TableOptions(layout=layout, caption=caption, label=label),
+        rename=_renamed(rename or []),
+        layout=layout,
+        caption=caption,
+        label=label,
     )
     if out is None:
         say(text.removesuffix("\n"))
@@ -57,16 +69,26 @@ def table(
         write_text(out, text)
 
 
-def metric_infos(names: dict[str, None]) -> dict[str, MetricInfo]:
-    """Direction and decimals of the metrics that are registered here; the others are left out."""
-    from bench.analysis.crossscale import split_reference
-    from bench.metrics.catalog import make_metric
+def merge(
+    run_folders: Folders,
+    out: Annotated[Path, typer.Option(help="A new folder for the merged run.")],
+) -> None:
+    """Merge run folders into a new one: records, images and exports; what they both hold must agree."""
+    from bench.session.merging import merge_folders
 
-    infos = {}
-    for name in names:
-        base, _ = split_reference(name)
-        try:
-            infos[base] = make_metric(base, None).info
-        except RequestError:
-            continue
-    return infos
+    merged = merge_folders(run_folders, out)
+    for note in merged.notes:
+        say(note)
+    say(f"{out}: {merged.cells} cells, {merged.units} images from {len(run_folders)} folders")
+
+
+def _renamed(items: list[str]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for item in items:
+        old, equals, new = item.partition("=")
+        if not equals or not old.strip() or not new.strip():
+            raise RequestError(f'--rename {item}: expected OLD=NEW, such as --rename "LIIF (lite)=Ours"')
+        if old.strip() in names:
+            raise RequestError(f"--rename names '{old.strip()}' twice; leave one out")
+        names[old.strip()] = new.strip()
+    return names

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    method: Annotated[str, typer.Argument(help="A method with a train.py, such as liif.")],
+    method: Annotated[str, typer.Argument(help="A method that can be trained here, such as liif.")],
     out: Annotated[Path, typer.Option(help="Folder of checkpoints, logs and, at the end, the weights.")],
     data: Annotated[str | None, typer.Option(help="Folders of training images, separated by commas.")] = None,
     config: Annotated[

@@ -36,8 +36,8 @@ def upscale(
     """Upscale one image."""
     import numpy as np
 
+    from bench.engine.choice import choose_methods
     from bench.engine.inference import Runner
-    from bench.engine.request import choose_methods
     from bench.engine.rounding import quantise
     from bench.imaging import ImageError, read_image, write_png
     from bench.plugins import load_plugin

@@ -1,4 +1,4 @@
-"""Decoded source images, kept for the next scale or method; bounded by bytes, known by path, time and size."""
+"""Decoded source images, kept for the next scale or method; bounded by bytes, known by path and stamp."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Literal
 
+from bench.imaging.hashing import Stamp, file_stamp, is_settled
 from bench.imaging.io import LoadedImage, read_image
 
 LIMIT_BYTES = 192 * 2**20
 """What all kept images may take together in a process; a larger image is not kept."""
 
-_kept: OrderedDict[tuple[Path, int, int, str], LoadedImage] = OrderedDict()
+_kept: OrderedDict[tuple[Path, Stamp, str], LoadedImage] = OrderedDict()
 
 
 def read_once(path: Path, *, alpha: Literal["refuse", "white", "black"]) -> LoadedImage:
@@ -23,16 +24,16 @@ def read_once(path: Path, *, alpha: Literal["refuse", "white", "black"]) -> Load
         ImageError: as `read_image`; a failure is not remembered.
     """
     try:
-        stat = path.stat()
+        stamp = file_stamp(path)
     except OSError:
         return read_image(path, alpha=alpha)
-    key = (path, stat.st_mtime_ns, stat.st_size, alpha)
+    key = (path, stamp, alpha)
     if key in _kept:
         _kept.move_to_end(key)
         return _kept[key]
     image = read_image(path, alpha=alpha)
     image.pixels.flags.writeable = False
-    if image.pixels.nbytes <= LIMIT_BYTES:
+    if image.pixels.nbytes <= LIMIT_BYTES and is_settled(stamp):
         _kept[key] = image
         while sum(kept.pixels.nbytes for kept in _kept.values()) > LIMIT_BYTES:
             _kept.popitem(last=False)

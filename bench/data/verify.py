@@ -12,13 +12,13 @@ import numpy as np
 from bench.api import Unavailable, UnitError, unknown_name
 from bench.data.cards import Card, cards, read_manifest
 from bench.data.embedded import SAMPLE_FILES, sample_folder
-from bench.data.fingerprint import file_sha256
 from bench.data.folder import FolderDataset
 from bench.data.images import list_images
 from bench.data.locate import data_roots
 from bench.data.paired import PairedDataset
 from bench.data.registered import CardDataset
 from bench.imaging.errors import ImageError
+from bench.imaging.hashing import file_sha256
 from bench.imaging.io import read_image
 
 

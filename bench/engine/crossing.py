@@ -10,20 +10,18 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar, overload
 
-from bench.api import MetricKind, Record, Score, Unavailable, UnitError, UnitStatus, format_scale
+from bench.api import MetricKind, MetricRef, Record, Score, Unavailable, UnitError, UnitStatus
 from bench.data import prepare
 from bench.engine.events import Listener, Tally
+from bench.engine.folder import StoredUnit, Units
 from bench.engine.keys import digest, score_key
+from bench.engine.origin import unchanged
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
 from bench.engine.request import RunRequest
-from bench.engine.scoring import as_scored
-from bench.engine.store import Store, StoredUnit
-from bench.imaging import read_png_exact
+from bench.engine.rows import WHOLE_SET
+from bench.engine.scoring import as_scored, read_stored
+from bench.engine.store import Store
 from bench.metrics.base import CrossScaleMetric, Pixels, SetMetric
-from bench.metrics.catalog import make_metric
-
-WHOLE_SET = "*"
-"""The image name of a set metric's record."""
 
 
 def score_across(plan: Plan, metrics: MetricPlan, store: Store, listener: Listener, tally: Tally) -> None:
@@ -60,7 +58,11 @@ def _score_set(
     request = plan.request
     stored = store.units(cell.where)
     units = [stored.get((unit.sample.id, cell.pair)) for unit in cell.units]
-    outputs = [unit.output for unit in units if unit is not None and unit.output is not None]
+    outputs = [
+        unit.output
+        for own, unit in zip(cell.units, units, strict=True)
+        if unit is not None and unit.output is not None and unit.output.key == own.key
+    ]
     if len(outputs) < len(cell.units) or any(unit.sample.hr is None for unit in cell.units):
         return
     signature = cell.signatures[name]
@@ -69,44 +71,54 @@ def _score_set(
     if whole is not None and key in whole.scores:
         tally.kept += 1
         return
-    metric = make_metric(name, request.weights_root)
+    metric = request.metric(name)
     if not isinstance(metric, SetMetric):
         return
 
     def reference(unit: Unit) -> Pixels:
-        hr = prepare(unit.sample, cell.id.scale, request.protocol, need_lr=False).hr
+        with unchanged(unit.sample, unit.source):
+            hr = prepare(unit.sample, cell.id.scale, request.protocol, need_lr=False).hr
         if hr is None:
             raise UnitError(f"{unit.sample.id} has no HR image")
         return hr
 
     try:
         value = metric.compute_sets(
-            _OneByOne(outputs, lambda output: as_scored(read_png_exact(request.out / output.path), request.protocol)),
+            _OneByOne(outputs, lambda output: as_scored(read_stored(request.out, output), request.protocol)),
             _OneByOne(cell.units, reference),
         )
     except (UnitError, Unavailable) as fault:
         listener.note(f"{name} of {cell.choice.display} on {cell.id.dataset}: {fault}")
         return
-    record = Record(cell.id, WHOLE_SET, UnitStatus.OK, None, (Score(name, value, signature, key),))
-    store.append(cell.where, record, pair=cell.pair)
+    record = Record(
+        cell.id,
+        WHOLE_SET,
+        UnitStatus.OK,
+        scores=(Score(name, value, signature, key),),
+        pair=cell.pair,
+        origin=cell.origin.id,
+        source=cell.set_id,
+    )
+    store.append(cell.where, record)
     tally.scored += 1
 
 
 def _score_scales(name: str, cells: list[Cell], plan: Plan, metrics: MetricPlan, store: Store, tally: Tally) -> None:
     request = plan.request
-    metric = make_metric(name, request.weights_root)
+    metric = request.metric(name)
     if not isinstance(metric, CrossScaleMetric):
         return
     stored = [store.units(cell.where) for cell in cells]
     for a, cell in enumerate(cells):
         for unit in cell.units:
-            mine = stored[a].get((unit.sample.id, cell.pair))
-            if mine is None or mine.output is None or mine.status is not UnitStatus.OK:
+            mine = _as_planned(stored[a], cell, unit)
+            if mine is None or mine.output is None:
                 continue
             scores = []
             for b, other in enumerate(cells):
-                theirs = stored[b].get((unit.sample.id, other.pair))
-                if a == b or theirs is None or theirs.output is None or theirs.status is not UnitStatus.OK:
+                twin = next((u for u in other.units if u.sample.id == unit.sample.id), None)
+                theirs = None if a == b or twin is None else _as_planned(stored[b], other, twin)
+                if theirs is None or theirs.output is None:
                     continue
                 signature = cell.signatures[name]
                 key = score_key(mine.output.key, signature, theirs.output.key)
@@ -114,12 +126,29 @@ def _score_scales(name: str, cells: list[Cell], plan: Plan, metrics: MetricPlan,
                     tally.kept += 1
                     continue
                 value, reason = _compare(metric, request, mine, theirs, tally)
-                label = f"{name}@{format_scale(other.id.scale)}"
-                scores.append(Score(label, value, signature, key, reason))
+                scores.append(Score(str(MetricRef(name, other.id.scale)), value, signature, key, reason))
             if scores:
-                record = Record(cell.id, unit.sample.id, UnitStatus.OK, mine.output, tuple(scores))
-                store.append(cell.where, record, pair=cell.pair)
+                record = Record(
+                    cell.id,
+                    unit.sample.id,
+                    UnitStatus.OK,
+                    mine.output,
+                    tuple(scores),
+                    pair=cell.pair,
+                    origin=mine.origin,
+                    source=mine.source,
+                    file=mine.file,
+                )
+                store.append(cell.where, record)
                 tally.scored += len(scores)
+
+
+def _as_planned(stored: Units, cell: Cell, unit: Unit) -> StoredUnit | None:
+    """What is stored of a unit, where it is the image that the plan means."""
+    found = stored.get((unit.sample.id, cell.pair))
+    if found is None or found.output is None or found.status is not UnitStatus.OK:
+        return None
+    return found if found.output.key == unit.key else None
 
 
 def _compare(
@@ -130,7 +159,7 @@ def _compare(
         if mine.output is None or theirs.output is None:
             raise UnitError("an image is missing")
         outputs = (mine.output, theirs.output)
-        a, b = (as_scored(read_png_exact(request.out / each.path), request.protocol) for each in outputs)
+        a, b = (as_scored(read_stored(request.out, each), request.protocol) for each in outputs)
         return metric.compute_pair(a, b), ""
     except (UnitError, OSError) as fault:
         return None, str(fault)

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.api import BenchError, Method, Protocol, RequestError, Size, Upscaled
+from bench.engine.choice import MethodChoice
 from bench.engine.faults import attributed, describe
-from bench.engine.request import MethodChoice, check_device
+from bench.engine.keys import weights_hash
+from bench.engine.request import check_device
 from bench.engine.returned import as_upscaled, require_finite, require_image
 from bench.engine.rounding import Pixels, quantise
 from bench.engine.tiled import upscale
@@ -41,11 +43,19 @@ class Inferred:
 class Runner:
     """A loaded method."""
 
-    def __init__(self, choice: MethodChoice, *, device: str = "auto", tile: int | None = None) -> None:
+    def __init__(
+        self, choice: MethodChoice, *, device: str = "auto", tile: int | None = None, planned: str | None = None
+    ) -> None:
         """Import the method, read its weights and move it to the device.
 
+        Args:
+            choice: What to load.
+            device: auto, cpu or cuda.
+            tile: LR tile side to use from the start, for methods that allow tiling.
+            planned: `weights_hash` of the weights that the keys of the results name; None: there are no keys.
         Raises:
-            RequestError: the code cannot be imported, weights are damaged, or the device is not there.
+            RequestError: the code cannot be imported, weights are damaged or not those that were planned with, or the
+                device is not there.
         """
         import torch
 
@@ -59,6 +69,12 @@ class Runner:
             raise
         except BaseException as fault:
             raise RequestError(f"method {choice.name} could not be loaded: {describe(fault, choice.spec)}") from fault
+        # asked for after loading, so that what was read cannot be newer than what is compared
+        if planned is not None and weights_hash(choice.spec, choice.weights) != planned:
+            raise RequestError(
+                f"the weights of {choice.name} changed while the run was under way: {choice.weights} holds other bytes "
+                "than when its results were planned; type the same command again, finished work is kept"
+            )
 
     def infer(
         self, lr: NDArray[np.float32], size: Size, protocol: Protocol, *, image: str, scale: float, seed: int

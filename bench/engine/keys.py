@@ -1,22 +1,23 @@
 """Keys: a hash of everything that can change an SR image, and one more for each number made of it.
 
-Finding a finished run complete must be quick and must not import torch, so keys are made from bytes on disk: the
-sources of a method, its weights, the source image. The LR pixels are named by the source bytes, the protocol's pair
-half and the sources of the code that makes LR; their own hash is stored beside each result.
+Finding a finished run complete must be quick and must not import torch, so keys are made from what lies on disk: the
+code that a method runs, its weights, the source image. The LR pixels are named by the source bytes, the protocol's pair
+half and the code that makes LR; their own hash is stored beside each result. Names and dates of files do not enter.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-import bench.data
-import bench.imaging
-from bench.api import MethodSpec
+from bench.api import MethodSpec, RequestError
+from bench.engine.source_text import read_source
+from bench.engine.sources import Sources, method_sources, pipeline_sources
+from bench.imaging.hashing import content_hash
 
 
 def digest(values: Any) -> str:
@@ -25,41 +26,42 @@ def digest(values: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def file_hash(path: Path) -> str:
-    """sha256 of a file's bytes, or of all files of a folder with their relative names."""
-    if path.is_dir():
-        parts = [(str(p.relative_to(path)), file_hash(p)) for p in sorted(path.rglob("*")) if p.is_file()]
-        return digest(parts)
-    stat = path.stat()
-    return _file_hash(path, stat.st_mtime_ns, stat.st_size)
-
-
-@lru_cache(maxsize=4096)
-def _file_hash(path: Path, mtime_ns: int, size: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def code_hash(roots: Iterable[Path]) -> str:
-    """Hash of the Python and YAML sources below some folders (or of single files)."""
-    found = []
-    for root in roots:
-        files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.suffix in (".py", ".yaml"))
-        found.append([(p.name if root.is_file() else str(p.relative_to(root)), file_hash(p)) for p in files])
-    return digest(found)
+def code_hash(sources: Sources) -> str:
+    """Hash of source files by name, without their comments, docstrings, blank lines and trailing white space."""
+    return digest([(name, read_source(path, name).digest) for name, path in sorted(sources.items())])
 
 
 @lru_cache(maxsize=1)
 def pair_code_hash() -> str:
-    """Hash of the code that turns a file into HR and LR pixels."""
-    data = Path(str(bench.data.__file__)).parent
-    imaging = Path(str(bench.imaging.__file__)).parent
-    return code_hash([data / "pair.py", data / "decoded.py", imaging])
+    """Hash of the code that turns a file into HR and LR pixels, and a method's result into SR pixels."""
+    return code_hash(pipeline_sources())
 
 
-@lru_cache(maxsize=64)
-def _spec_code_hash(root: Path, shared: tuple[Path, ...]) -> str:
-    return code_hash([root, *shared])
+def method_code_hash(spec: MethodSpec) -> str:
+    """Hash of the code that a method runs, as it was when this process first asked: later edits do not run in it."""
+    return _method_code_hash(spec.factory, spec.root, spec.shared)
+
+
+@lru_cache(maxsize=256)
+def _method_code_hash(factory: str, root: Path, shared: tuple[Path, ...]) -> str:
+    return code_hash(method_sources(factory, root=root, shared=shared))
+
+
+def weights_hash(spec: MethodSpec, weights: Path | None) -> str:
+    """What a method's weights hold, wherever they lie and whatever they are called; empty where there are none.
+
+    Raises:
+        RequestError: they cannot be read.
+    """
+    if weights is None:
+        return ""
+    try:
+        return content_hash(weights, spec.reads(weights) if spec.reads is not None else None)
+    except OSError as fault:
+        raise RequestError(
+            f"weights of {spec.info.name}: cannot read {fault.filename or weights}: {fault.strerror or fault}; give "
+            f"another file or folder with --weights {spec.info.name}=PATH"
+        ) from fault
 
 
 def method_key(spec: MethodSpec, weights: Path | None, options: dict[str, Any], *, dtype: str, tile: int | None) -> str:
@@ -67,17 +69,17 @@ def method_key(spec: MethodSpec, weights: Path | None, options: dict[str, Any], 
 
     Args:
         spec: The method; its sources and shared sources are hashed.
-        weights: Hashed by bytes.
-        options: All option values, defaults included.
+        weights: Known by what they hold (`weights_hash`).
+        options: All option values, defaults included. A path that is there is known by what it holds, too.
         dtype: Floating type of the computation.
         tile: LR tile side that was asked for; the back-off on a lack of memory is recorded, not keyed.
     """
     return digest(
         {
             "method": spec.info.name,
-            "code": _spec_code_hash(spec.root, spec.shared),
-            "weights": file_hash(weights) if weights is not None else "",
-            "options": options,
+            "code": method_code_hash(spec),
+            "weights": weights_hash(spec, weights),
+            "options": options_by_content(spec, options),
             "dtype": dtype,
             "tile": tile,
         }
@@ -102,3 +104,24 @@ def output_key(*, method: str, source: str, pair: str, image: str, scale: float,
 def score_key(output: str, signature: str, *others: str) -> str:
     """The key of one number: the image, how it was scored, and further images that it looks at."""
     return digest([output, signature, *others])
+
+
+def options_by_content(spec: MethodSpec, options: dict[str, Any]) -> dict[str, Any]:
+    """Options with what lies at a path in place of the path; of a folder, `fingerprint` says what counts, if there is
+    one."""
+    known = dict(options)
+    for key, value in options.items():
+        field = spec.options.model_fields.get(key)
+        if value is None or field is None or not _takes_path(field.annotation):
+            continue
+        path = Path(value).expanduser()
+        if path.is_dir() and spec.fingerprint is not None:
+            known[key] = ""
+        elif path.exists():
+            with suppress(OSError):  # it stays known by its name; the unit fails later and says why
+                known[key] = content_hash(path)
+    return known
+
+
+def _takes_path(annotation: Any) -> bool:
+    return annotation is Path or Path in get_args(annotation)

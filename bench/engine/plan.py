@@ -1,18 +1,33 @@
-"""request -> cells -> units: what must be inferred, what only scored, what is there already."""
+"""request -> cells -> units: what must be inferred, what only scored, what is there already, and why it is not."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.api import CellId, Dataset, ImageRef, MetricKind, Output, Protocol, RequestError, Sample, format_scale
-from bench.data import fingerprint
-from bench.engine.keys import method_key, output_key, score_key
-from bench.engine.request import MethodChoice, RunRequest
-from bench.engine.store import CellFolder, Store, StoredUnit
+from bench.api import (
+    CellId,
+    CellPlan,
+    Dataset,
+    ImageSet,
+    MetricKind,
+    Origin,
+    Output,
+    Protocol,
+    RequestError,
+    RunManifest,
+    Sample,
+    format_scale,
+)
+from bench.engine.agreement import disagreement
+from bench.engine.choice import MethodChoice
+from bench.engine.folder import CellFolder, RunFolder, StoredUnit
+from bench.engine.keys import output_key, score_key
+from bench.engine.origin import MadeBy, image_set, made_by, short, short_source, source_of
+from bench.engine.request import RunRequest
 from bench.metrics.base import SetMetric
-from bench.metrics.catalog import make_metric
 
 
 @dataclass
@@ -25,7 +40,11 @@ class Unit:
         path: Where the SR image lies, relative to the run folder.
         infer: True where the SR image has to be computed.
         missing: metric -> score key of the numbers that are not there yet.
+        source: `source_of` the sample when the run was planned.
+        short_source: The same as records carry it.
+        file: Short hash of a file of this image's own that the method reads.
         stored: What is known of the SR image, where it is there.
+        because: Why an image that is there has to be computed again; empty where none is there.
         without: metric -> why it has no value for this image, as far as that is known.
     """
 
@@ -34,7 +53,11 @@ class Unit:
     path: Path
     infer: bool
     missing: dict[str, str]
+    source: str = ""
+    short_source: str = ""
+    file: str = ""
     stored: Output | None = None
+    because: str = ""
     without: dict[str, str] = field(default_factory=dict)
 
 
@@ -47,6 +70,9 @@ class Cell:
         choice: The method as it is to run.
         where: Its folders.
         pair: Pair id of the protocol at this scale.
+        origin: What makes its images.
+        weights: What the method's weights hold, as the keys of the units have it.
+        set_id: Id of its image set.
         signatures: metric -> how its number is signed here.
         units: One per image, sorted by id.
     """
@@ -55,6 +81,9 @@ class Cell:
     choice: MethodChoice
     where: CellFolder
     pair: str
+    origin: Origin
+    weights: str
+    set_id: str
     signatures: dict[str, str] = field(default_factory=dict)
     units: list[Unit] = field(default_factory=list)
 
@@ -65,10 +94,17 @@ class Cell:
 
 @dataclass
 class Plan:
-    """All cells of a request, methods outermost, so that each method is loaded once."""
+    """All cells of a request, methods outermost, so that each method is loaded once.
+
+    Attributes:
+        request: What was asked for.
+        cells: In order.
+        sets: Id -> images, of the cells.
+    """
 
     request: RunRequest
     cells: list[Cell]
+    sets: dict[str, ImageSet] = field(default_factory=dict)
 
     @property
     def inferences(self) -> int:
@@ -80,18 +116,14 @@ class Plan:
         """Numbers to compute."""
         return sum(len(unit.missing) for cell in self.cells for unit in cell.units)
 
-    def expected(self) -> list[dict[str, object]]:
-        """How many images each cell must have, as rows for run.json."""
+    def reasons(self) -> list[str]:
+        """Sentences on images that are there and are computed all the same: "5 images of Up were made by …"."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for cell in self.cells:
+            counts.update((cell.choice.display, unit.because) for unit in cell.units if unit.infer and unit.because)
         return [
-            {
-                "method": cell.id.method,
-                "variant": cell.id.variant,
-                "dataset": cell.id.dataset,
-                "scale": cell.id.scale,
-                "seed": cell.id.seed,
-                "expected": len(cell.units),
-            }
-            for cell in self.cells
+            f"{number} image{'s' if number > 1 else ''} of {name}: {because}, so computed again"
+            for (name, because), number in counts.items()
         ]
 
 
@@ -145,26 +177,36 @@ def list_samples(request: RunRequest) -> Samples:
     }
 
 
-def make_plan(request: RunRequest, samples: Samples, store: Store, metrics: MetricPlan) -> Plan:
+def make_plan(
+    request: RunRequest, samples: Samples, store: RunFolder, metrics: MetricPlan, before: RunManifest | None = None
+) -> Plan:
     """Compare the request with what the run folder holds.
 
+    Args:
+        request: What is asked for.
+        samples: Its images.
+        store: The run folder.
+        metrics: Its metrics.
+        before: What run.json says of earlier runs; it is where the reasons for computing again come from.
     Raises:
         RequestError: a damaged record file.
     """
+    sets = {place: image_set(place[0], images) for place, images in samples.items()}
+    known = dict(before.origins) if before is not None else {}
     cells = []
     for choice in request.methods:
-        key = method_key(
-            choice.spec, choice.weights, choice.options.model_dump(mode="json"), dtype="float32", tile=request.tile
-        )
+        made = made_by(choice, tile=request.tile)
+        known[made.origin.id] = made.origin
         for dataset in request.datasets:
             seeds = request.seeds if choice.spec.info.stochastic or _draws(request, metrics, dataset) else (0,)
             for scale in request.scales:
+                place = (dataset.name, scale)
                 for seed in seeds:
                     cell_id = CellId(choice.name, choice.variant, dataset.name, scale, seed)
-                    cells.append(
-                        _plan_cell(request, store, metrics, choice, key, cell_id, samples[dataset.name, scale])
-                    )
-    return Plan(request, cells)
+                    cell = _empty_cell(request, metrics, choice, made, cell_id, sets[place][0], len(samples[place]))
+                    _fill(cell, samples[place], store, request, metrics, made, known)
+                    cells.append(cell)
+    return Plan(request, cells, dict(sets.values()))
 
 
 def select_samples(dataset: Dataset, scale: float, protocol: Protocol, limit: int | None) -> list[Sample]:
@@ -183,32 +225,38 @@ def select_samples(dataset: Dataset, scale: float, protocol: Protocol, limit: in
     return samples
 
 
+def cell_plan(cell: Cell, metrics: MetricPlan) -> CellPlan:
+    """What run.json keeps of a cell."""
+    image_metrics = metrics.image_metrics()
+    across = [name for name, kind in metrics.kinds.items() if kind in (MetricKind.SET, MetricKind.CROSS_SCALE)]
+    there = set(metrics.image_metrics(cell.units[0].sample))
+    return CellPlan(
+        cell=cell.id,
+        folder=cell.choice.folder,
+        pair=cell.pair,
+        origin=cell.origin.id,
+        images=cell.set_id,
+        files={unit.sample.id: unit.file for unit in cell.units if unit.file},
+        metrics=tuple(metrics.kinds),
+        signatures={cell.signatures[name]: name for name in image_metrics},
+        crossing={cell.signatures[name]: name for name in across if name not in metrics.unavailable},
+        apart=tuple(name for name in image_metrics if name not in there),
+    )
+
+
 def _draws(request: RunRequest, metrics: MetricPlan, dataset: Dataset) -> bool:
     """Whether a run seed decides the LR images of a set."""
     return request.protocol.degradation != "none" and dataset.name not in metrics.with_lr
 
 
-def source_of(sample: Sample) -> str:
-    """Fingerprint of everything on disk that decides a sample's HR and LR pixels."""
-    return "+".join(_fingerprint(ref) for ref in (sample.hr, sample.lr) if ref is not None)
-
-
-def _fingerprint(ref: ImageRef) -> str:
-    try:
-        return fingerprint(ref)
-    except OSError as fault:
-        # the unit will fail when it is read; the key only has to differ from that of a readable file
-        return f"unreadable:{fault.strerror}"
-
-
-def _plan_cell(
+def _empty_cell(
     request: RunRequest,
-    store: Store,
     metrics: MetricPlan,
     choice: MethodChoice,
-    method: str,
+    made: MadeBy,
     cell_id: CellId,
-    samples: list[Sample],
+    set_id: str,
+    count: int,
 ) -> Cell:
     scale = cell_id.scale
     protocol = replace(request.protocol, lr_given=cell_id.dataset in metrics.with_lr)
@@ -216,54 +264,80 @@ def _plan_cell(
     for name, kind in metrics.kinds.items():
         if kind is MetricKind.SET:
             # a value of a set metric without its number of images must not be published
-            metric = make_metric(name, request.weights_root)
+            metric = request.metric(name)
             if isinstance(metric, SetMetric):
-                signatures[name] = metric.signature(protocol, scale, n=len(samples))
-    where = CellFolder(cell_id, choice.folder)
+                signatures[name] = metric.signature(protocol, scale, n=count)
     pair = protocol.drawn(cell_id.seed).pair_id(scale)
+    where = CellFolder(cell_id, choice.folder)
+    return Cell(cell_id, choice, where, pair, made.origin, made.weights, set_id, signatures)
+
+
+def _fill(
+    cell: Cell,
+    samples: Iterable[Sample],
+    store: RunFolder,
+    request: RunRequest,
+    metrics: MetricPlan,
+    made: MadeBy,
+    origins: Mapping[str, Origin],
+) -> None:
+    """Compare each image of a cell with what is stored of it."""
+    spec, where = cell.choice.spec, cell.where
     stored = store.units(where)
     plain = {
         p for (_, p), u in stored.items() if u.output is not None and Path(u.output.path).parent.name == where.stem
     }
     depth = 16 if request.protocol.sr_depth == "float" else 8
-    cell = Cell(cell_id, choice, where, pair, signatures)
     for sample in samples:
-        fingerprint_of = choice.spec.fingerprint
-        extra = fingerprint_of(choice.options, sample.id, scale) if fingerprint_of is not None else ""
-        key = output_key(
-            method=method,
+        own = ""
+        if spec.fingerprint is not None and spec.fingerprint_per_image:
+            own = spec.fingerprint(cell.choice.options, sample.id, cell.id.scale)
+        unit = Unit(
+            sample=sample,
+            key=output_key(
+                method=made.key,
+                source=source_of(sample),
+                pair=cell.pair,
+                image=sample.id,
+                scale=cell.id.scale,
+                seed=cell.id.seed,
+                extra=own or made.reads,
+            ),
+            path=Path(),
+            infer=True,
+            missing={},
             source=source_of(sample),
-            pair=pair,
-            image=sample.id,
-            scale=scale,
-            seed=cell_id.seed,
-            extra=extra,
+            short_source=short_source(sample),
+            file=short(own) if own else "",
         )
-        old = stored.get((sample.id, pair))
-        reusable = _reusable(old, key, depth, store.out)
-        wanted = {name: score_key(key, signatures[name]) for name in metrics.image_metrics(sample)}
-        have = old.scores if old is not None and reusable else {}
-        path = Path(old.output.path) if old is not None and old.output is not None else None
-        cell.units.append(
-            Unit(
-                sample=sample,
-                key=key,
-                path=path or store.image_path(where, sample.id, pair, plain),
-                infer=not reusable,
-                missing={name: k for name, k in wanted.items() if k not in have},
-                stored=old.output if old is not None and reusable else None,
-                without={name: have[k].reason for name, k in wanted.items() if k in have and have[k].value is None},
-            )
+        old = stored.get((sample.id, cell.pair))
+        unit.because = _because(old, unit, cell, depth, store.out, origins)
+        unit.infer = old is None or old.output is None or bool(unit.because)
+        unit.path = (
+            Path(old.output.path)
+            if old is not None and old.output is not None
+            else store.image_path(where, sample.id, cell.pair, plain)
         )
-    return cell
+        wanted = {name: score_key(unit.key, cell.signatures[name]) for name in metrics.image_metrics(sample)}
+        have = old.scores if old is not None and not unit.infer else {}
+        unit.missing = {name: key for name, key in wanted.items() if key not in have}
+        unit.without = {name: have[k].reason for name, k in wanted.items() if k in have and have[k].value is None}
+        unit.stored = old.output if old is not None and not unit.infer else None
+        cell.units.append(unit)
 
 
-def _reusable(old: StoredUnit | None, key: str, depth: int, out: Path) -> bool:
+def _because(
+    old: StoredUnit | None, unit: Unit, cell: Cell, depth: int, out: Path, origins: Mapping[str, Origin]
+) -> str:
+    """Why a stored image will not do; empty where it will, or where there is none."""
     if old is None or old.output is None:
-        return False
-    if old.output.key != key or old.output.depth < depth:
-        return False
-    return (out / old.output.path).is_file()
+        return ""
+    if old.output.key != unit.key:
+        reason = disagreement(old, cell.origin, unit.short_source, unit.file, origins)
+        return reason or "made in another way"
+    if old.output.depth < depth:
+        return f"stored with {old.output.depth} bits where this protocol scores {depth}"
+    return "" if (out / old.output.path).is_file() else "its file is gone"
 
 
 def _refuse_twins(datasets: Iterable[Dataset]) -> None:

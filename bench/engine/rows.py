@@ -1,51 +1,194 @@
-"""The records of a run folder as rows of records.csv: sorted, so that equal work gives equal files."""
+"""The records of a run folder as rows of records.csv: what agrees with the newest plan of its cell, and nothing else.
+
+A unit of another origin or source than planned keeps its place as a row without a value (`stale`), so that its cell
+counts as incomplete and no mean covers two origins.
+"""
 
 from __future__ import annotations
 
-from bench.api import CellId, UnitStatus
-from bench.engine.plan import MetricPlan, Plan
-from bench.engine.store import Store
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-Row = tuple[str, str, str, str, float, int, str, float | None, str, str]
+from bench.api import CellId, CellPlan, MetricRef, RecordRow, RunManifest, Score, UnitStatus
+from bench.engine.agreement import disagreement, older_sentence
+from bench.engine.folder import CellFolder, RunFolder, StoredUnit, Units
+from bench.engine.keys import digest, score_key
+
+WHOLE_SET = "*"
+"""The image name of a set metric's record."""
 
 
-Key = tuple[str, str, str, str, float, int, str, str]
-"""A row without its value and status."""
+@dataclass(frozen=True)
+class Rows:
+    """What a run folder holds.
 
-
-def record_rows(store: Store, metrics: MetricPlan, plan: Plan | None = None) -> list[Row]:
-    """All rows of the folder, in the order of RECORD_COLUMNS.
-
-    Args:
-        store: The run folder.
-        metrics: What was asked for last; a failed unit has one row for each of these metrics, without a value.
-        plan: What was done last; numbers that could not be made, and are not stored for that reason, have a row too.
-    Returns:
-        (method, variant, dataset, image, scale, seed, metric, value, unit_status, signature), sorted.
+    Attributes:
+        rows: Sorted, so that equal work gives equal files.
+        older: (cell, pair) -> sentence on images of another origin or source than planned.
     """
-    rows: dict[Key, Row] = {}
-    lost: list[Key] = []
-    for cell, unit in store.all_units():
-        head = _head(cell, unit.image)
+
+    rows: list[RecordRow]
+    older: Mapping[tuple[CellId, str], str] = field(default_factory=dict)
+
+
+def record_rows(folder: RunFolder, manifest: RunManifest) -> Rows:
+    """All rows of a folder.
+
+    Raises:
+        RequestError: a damaged record file.
+    """
+    reader = _Reader(folder, manifest)
+    rows: list[RecordRow] = []
+    older = {}
+    for plan in manifest.cells:
+        sentence = reader.older(plan)
+        if sentence:
+            older[plan.key] = sentence
+        rows += reader.rows(plan)
+    return Rows(sorted(dict.fromkeys(rows), key=lambda row: row.sort_key), older)
+
+
+class _Reader:
+    """Reads each cell's units once; cross-scale numbers look at two cells."""
+
+    def __init__(self, folder: RunFolder, manifest: RunManifest) -> None:
+        self.folder, self.manifest = folder, manifest
+        self._units: dict[CellId, Units] = {}
+        self._plans: dict[CellId, list[CellPlan]] = {}
+        for plan in manifest.cells:
+            self._plans.setdefault(plan.cell, []).append(plan)
+
+    def units(self, plan: CellPlan) -> Units:
+        """What is stored of a cell."""
+        if plan.cell not in self._units:
+            self._units[plan.cell] = self.folder.units(CellFolder(plan.cell, plan.folder))
+        return self._units[plan.cell]
+
+    def reason(self, plan: CellPlan, unit: StoredUnit) -> str:
+        """Why a unit does not agree with the plan; empty where it does."""
+        images = self.manifest.sets[plan.images].images
+        origin = self.manifest.origins[plan.origin]
+        file = plan.files.get(unit.image, "")
+        return disagreement(unit, origin, images[unit.image], file, self.manifest.origins)
+
+    def agreed(self, plan: CellPlan) -> dict[str, StoredUnit]:
+        """image -> its unit, where that agrees with the plan."""
+        found = {image: self.units(plan).get((image, plan.pair)) for image in self.manifest.sets[plan.images].images}
+        return {image: unit for image, unit in found.items() if unit is not None and not self.reason(plan, unit)}
+
+    def older(self, plan: CellPlan) -> str:
+        """A sentence on the units that do not agree; empty where all do."""
+        reasons: Counter[str] = Counter()
+        for image in self.manifest.sets[plan.images].images:
+            unit = self.units(plan).get((image, plan.pair))
+            reason = "" if unit is None else self.reason(plan, unit)
+            if reason:
+                reasons[reason] += 1
+        return older_sentence(reasons)
+
+    def rows(self, plan: CellPlan) -> Iterator[RecordRow]:
+        """The rows of a cell under one way of making LR."""
+        images = self.manifest.sets[plan.images].images
+        for image, source in images.items():
+            unit = self.units(plan).get((image, plan.pair))
+            if unit is None:
+                continue
+            row = _Row(plan, image, source, unit)
+            if self.reason(plan, unit):
+                yield from row.stale()
+            elif unit.status is UnitStatus.FAILED:
+                yield from row.failed()
+            else:
+                yield from row.measured()
+                yield from row.crossed(self._partner_key(plan, image))
+        yield from self._whole_set(plan)
+
+    def _partner_key(self, plan: CellPlan, image: str) -> Callable[[float], list[str]]:
+        """Reference scale -> output keys that this image's unit may have there, as planned."""
+
+        def keys(reference: float) -> list[str]:
+            own = plan.cell
+            other = CellId(own.method, own.variant, own.dataset, reference, own.seed)
+            units = [self.agreed(partner).get(image) for partner in self._plans.get(other, ())]
+            return [unit.output.key for unit in units if unit is not None and unit.output is not None]
+
+        return keys
+
+    def _whole_set(self, plan: CellPlan) -> Iterator[RecordRow]:
+        unit = self.units(plan).get((WHOLE_SET, plan.pair))
+        if unit is None or (unit.origin, unit.source) != (plan.origin, plan.images):
+            return
+        agreed = self.agreed(plan)
+        outputs = [agreed[image].output for image in self.manifest.sets[plan.images].images if image in agreed]
+        whole = digest([output.key for output in outputs if output is not None])
         for score in unit.scores.values():
-            good = score.value is not None and unit.status is UnitStatus.OK
-            status = UnitStatus.OK if good else UnitStatus.FAILED
-            key = (*head, score.metric, score.signature)
-            rows[key] = (*key[:7], score.value if good else None, status.value, score.signature)
-        if unit.status is UnitStatus.FAILED and not unit.scores:
-            signatures = metrics.signed(cell.dataset, cell.scale)
-            lost += [(*head, name, signatures.get(name, "")) for name in metrics.image_metrics()]
-    for cell in plan.cells if plan is not None else ():
-        for unit in cell.units:
-            head = _head(cell.id, unit.sample.id)
-            lost += [(*head, name, cell.signatures[name]) for name in unit.without]
-            apart = set(metrics.image_metrics()) - set(metrics.image_metrics(unit.sample))
-            for key in [(*head, name, cell.signatures[name]) for name in apart]:
-                rows.setdefault(key, (*key[:7], None, UnitStatus.UNAVAILABLE.value, key[7]))
-    for key in lost:  # another way of making LR may have failed where this one did not
-        rows.setdefault(key, (*key[:7], None, UnitStatus.FAILED.value, key[7]))
-    return sorted(rows.values(), key=lambda row: (*row[:3], row[4], row[5], row[3], row[6], row[9]))
+            if plan.crossing.get(score.signature) == score.metric and score.key == score_key(whole, score.signature):
+                yield _Row(plan, WHOLE_SET, plan.images, unit).row(score.metric, score.signature, score)
 
 
-def _head(cell: CellId, image: str) -> tuple[str, str, str, str, float, int]:
-    return cell.method, cell.variant, cell.dataset, image, cell.scale, cell.seed
+@dataclass(frozen=True)
+class _Row:
+    """Makes the rows of one unit."""
+
+    plan: CellPlan
+    image: str
+    source: str
+    unit: StoredUnit
+
+    def row(self, metric: str, signature: str, score: Score | None, status: UnitStatus | None = None) -> RecordRow:
+        """One row; without a status it is ok where there is a value, else failed."""
+        cell = self.plan.cell
+        value = None if score is None else score.value
+        seconds = None if self.unit.output is None else self.unit.output.seconds
+        return RecordRow(
+            cell.method,
+            cell.variant,
+            cell.dataset,
+            self.image,
+            cell.scale,
+            cell.seed,
+            metric,
+            value,
+            status or (UnitStatus.FAILED if value is None else UnitStatus.OK),
+            signature,
+            self.plan.origin,
+            self.source,
+            seconds,
+        )
+
+    def stale(self) -> Iterator[RecordRow]:
+        """Rows without a value for the numbers of an older image."""
+        for score in self.unit.scores.values():
+            if self.plan.signatures.get(score.signature) == score.metric:
+                yield self.row(score.metric, score.signature, None, UnitStatus.STALE)
+
+    def failed(self) -> Iterator[RecordRow]:
+        """A row without a value for every metric that was asked for."""
+        for signature, metric in self.plan.signatures.items():
+            yield self.row(metric, signature, None, UnitStatus.FAILED)
+
+    def measured(self) -> Iterator[RecordRow]:
+        """Numbers, faults, and metrics that do not apply to this image."""
+        output = self.unit.output
+        for signature, metric in self.plan.signatures.items():
+            key = score_key(output.key, signature) if output is not None else ""
+            score = self.unit.scores.get(key)
+            if score is not None and (score.metric, score.signature) == (metric, signature):
+                yield self.row(metric, signature, score)
+            elif metric in self.plan.apart:
+                yield self.row(metric, signature, None, UnitStatus.UNAVAILABLE)
+            elif f"fault of {metric}|{signature}" in self.unit.scores:
+                yield self.row(metric, signature, None, UnitStatus.FAILED)
+
+    def crossed(self, partner_keys: Callable[[float], list[str]]) -> Iterator[RecordRow]:
+        """Numbers across scales, of which the other image is as planned too."""
+        output = self.unit.output
+        if output is None:
+            return
+        for score in self.unit.scores.values():
+            ref = MetricRef.parse(score.metric)
+            if ref.reference is None or self.plan.crossing.get(score.signature) != ref.name:
+                continue
+            if score.key in [score_key(output.key, score.signature, key) for key in partner_keys(ref.reference)]:
+                yield self.row(score.metric, score.signature, score)

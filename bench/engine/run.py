@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from typing import Any
 
-from bench.api import (
-    CellId,
-    DatasetKind,
-    MetricKind,
-)
+from bench.api import CellId, DatasetKind, MetricKind, RunManifest
+from bench.api.run import OldFormat
 from bench.engine.crossing import score_across
 from bench.engine.draws import write_draws
-from bench.engine.environment import describe_environment
 from bench.engine.events import Listener, Silent, Tally
+from bench.engine.folder import RunFolder
+from bench.engine.manifest import heading, with_plan
 from bench.engine.plan import MetricPlan, Plan, list_samples, make_plan
 from bench.engine.request import RunRequest, check_device
-from bench.engine.rows import Row, record_rows
+from bench.engine.rows import Rows, record_rows
 from bench.engine.store import Store
 from bench.engine.work import Work
-from bench.metrics.catalog import metric_info
 from bench.metrics.scorer import Scorer
 
 
@@ -34,15 +29,15 @@ class RunResult:
         metrics: What could be had of the metrics.
         rows: Everything in the run folder, as rows of records.csv.
         unchanged: True where nothing was done and the same request was exported before.
-        run: run.json as it was written.
+        manifest: run.json as it was written.
     """
 
     tally: Tally
     plan: Plan
     metrics: MetricPlan
-    rows: list[Row]
+    rows: Rows
     unchanged: bool
-    run: dict[str, Any]
+    manifest: RunManifest
 
 
 def plan_metrics(request: RunRequest) -> MetricPlan:
@@ -51,16 +46,16 @@ def plan_metrics(request: RunRequest) -> MetricPlan:
     Raises:
         RequestError: an unknown metric.
     """
-    scorer = Scorer(request.metrics, request.protocol, weights_root=request.weights_root)
-    given = Scorer(request.metrics, replace(request.protocol, lr_given=True), weights_root=request.weights_root)
-    kinds = {name: metric_info(name).kind for name in request.metrics}
+    scorer = Scorer(request.metrics, request.protocol)
+    given = Scorer(request.metrics, replace(request.protocol, lr_given=True))
+    kinds = {metric.info.name: metric.info.kind for metric in request.metrics}
     with_lr = frozenset(d.name for d in request.datasets if d.kind is not DatasetKind.HR_ONLY)
     signatures = {
         (lr_given, scale): (given if lr_given else scorer).signatures(scale)
         for lr_given in sorted({dataset.name in with_lr for dataset in request.datasets})
         for scale in request.scales
     }
-    needs_lr = frozenset(name for name in request.metrics if scorer.needs_lr((name,)))
+    needs_lr = frozenset(metric.info.name for metric in request.metrics if metric.needs_lr)
     return MetricPlan(kinds, dict(scorer.unavailable()), signatures, with_lr, needs_lr)
 
 
@@ -77,11 +72,15 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
     metrics = plan_metrics(request)
     samples = list_samples(request)
     with Store(request.out) as store:
-        plan = make_plan(request, samples, store, metrics)
+        before = _earlier(store, listener)
+        plan = make_plan(request, samples, store, metrics, before)
         write_draws(request, samples)
-        before = store.read_json()
-        tally = Tally(warnings=list(before.get("warnings", {}).get(_where(request), [])))
-        run = _write_run_json(store, plan, metrics, tally)
+        kept = before.warnings.get(heading(request), ()) if before is not None else ()
+        tally = Tally(warnings=list(kept))
+        planned = with_plan(before, plan, metrics, tally.warnings)
+        store.write_manifest(planned)
+        for sentence in plan.reasons():
+            listener.note(sentence)
         units = sum(len(cell.todo()) for cell in plan.cells)
         listener.begin(cells=len(plan.cells), units=units, inferences=plan.inferences, scores=plan.scores)
         tally.reused = sum(not unit.infer for cell in plan.cells for unit in cell.units)
@@ -94,12 +93,39 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         ):
             score_across(plan, metrics, store, listener, tally)
         tally.without = _valueless(plan)
-        after = _write_run_json(store, plan, metrics, tally)
-        same = all(
-            before.get(key) == json.loads(json.dumps(after[key])) for key in ("request", "environment", "unavailable")
+        after = with_plan(planned, plan, metrics, tally.warnings)
+        store.write_manifest(after)
+        unchanged = before is not None and _same(before, after) and not units and not tally.scored
+        return RunResult(tally, plan, metrics, record_rows(store, after), unchanged, after)
+
+
+def plan_only(request: RunRequest) -> tuple[Plan, MetricPlan]:
+    """What a request would do, without doing it; nothing is written, not even the run folder.
+
+    Raises:
+        RequestError: the request is wrong.
+    """
+    check_device(request.device)
+    metrics = plan_metrics(request)
+    folder = RunFolder(request.out)
+    return make_plan(request, list_samples(request), folder, metrics, _earlier(folder, Silent())), metrics
+
+
+def _earlier(store: RunFolder, listener: Listener) -> RunManifest | None:
+    """What the folder says of earlier runs; a folder of format 1 is begun anew, and its images are computed again."""
+    try:
+        return store.manifest()
+    except OldFormat:
+        listener.note(
+            f"{store.out} was written by an earlier version, which did not store what its images are of: "
+            "they are computed again"
         )
-        unchanged = same and not units and not tally.scored and after == run
-        return RunResult(tally, plan, metrics, record_rows(store, metrics, plan), unchanged, after)
+        return None
+
+
+def _same(before: RunManifest, after: RunManifest) -> bool:
+    """Whether two runs would export the same; the command's wording and what was written as a list do not matter."""
+    return RunManifest.from_json(after.to_json(), "run.json") == replace(before, command=after.command)
 
 
 def _valueless(plan: Plan) -> dict[tuple[CellId, str, str], list[str]]:
@@ -109,40 +135,3 @@ def _valueless(plan: Plan) -> dict[tuple[CellId, str, str], list[str]]:
             for name, reason in unit.without.items():
                 found.setdefault((cell.id, name, reason), []).append(unit.sample.id)
     return found
-
-
-def _where(request: RunRequest) -> str:
-    """The heading under which warnings are kept: they depend on the protocol and on the images."""
-    return f"{request.protocol.name}: {', '.join(dataset.name for dataset in request.datasets)}"
-
-
-def _write_run_json(store: Store, plan: Plan, metrics: MetricPlan, tally: Tally) -> dict[str, Any]:
-    values = store.read_json()
-    request = plan.request
-    signatures = {signature: list(names) for signature, names in values.get("signatures", {}).items()}
-    for cell in plan.cells:
-        for signature in cell.signatures.values():
-            names = signatures.setdefault(signature, [])
-            if request.protocol.name not in names:
-                names.append(request.protocol.name)
-    rows = {f"{choice.name}|{choice.variant}": choice for choice in request.methods}
-    displays = {key: choice.display for key, choice in rows.items()}
-    minimised = {key: list(choice.minimised) for key, choice in rows.items() if choice.minimised}
-    values.update(
-        version=1,
-        request=request.describe(),
-        environment=describe_environment(),
-        expected=_merge_expected(values.get("expected", []), plan.expected()),
-        unavailable=dict(metrics.unavailable),
-        displays={**values.get("displays", {}), **displays},
-        minimised={**values.get("minimised", {}), **minimised},
-        signatures=signatures,
-        warnings={**values.get("warnings", {}), _where(request): list(tally.warnings)},
-    )
-    store.write_json(values)
-    return values
-
-
-def _merge_expected(old: list[dict[str, object]], new: list[dict[str, object]]) -> list[dict[str, object]]:
-    merged = {tuple(row[k] for k in ("method", "variant", "dataset", "scale", "seed")): row for row in [*old, *new]}
-    return list(merged.values())

@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import MetricValue, Protocol, Sample, UnitError
+from bench.api import MetricValue, Output, Protocol, Sample, UnitError
 from bench.data import prepare
+from bench.engine.origin import unchanged
 from bench.imaging import read_png_exact, write_png
 from bench.metrics.scorer import Scorer
+from bench.plugins import load_plugin, metric_plugins
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -36,6 +38,8 @@ class ScorerConfig:
     protocol: Protocol
     weights_root: Path | None
     cache_mb: int = 512
+    plugins: tuple[Path, ...] = field(default_factory=metric_plugins)
+    """Files that register some of the metrics."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ class ScoreJob:
         scale: Nominal scale.
         metrics: Which of the configured metrics are wanted.
         seed: Run seed; it decides the LR image where a protocol draws degradations.
+        source: `source_of` the sample when the run was planned.
         sr, hr, lr: What the main process has at hand already.
-        pixels_sha256: Expected hash of a stored SR image.
+        stored: What is known of a stored SR image.
     """
 
     path: Path
@@ -57,10 +62,11 @@ class ScoreJob:
     scale: float
     metrics: tuple[str, ...]
     seed: int = 0
+    source: str = ""
     sr: Pixels | None = None
     hr: NDArray[np.uint8] | None = None
     lr: NDArray[np.float32] | None = None
-    pixels_sha256: str = ""
+    stored: Output | None = None
 
 
 @dataclass(frozen=True)
@@ -106,11 +112,9 @@ class UnitScorer:
             sr = job.sr
             if sr is None:
                 try:
-                    sr = read_png_exact(job.path)
-                except (OSError, ValueError) as fault:
-                    return Scored(error=f"{job.path} cannot be read: {fault}", damaged=True)
-                if job.pixels_sha256 and pixels_sha256(sr) != job.pixels_sha256:
-                    return Scored(error=f"{job.path} was changed after it was written", damaged=True)
+                    sr = checked_png(job.path, job.stored)
+                except UnitError as fault:
+                    return Scored(error=str(fault), damaged=True)
                 lap("read")
             if not job.metrics:
                 return Scored(phases=phases)
@@ -155,12 +159,12 @@ class UnitScorer:
         if job.sr is not None:
             return job.hr, job.lr
         need_lr = self.scorer.needs_lr(job.metrics)
-        pair = prepare(job.sample, job.scale, self.config.protocol.drawn(job.seed), need_lr=need_lr)
+        with unchanged(job.sample, job.source):
+            pair = prepare(job.sample, job.scale, self.config.protocol.drawn(job.seed), need_lr=need_lr)
         return pair.hr, pair.lr
 
     def _reference_id(self, job: ScoreJob) -> str:
-        source = job.sample.hr or job.sample.lr
-        return f"{source}|{self.config.protocol.drawn(job.seed).pair_id(job.scale)}|{job.scale}"
+        return f"{job.sample.id}|{job.source}|{self.config.protocol.drawn(job.seed).pair_id(job.scale)}|{job.scale}"
 
 
 def store_image(path: Path, sr: Pixels) -> str:
@@ -172,6 +176,33 @@ def store_image(path: Path, sr: Pixels) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_png(path, sr, compress=sr.shape[0] * sr.shape[1] > UNCOMPRESSED_PIXELS)
     return pixels_sha256(sr)
+
+
+def read_stored(out: Path, output: Output) -> Pixels:
+    """The stored SR image of a unit; every reader of a stored image goes through here or `checked_png`.
+
+    Args:
+        out: The run folder.
+        output: What its record says of it.
+    Raises:
+        UnitError: it cannot be read, or is not what was written.
+    """
+    return checked_png(out / output.path, output)
+
+
+def checked_png(path: Path, output: Output | None) -> Pixels:
+    """The pixels of a stored PNG, compared with the hash that was taken when it was written.
+
+    Raises:
+        UnitError: it cannot be read, or is not what was written.
+    """
+    try:
+        pixels = read_png_exact(path)
+    except (OSError, ValueError) as fault:
+        raise UnitError(f"{path} cannot be read: {fault}") from fault
+    if output is not None and pixels_sha256(pixels) != output.sha256:
+        raise UnitError(f"{path} was changed after it was written")
+    return pixels
 
 
 def pixels_sha256(pixels: Pixels) -> str:
@@ -207,6 +238,8 @@ def start_process(config: ScorerConfig, threads: int) -> None:
 
     cv2.setNumThreads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    for file in config.plugins:
+        load_plugin(file)
     _scorer = UnitScorer(config)
 
 

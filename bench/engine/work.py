@@ -29,6 +29,7 @@ from bench.data import Pair, prepare
 from bench.engine.events import Failure, Listener, Tally
 from bench.engine.executor import Executor, fitting_workers, make_executor
 from bench.engine.inference import Inferred, Runner
+from bench.engine.origin import unchanged
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
 from bench.engine.store import Store
@@ -57,6 +58,7 @@ class Work:
         self.runner: Runner | None = None
         self._executor: Executor | None = None
         self._again: list[tuple[Cell, Unit]] = []
+        self._infos = [metric.info for metric in plan.request.metrics]
 
     def run(self) -> None:
         """All cells in order; Ctrl-C, or a failure under `fail_fast`, waits for what is being scored and stops."""
@@ -110,7 +112,8 @@ class Work:
                 cell.id.scale,
                 tuple(unit.missing),
                 seed=cell.id.seed,
-                pixels_sha256=unit.stored.sha256 if unit.stored is not None else "",
+                source=unit.source,
+                stored=unit.stored,
             )
             self.executor.submit(Ticket(cell, unit, unit.stored), job)
             return
@@ -142,6 +145,7 @@ class Work:
             cell.id.scale,
             tuple(unit.missing),
             seed=cell.id.seed,
+            source=unit.source,
             sr=result.pixels,
             hr=pair.hr,
             lr=pair.lr if self.metrics.needs_lr.intersection(unit.missing) else None,
@@ -152,12 +156,13 @@ class Work:
         started = time.perf_counter()
         if self.runner is None or self.runner.choice is not cell.choice:
             self.runner = None
-            self.runner = Runner(cell.choice, device=self.request.device, tile=self.request.tile)
+            self.runner = Runner(cell.choice, device=self.request.device, tile=self.request.tile, planned=cell.weights)
             self.tally.spend("load", time.perf_counter() - started)
             for note in self.runner.method.notes:
                 self.tally.warn(f"{cell.choice.display}: {note}")
             started = time.perf_counter()
-        pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
+        with unchanged(unit.sample, unit.source):
+            pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
         self.tally.spend("prepare", time.perf_counter() - started)
         if pair.lr is None:
             raise UnitError(f"{unit.sample.id} has no LR image")
@@ -205,8 +210,9 @@ class Work:
         unit.without |= {name: value.reason for name, value in scored.values.items() if value.value is None}
         unit.without |= scored.faults
         forget_traceback(self.request.out, traceback_path(unit.path))
-        record = Record(cell.id, unit.sample.id, UnitStatus.OK, output, scores)
-        self.store.append(cell.where, record, pair=cell.pair)
+        # a fault is told of, and tried again in the next run: it has no key
+        faults = tuple(Score(name, None, cell.signatures[name], "", reason) for name, reason in scored.faults.items())
+        self._append(ticket, UnitStatus.OK, output, scores + faults)
         self.tally.scored += len(scores)
         self.listener.unit(cell.id, unit.sample.id)
 
@@ -223,8 +229,7 @@ class Work:
         where = self._keep_traceback(unit, details)
         self.tally.failures.append(Failure(cell.id, unit.sample.id, error, where))
         self.tally.stopped |= self.request.fail_fast
-        record = Record(cell.id, unit.sample.id, UnitStatus.FAILED, output, error=error)
-        self.store.append(cell.where, record, pair=cell.pair)
+        self._append(Ticket(cell, unit, output), UnitStatus.FAILED, output, error=error)
         self.listener.unit(cell.id, unit.sample.id, error=error)
 
     def _keep_traceback(self, unit: Unit, details: str) -> Path | None:
@@ -240,6 +245,24 @@ class Work:
             return None
         return path
 
+    def _append(
+        self, ticket: Ticket, status: UnitStatus, output: Output | None, scores: tuple[Score, ...] = (), error: str = ""
+    ) -> None:
+        cell, unit = ticket.cell, ticket.unit
+        record = Record(
+            cell.id,
+            unit.sample.id,
+            status,
+            output,
+            scores,
+            error,
+            pair=cell.pair,
+            origin=cell.origin.id,
+            source=unit.short_source,
+            file=unit.file,
+        )
+        self.store.append(cell.where, record)
+
     def _warn(self, cell: Cell, pair: Pair) -> None:
         scale = cell.id.scale
         for text in validity_warnings(
@@ -247,6 +270,6 @@ class Work:
             hr=pair.size,
             scale=scale,
             shave=self.request.protocol.shave_at(scale),
-            metrics=self.request.metrics,
+            metrics=self._infos,
         ):
             self.tally.warn(f"{cell.id.dataset} {text}")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import MetricInfo, Protocol, UnitError
+from bench.api import PLAIN, MetricInfo, Protocol, Signature, UnitError
 from bench.api.protocol import Colour
 from bench.metrics.weights import WeightsFile, unavailable_files
 
@@ -153,21 +153,20 @@ class CrossScaleMetric(Metric):
         raise UnitError(f"{self.info.name} compares two scales, not one image with its reference")
 
 
-def build_signature(name: str, *own: str, protocol: Protocol, scale: float, batched: bool = False) -> str:
+def build_signature(info: MetricInfo, *own: str, protocol: Protocol, scale: float) -> str:
     """The signature that every metric uses: its own tokens, then how SR, LR and the mean were made.
 
     Args:
-        name: The metric's name.
+        info: The metric; the protocol's aggregation applies where it defines one of that name.
         own: Its own tokens: colour, shave, kernel, weights hash; empty ones are left out.
         protocol: The knobs.
         scale: Nominal scale (the downsampler may depend on it).
-        batched: The protocol's batch aggregation applies to this metric (only to PSNR).
     Returns:
-        Tokens joined by "|", ending in the version.
+        The text of a signature, ending in the version.
     """
-    aggregate = protocol if batched else replace(protocol, aggregate="img")
-    tokens = [name, *own, protocol.quantise_token(), aggregate.aggregate_token(), *protocol.pair_tokens(scale)]
-    return "|".join([*(token for token in tokens if token), VERSION])
+    averaged = protocol if info.aggregation(protocol.aggregate) else replace(protocol, aggregate=PLAIN)
+    made = (*averaged.scoring_tokens(scale), *protocol.pair_tokens(scale))
+    return Signature((info.name, *(token for token in own if token), *made, VERSION)).text
 
 
 def shaved(image: Plane, border: int, *, smallest: int = 1) -> Plane:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bench.api import MetricInfo
+from bench.api import MetricInfo, MetricRef, RequestError
 from bench.metrics.base import Metric
 from bench.registry import METRICS
 
@@ -53,15 +55,47 @@ def make_metric(name: str, weights_root: Path | None = None) -> Metric:
         name: A registered name, or "pyiqa:<name>".
         weights_root: Where parameters lie; None: `TORCH_HOME`, else torch's default.
     Raises:
-        RequestError: nobody registered it (names the nearest one), or its code cannot be loaded.
+        RequestError: nobody registered it (names the nearest one), its code cannot be loaded, or it goes by another
+            name than the one that it is registered under.
     """
     if name.startswith(PYIQA_PREFIX):
         module, _, attribute = _MAKE_PYIQA.partition(":")
         make: Any = getattr(importlib.import_module(module), attribute)
         return make(name.removeprefix(PYIQA_PREFIX), weights_root)
-    return METRICS.get(name)(weights_root)
+    metric: Metric = METRICS.get(name)(weights_root)
+    if metric.info.name != name:
+        raise RequestError(
+            f"metric '{name}' ({METRICS.origin(name)}) signs its numbers as '{metric.info.name}'; "
+            "give its info the name that it is registered under"
+        )
+    return metric
+
+
+def choose_metrics(names: Iterable[str], weights_root: Path | None = None) -> tuple[Metric, ...]:
+    """The metrics of a request, resolved once, in the order given; repetitions are dropped.
+
+    Args:
+        names: As for `make_metric`.
+        weights_root: Where parameters lie; None: `TORCH_HOME`, else torch's default.
+    Raises:
+        RequestError: as `make_metric`.
+    """
+    return tuple(make_metric(name, weights_root) for name in dict.fromkeys(names))
 
 
 def metric_info(name: str) -> MetricInfo:
     """What lists and tables need to know of a metric; errors as in `make_metric`."""
     return make_metric(name).info
+
+
+def known_infos(names: Iterable[str]) -> dict[str, MetricInfo]:
+    """Metric -> what tables need to know, without those that nobody registered here.
+
+    Args:
+        names: As records hold them; a reference scale behind "@" is left out.
+    """
+    infos = {}
+    for name in dict.fromkeys(MetricRef.parse(name).name for name in names):
+        with suppress(RequestError):
+            infos[name] = metric_info(name)
+    return infos

@@ -52,7 +52,7 @@ class FID(SetMetric):
         count = "" if n is None else f"n:{n}"
         weights = hash_token((self.file,), self.weights_root)
         own = ("rgb", "mode:clean", "dims:2048", "ref:hr", count, package_token("pyiqa"), weights, "shave:0")
-        return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
+        return build_signature(self.info, *own, protocol=protocol, scale=scale)
 
     def weights_files(self) -> tuple[WeightsFile, ...]:
         """The Inception network of pytorch-fid."""

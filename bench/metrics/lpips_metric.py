@@ -44,7 +44,7 @@ class LPIPS(Metric):
     def signature(self, protocol: Protocol, scale: float) -> str:
         """Such as `lpips|rgb|net:alex-v0.1|in:[-1,1]|lpips@0.1.4|w:7be5be79+df73285e|shave:0|…|v1`."""
         own = ("rgb", f"net:{self.files.net}-v0.1", "in:[-1,1]", package_token("lpips"), self.files.token(), "shave:0")
-        return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
+        return build_signature(self.info, *own, protocol=protocol, scale=scale)
 
     def weights_files(self) -> tuple[WeightsFile, ...]:
         """The backbone; the learned heads come with the package `lpips`."""

@@ -32,7 +32,7 @@ class LRPSNR(Metric):
 
     def signature(self, protocol: Protocol, scale: float) -> str:
         """lr_psnr|rgb|shave:0|..."""
-        return build_signature(self.info.name, "rgb", "shave:0", protocol=protocol, scale=scale)
+        return build_signature(self.info, "rgb", "shave:0", protocol=protocol, scale=scale)
 
     def compute(self, pair: ScoredPair) -> float:
         """dB; `math.inf` where nothing differs.

@@ -43,12 +43,13 @@ class NIQE(Metric):
         decimals=2,
         summary="distance of local statistics from those of natural images",
         paper="Mittal et al., Making a completely blind image quality analyzer, 2013",
+        smallest_side=BLOCK,
     )
 
     def signature(self, protocol: Protocol, scale: float) -> str:
         """niqe|luma|k:f32|w:hash|shave|..."""
         own = (protocol.nr_colour, *niqe_tokens(self.weights_root), f"shave:{protocol.nr_shave}")
-        return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
+        return build_signature(self.info, *own, protocol=protocol, scale=scale)
 
     def weights_files(self) -> tuple[WeightsFile, ...]:
         """The natural model of the authors' release."""

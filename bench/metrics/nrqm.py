@@ -31,7 +31,7 @@ class NRQM(Metric):
     def signature(self, protocol: Protocol, scale: float) -> str:
         """nrqm|luma|w:hash|shave|..."""
         own = (protocol.nr_colour, hash_token((MODEL,), self.weights_root), f"shave:{protocol.nr_shave}")
-        return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
+        return build_signature(self.info, *own, protocol=protocol, scale=scale)
 
     def weights_files(self) -> tuple[WeightsFile, ...]:
         """The three forests and the regression."""

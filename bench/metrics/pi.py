@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bench.api import Direction, MetricInfo, MetricKind, Protocol, Unavailable
 from bench.metrics.base import Metric, ScoredPair, build_signature, shaved
-from bench.metrics.niqe import PARAMETERS, load_parameters, niqe, niqe_tokens
+from bench.metrics.niqe import BLOCK, PARAMETERS, load_parameters, niqe, niqe_tokens
 from bench.metrics.nrqm import MODEL, nrqm
 from bench.metrics.weights import WeightsFile, hash_token
 
@@ -27,12 +27,13 @@ class PI(Metric):
         decimals=2,
         summary="perceptual index of PIRM 2018: NRQM and NIQE combined, with its own luma and border",
         paper="Blau et al., The 2018 PIRM challenge on perceptual image super-resolution, 2018",
+        smallest_side=BLOCK + 2 * SHAVE,
     )
 
     def signature(self, protocol: Protocol, scale: float) -> str:
         """pi|y601s-u8|k:f32|w:niqe hash|w:nrqm hash|shave:4|..."""
         own = (COLOUR, *niqe_tokens(self.weights_root), hash_token((MODEL,), self.weights_root), f"shave:{SHAVE}")
-        return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
+        return build_signature(self.info, *own, protocol=protocol, scale=scale)
 
     def weights_files(self) -> tuple[WeightsFile, ...]:
         """Those of NRQM and NIQE."""

@@ -38,7 +38,7 @@ class Pyiqa(Metric):
         files = FILES.get(self.pyiqa_name)
         weights = "w:unlisted" if files is None else hash_token(files, self.weights_root) if files else ""
         own = ("rgb", self._input_token(protocol), package_token("pyiqa"), weights, "shave:0")
-        return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
+        return build_signature(self.info, *own, protocol=protocol, scale=scale)
 
     def weights_files(self) -> tuple[WeightsFile, ...]:
         """What pyiqa would fetch for it; empty for metrics whose files are not listed."""

@@ -27,7 +27,7 @@ class Scorer:
 
     def __init__(
         self,
-        names: Sequence[str],
+        metrics: Sequence[Metric] | Sequence[str],
         protocol: Protocol,
         *,
         weights_root: Path | None = None,
@@ -36,15 +36,16 @@ class Scorer:
         """Prepare; no torch import.
 
         Args:
-            names: Metrics, as `make_metric` knows them; repetitions are dropped.
+            metrics: What `choose_metrics` gave, or the names that it knows, which is what a worker process is handed.
             protocol: The knobs.
-            weights_root: Where parameters lie; None: `TORCH_HOME`, else torch's default.
+            weights_root: Where the parameters of metrics given by name lie; None: `TORCH_HOME`, else torch's default.
             reference_cache_mb: Memory for what is remembered of references between calls.
         Raises:
             RequestError: an unknown metric.
         """
         self.protocol = protocol
-        self._metrics: dict[str, Metric] = {name: make_metric(name, weights_root) for name in dict.fromkeys(names)}
+        chosen = [metric if isinstance(metric, Metric) else make_metric(metric, weights_root) for metric in metrics]
+        self._metrics: dict[str, Metric] = {metric.info.name: metric for metric in chosen}
         self._references = ReferenceCache(int(reference_cache_mb * 2**20))
 
     def signatures(self, scale: float) -> dict[str, str]:

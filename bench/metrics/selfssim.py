@@ -76,7 +76,7 @@ class SelfSSIM(CrossScaleMetric):
     def signature(self, protocol: Protocol, scale: float) -> str:
         """Such as `selfssim|rgb|resize:matlab-bicubic|ref:column|shave:0|q:u8|…|v1`."""
         own = ("rgb", "resize:matlab-bicubic", "ref:column", "shave:0")
-        return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
+        return build_signature(self.info, *own, protocol=protocol, scale=scale)
 
     def compute_pair(self, sr_a: Pixels, sr_b: Pixels) -> float:
         """`self_ssim`: sr_b is the reference size."""
@@ -99,7 +99,7 @@ class SelfMSSSIMNearest(SelfSSIM):
     def signature(self, protocol: Protocol, scale: float) -> str:
         """Such as `selfssim_msssim_nn|rgb|resize:nearest|levels:5|ref:column|shave:0|…|v1`."""
         own = ("rgb", "resize:nearest", "levels:5", "ref:column", "shave:0")
-        return build_signature(self.info.name, *own, protocol=protocol, scale=scale)
+        return build_signature(self.info, *own, protocol=protocol, scale=scale)
 
     def compute_pair(self, sr_a: Pixels, sr_b: Pixels) -> float:
         """`self_ms_ssim_nearest`: sr_b is the reference size."""

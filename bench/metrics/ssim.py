@@ -43,7 +43,7 @@ class SSIM(Metric):
         """ssim|colour|shave|..., with clamp where the contrast term is clamped."""
         clamp = "clamp" if protocol.ssim_clamp else ""
         return build_signature(
-            self.info.name, protocol.ssim_colour, clamp, protocol.shave_token(), protocol=protocol, scale=scale
+            self.info, protocol.ssim_colour, clamp, protocol.shave_token(), protocol=protocol, scale=scale
         )
 
     def compute(self, pair: ScoredPair) -> float:

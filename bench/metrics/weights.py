@@ -10,7 +10,6 @@ itself starts a download only with `ASSR_BENCH_DOWNLOAD=1` (see `bench.metrics.d
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.api import Unavailable
+from bench.imaging.hashing import file_sha256
 
 DOWNLOAD_ENV = "ASSR_BENCH_DOWNLOAD"
 """1: a metric may fetch what it lacks while it scores; 0: nothing is ever fetched; unset: before a run, not in it."""
@@ -130,32 +130,20 @@ def unavailable_files(files: tuple[WeightsFile, ...], weights_root: Path | None)
 
 
 def weights_hash(path: Path) -> str:
-    """First 12 hex digits of the sha256 of a file; read once per path, modification time and size."""
+    """First 12 hex digits of the sha256 of a file."""
     return full_hash(path)[:12]
 
 
 def full_hash(path: Path) -> str:
-    """The sha256 of a file, 64 hex digits; read once per path, modification time and size.
+    """The sha256 of a file, 64 hex digits.
 
     Raises:
         Unavailable: the file cannot be read.
     """
     try:
-        stat = path.stat()
-        return _hash(path, stat.st_mtime_ns, stat.st_size)
+        return file_sha256(path)
     except OSError as fault:
         raise Unavailable(f"the weights file {path} cannot be read: {fault.strerror or fault}") from fault
-
-
-_HASHES: dict[tuple[Path, int, int], str] = {}
-
-
-def _hash(path: Path, modified: int, size: int) -> str:
-    key = (path, modified, size)
-    if key not in _HASHES:
-        with path.open("rb") as file:
-            _HASHES[key] = hashlib.file_digest(file, "sha256").hexdigest()
-    return _HASHES[key]
 
 
 def hash_token(files: tuple[WeightsFile, ...], weights_root: Path | None) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from bench.analysis import RunFrames
 from bench.analysis.aggregate import UNAVAILABLE_NOTE
-from bench.analysis.crossscale import split_reference
+from bench.analysis.origins import check_one_origin, check_one_set
 from bench.analysis.signatures import check_one_protocol, signature_lines
-from bench.api import MetricInfo, RequestError, format_scale, is_untrained, weights_label
+from bench.api import UNTRAINED, MetricInfo, MetricRef, RequestError
 from bench.report.model import (
     CellKey,
     ImageCount,
@@ -39,9 +41,7 @@ def build_table(
     rows: pd.DataFrame,
     infos: Mapping[str, MetricInfo],
     *,
-    displays: Mapping[tuple[str, str], str] | None = None,
-    minimised: Mapping[tuple[str, str], Sequence[str]] | None = None,
-    protocols: Mapping[str, Sequence[str]] | None = None,
+    frames: RunFrames | None = None,
     protocol: str | None = None,
     options: TableOptions | None = None,
 ) -> Table:
@@ -51,23 +51,23 @@ def build_table(
         rows: SUMMARY_COLUMNS, already selected; their order is the order of the table. Metrics of one reference
             scale ("selfssim@8") are left out unless the rows hold nothing else; so are untrained variants.
         infos: metric -> direction and decimals; a metric that is not there gets four decimals and no rank.
-        displays: (method, variant) -> printed name; else "method (variant)".
-        minimised: (method, variant) -> metrics that were part of its training's loss, which a note says.
-        protocols: signature -> names of the protocols that give it.
+        frames: What is known of the run: names of rows, protocols, origins, sets of images.
         protocol: The protocol to print; None: the one that all rows have in common.
         options: Caption and label.
     Raises:
-        RequestError: the rows mix signatures, or no row is left.
+        RequestError: the rows mix signatures, versions of a method or sets of images, or no row is left.
     """
     options = options or TableOptions()
-    plain = ~rows["metric"].str.contains("@", regex=False)
+    known = frames if frames is not None else RunFrames(records=pd.DataFrame(), planned=())
+    plain = pd.Series([MetricRef.parse(m).reference is None for m in rows["metric"]], index=rows.index, dtype=bool)
     rows = rows.loc[plain] if plain.any() else rows
-    trained = rows.loc[~untrained(rows)]
+    trained = rows.loc[~untrained(rows, known)]
     if trained.empty:
         raise RequestError("nothing to put into a table: every method is untrained; give weights with --weights PATH")
-    common = check_one_protocol(trained, protocols or {})
-    names = displays or {}
-    methods = _methods(trained, names)
+    common = check_one_protocol(trained, known.protocols)
+    check_one_origin(trained, known.origins, lambda method, variant: known.row(method, variant).display)
+    check_one_set(trained, known.sets, lambda method, variant: known.row(method, variant).display)
+    methods = _methods(trained, known)
     metrics = tuple(_column(name, infos) for name in dict.fromkeys(trained["metric"]))
     table = Table(
         datasets=tuple(dict.fromkeys(trained["dataset"])),
@@ -82,62 +82,57 @@ def build_table(
         caption=options.caption,
         label=options.label,
     )
-    return replace(_ranked(table), notes=(*_notes(rows, trained, metrics, names), *_flattered(table, minimised or {})))
+    return replace(_ranked(table), notes=(*_notes(rows, trained, metrics, known), *_flattered(table, known)))
 
 
-def untrained(rows: pd.DataFrame) -> pd.Series:
+def untrained(rows: pd.DataFrame, frames: RunFrames) -> pd.Series:
     """Which rows are of variants without trained weights."""
-    return pd.Series([is_untrained(each) for each in rows["variant"]], index=rows.index, dtype=bool)
+    pairs = zip(rows["method"], rows["variant"], strict=True)
+    return pd.Series([frames.row(m, v).trained == UNTRAINED for m, v in pairs], index=rows.index, dtype=bool)
 
 
-def _methods(rows: pd.DataFrame, displays: Mapping[tuple[str, str], str]) -> tuple[MethodRow, ...]:
+def _methods(rows: pd.DataFrame, frames: RunFrames) -> tuple[MethodRow, ...]:
     pairs = rows[["method", "variant"]].drop_duplicates().itertuples(index=False, name=None)
-    return tuple(MethodRow(m, v, _display(m, v, displays)) for m, v in pairs)
-
-
-def _display(method: str, variant: str, displays: Mapping[tuple[str, str], str]) -> str:
-    return displays.get((method, variant)) or (f"{method} ({variant})" if variant else method)
+    return tuple(MethodRow(m, v, frames.row(m, v).display) for m, v in pairs)
 
 
 def _column(name: str, infos: Mapping[str, MetricInfo]) -> MetricColumn:
-    base, reference = split_reference(name)
-    info = infos.get(name) or infos.get(base)
+    ref = MetricRef.parse(name)
+    info = infos.get(name) or infos.get(ref.name)
     if info is None:
         return MetricColumn(name, name, None, 4)
-    display = info.display if reference is None else f"{info.display}@{format_scale(reference)}"
+    display = str(MetricRef(info.display, ref.reference))
     return MetricColumn(name, display, info.direction, info.decimals)
 
 
 def _cells(rows: pd.DataFrame, metrics: Sequence[MetricColumn]) -> dict[CellKey, TableCell]:
     decimals = {metric.name: metric.decimals for metric in metrics}
-    columns = ["dataset", "scale", "metric", "method", "variant", "mean", "seed_sd", "n", "expected", "seeds", "note"]
     cells: dict[CellKey, TableCell] = {}
-    for dataset, scale, metric, method, variant, mean, sd, n, expected, seeds, note in rows[columns].itertuples(
-        index=False, name=None
-    ):
-        key = CellKey(dataset, scale, metric, method, variant)
-        if str(note).startswith(UNAVAILABLE_NOTE):
-            cell = TableCell(None, "", reason=str(note).removeprefix(UNAVAILABLE_NOTE))
-        elif pd.isna(mean):
-            cell = TableCell(None, f"{int(n)}/{int(expected)}")
+    for line in rows.to_dict("records"):
+        metric, mean, sd, note = str(line["metric"]), float(line["mean"]), float(line["seed_sd"]), str(line["note"])
+        key = CellKey(line["dataset"], line["scale"], metric, line["method"], line["variant"])
+        if note.startswith(UNAVAILABLE_NOTE):
+            cell = TableCell(None, "", reason=note.removeprefix(UNAVAILABLE_NOTE))
+        elif math.isnan(mean):
+            cell = TableCell(None, f"{int(line['n'])}/{int(line['expected'])}", reason=note.partition(": ")[2])
         else:
-            spread = "" if pd.isna(sd) else printed(float(sd), decimals[metric])
-            cell = TableCell(float(mean), printed(float(mean), decimals[metric]), spread)
-        cell = replace(cell, expected=int(expected), seeds=int(seeds))
+            spread = "" if math.isnan(sd) else printed(sd, decimals[metric])
+            cell = TableCell(mean, printed(mean, decimals[metric]), spread)
+        cell = replace(cell, expected=int(line["expected"]), seeds=int(line["seeds"]), source=str(line["source"]))
         if key not in cells or cells[key].value is None:
             cells[key] = cell
     return cells
 
 
 def _ranked(table: Table) -> Table:
-    """The table with its marks; methods scored on different numbers of images are not ranked against each other."""
+    """The table with its marks; methods scored on different images are not ranked against each other."""
     cells = dict(table.cells)
     for dataset in table.datasets:
         for scale in table.scales:
             for metric in table.metrics:
                 keys = {row: CellKey(dataset, scale, metric.name, row.method, row.variant) for row in table.methods}
                 full = {row: cells[key] for row, key in keys.items() if key in cells and cells[key].value is not None}
-                if len({cell.expected for cell in full.values()}) > 1:
+                if len({(cell.expected, cell.source) for cell in full.values()}) > 1:
                     continue
                 marks = mark_printed({row: cell.text for row, cell in full.items()}, metric.direction)
                 for row, mark in marks.items():
@@ -160,33 +155,38 @@ def _images(rows: pd.DataFrame) -> tuple[ImageCount, ...]:
     return tuple(found)
 
 
-def _flattered(table: Table, minimised: Mapping[tuple[str, str], Sequence[str]]) -> list[str]:
+def _flattered(table: Table, frames: RunFrames) -> list[str]:
     """A sentence for every metric that some row was trained by."""
     found = []
     for metric in table.metrics:
-        names = [row.display for row in table.methods if metric.name in minimised.get((row.method, row.variant), ())]
+        names = [r.display for r in table.methods if metric.name in frames.row(r.method, r.variant).minimised]
         if names:
             found.append(f"{metric.display} was part of the loss in the training of {', '.join(names)}.")
     return found
 
 
 def _notes(
-    rows: pd.DataFrame,
-    trained: pd.DataFrame,
-    metrics: Sequence[MetricColumn],
-    displays: Mapping[tuple[str, str], str],
+    rows: pd.DataFrame, trained: pd.DataFrame, metrics: Sequence[MetricColumn], frames: RunFrames
 ) -> tuple[str, ...]:
+    pairs = trained[["method", "variant"]].drop_duplicates().itertuples(index=False, name=None)
+    shown = [frames.row(method, variant) for method, variant in pairs]
     notes = []
-    if any(weights_label(variant) == "lite" for variant in trained["variant"]):
+    lite = [info for info in shown if info.trained == "lite"]
+    if lite:
         notes.append(LITE_NOTE)
-    left = rows.loc[untrained(rows), ["method", "variant"]].drop_duplicates()
+    # a row that was given a name does not say it
+    silent = [info.display for info in lite if "lite" not in info.display]
+    if silent:
+        notes.append(f"With lite weights: {', '.join(silent)}.")
+    notes += [f"{info.display}: {info.resize_rule}" for info in shown if info.resize_rule]
+    left = rows.loc[untrained(rows, frames), ["method", "variant"]].drop_duplicates()
     if len(left):
-        names = [_display(m, v, displays) for m, v in left.itertuples(index=False, name=None)]
+        names = [frames.row(m, v).display for m, v in left.itertuples(index=False, name=None)]
         notes.append(f"Left out because it has no trained weights: {', '.join(names)}.")
     unknown = [metric.display for metric in metrics if metric.direction is None]
     if unknown:
         notes.append(f"Not ranked, because its direction is not known here: {', '.join(unknown)}.")
-    scored = trained.loc[trained["mean"].notna(), ["dataset", "scale", "metric", "expected"]].drop_duplicates()
-    if len(scored.drop_duplicates(["dataset", "scale", "metric"])) < len(scored):
-        notes.append("Where methods were scored on different numbers of images they are not ranked.")
+    scored = trained.loc[trained["mean"].notna(), ["dataset", "scale", "metric", "expected", "source"]]
+    if (scored.drop_duplicates().groupby(["dataset", "scale", "metric"]).size() > 1).any():
+        notes.append("Where methods were scored on different images they are not ranked.")
     return tuple(notes)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.analysis import RunFrames, Selection, select
-from bench.api import MetricInfo, RequestError, format_scale
+from bench.api import NO_VARIANT, MetricInfo, RequestError, format_scale
 from bench.imaging.atomic import atomic_write
 from bench.report.build import TableOptions, build_table
 from bench.report.latex import render_latex
@@ -116,8 +116,13 @@ def run_tables(
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """A frame as CSV: scales as 4 or 3.6, no number where there is none, inf for an infinite PSNR."""
-    return frame.assign(scale=frame["scale"].map(format_scale)).to_csv(index=False, lineterminator="\n")
+    """A frame as CSV: scales as 4 or 3.6, "-" for no variant, no number where there is none, inf for infinity."""
+    return shown_frame(frame).assign(scale=frame["scale"].map(format_scale)).to_csv(index=False, lineterminator="\n")
+
+
+def shown_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame as files and notebooks show it: an empty variant is "-", which no reader takes for a missing value."""
+    return frame.assign(variant=frame["variant"].replace("", NO_VARIANT))
 
 
 def _table(frames: RunFrames, infos: Mapping[str, MetricInfo], selection: Selection, options: TableOptions) -> Table:
@@ -125,9 +130,7 @@ def _table(frames: RunFrames, infos: Mapping[str, MetricInfo], selection: Select
     return build_table(
         rows,
         infos,
-        displays=frames.displays,
-        minimised=frames.minimised,
-        protocols=frames.protocols,
+        frames=frames,
         protocol=selection.protocol,
         options=options,
     )

@@ -47,9 +47,10 @@ class TableCell:
         text: The value as printed ("24.13", "∞"), "37/100" for an incomplete cell, empty for a missing one.
         sd: Between-seed sd as printed; empty for one seed.
         mark: Best or second; never set without a value.
-        reason: Why the cell is missing; empty otherwise.
+        reason: Why the cell is missing or incomplete, where that is known; empty otherwise.
         expected: Images that the cell should have.
         seeds: Number of seeds.
+        source: Id of the set of images.
     """
 
     value: float | None
@@ -59,6 +60,7 @@ class TableCell:
     reason: str = ""
     expected: int = 0
     seeds: int = 1
+    source: str = ""
 
 
 NOT_HERE = TableCell(None, "", reason="not part of this run")
@@ -130,7 +132,9 @@ class Table:
             signatures=tuple(
                 line
                 for line in self.signatures
-                if line.metric in names and (not line.scales or set(line.scales) & set(kept_scales))
+                if line.metric in names
+                and (not line.scales or set(line.scales) & set(kept_scales))
+                and (not line.datasets or set(line.datasets) & set(kept_sets))
             ),
         )
 

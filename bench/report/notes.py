@@ -31,7 +31,10 @@ def footnote_reason(cell: TableCell) -> str:
     """Why a cell carries a footnote; empty where it carries none."""
     if cell.value is not None:
         return INFINITE if math.isinf(cell.value) else ""
-    return cell.reason
+    if not cell.reason or cell.text or cell.reason == NOT_HERE.reason:
+        return cell.reason
+    # what to do about it follows after "; " and is for the terminal, not for a paper
+    return f"unavailable: {cell.reason.partition('; ')[0]}"
 
 
 def footnote_letters(grid: Grid) -> dict[str, str]:
@@ -65,7 +68,7 @@ def note_lines(grid: Grid) -> list[NoteLine]:
         head = displays[line.metric] + (f" ({', '.join(where)})" if where else "")
         lines.append(NoteLine((f"{head}: ", Code(line.signature))))
     lines += [NoteLine((note,)) for note in table.notes]
-    lines += [NoteLine((f"{_sentence(reason)}",), letter) for reason, letter in footnote_letters(grid).items()]
+    lines += [NoteLine((_sentence(reason),), letter) for reason, letter in footnote_letters(grid).items()]
     return lines
 
 
@@ -87,10 +90,7 @@ def _legend(shown: list[TableCell]) -> str:
 
 
 def _sentence(reason: str) -> str:
-    """The reason without what to do about it, which follows after "; " and is for the terminal, not for a paper."""
-    reason = reason.partition("; ")[0]
-    prefix = "" if reason in (INFINITE, NOT_HERE.reason) else "unavailable: "
-    return f"{prefix}{reason.rstrip('.')}."
+    return f"{reason.rstrip('.')}."
 
 
 def _letter(number: int) -> str:

@@ -1,4 +1,4 @@
-"""From a method's name to its training: the `TASK` in `train.py` beside the method's module."""
+"""From a method's name to its training: the `TASK` in the package `training` beside the method's module."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def find_task(name: str) -> type[TrainingTask[Any]]:
         RequestError: unknown method, or one that has no training here.
     """
     spec = METHODS.get(name)
-    module = companion(spec, "train") if isinstance(spec, MethodSpec) else None
+    module = companion(spec, "training") if isinstance(spec, MethodSpec) else None
     if module is None:
         raise RequestError(
-            f"method '{name}' has no training here; 'bench train --help' says what a method needs for one"
+            f"method '{name}' has no training here: it has no package 'training' beside its code (docs/training.md)"
         )
     task = getattr(module, "TASK", None)
     if not (isinstance(task, type) and issubclass(task, TrainingTask)):

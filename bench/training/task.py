@@ -23,7 +23,7 @@ Batch = dict[str, torch.Tensor]
 
 
 class TrainingTask(ABC, Generic[C]):
-    """What a method brings to the shared loop. A method's `train.py` names its subclass `TASK`."""
+    """What a method brings to the shared loop. A method's `training` package names its subclass `TASK`."""
 
     method: ClassVar[str]
     """Registered name."""

@@ -7,7 +7,6 @@ from typing import Literal
 
 from pydantic import Field
 
-import methods.blocks
 from bench.api import MethodInfo, MethodSpec, Tiling
 from methods.lte.info import ArbSROptions
 
@@ -40,7 +39,6 @@ BLIND_ASSR = MethodSpec(
     ),
     factory="methods.blind_assr.method:BlindASSRMethod",
     root=_HERE,
-    shared=(Path(str(methods.blocks.__file__)).parent, _HERE.parent / "lte"),
     options=BlindOptions,
     weights={"lite": _HERE / "weights" / "lite.safetensors"},
     default_weights="lite",

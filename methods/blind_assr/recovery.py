@@ -23,9 +23,9 @@ from bench.training.degraded import DegradedPatch
 from methods.blind_assr.kernels import KERNEL_SIZE
 from methods.blind_assr.method import load_network
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork
-from methods.blind_assr.stage1 import RepresentationTask, kernel_figures
-from methods.blind_assr.stage2 import load_representation
-from methods.blind_assr.target import FFT_TARGETS, KernelTarget, analytic_kernel, fft_kernel, hr_kernel
+from methods.blind_assr.training.stage1 import RepresentationTask, kernel_figures
+from methods.blind_assr.training.stage2 import load_representation
+from methods.blind_assr.training.target import FFT_TARGETS, KernelTarget, analytic_kernel, fft_kernel, hr_kernel
 from methods.blocks.sampled import to_tensor
 from methods.blocks.weights import read_weights
 

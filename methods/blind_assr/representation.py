@@ -1,7 +1,7 @@
-"""The implicit degradation representation: encoder E, and SimSiam's projector and head with the contrastive loss.
+"""The implicit degradation representation: encoder E, and SimSiam's projector and head.
 
-Source: the blind arbitrary-scale paper, section 3.1 and Eq. 3; the layers, which the paper leaves to an appendix, as in
-DASR and the authors' release (facts only); SimSiam (Chen and He, CVPR 2021) for projector, head and stop-gradient.
+Source: the blind arbitrary-scale paper, section 3.1; the layers, which the paper leaves to an appendix, as in
+DASR and the authors' release (facts only); SimSiam (Chen and He, CVPR 2021) for projector and head.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 
 class DegradationEncoder(nn.Module):
@@ -63,22 +62,3 @@ class SimSiamHead(nn.Module):
         """Args: z: (B, width); returns q = projector(z) and p = G(q), both (B, width)."""
         q = self.projector(z)
         return q, self.predictor(q)
-
-
-def contrastive_loss(q1: torch.Tensor, p1: torch.Tensor, q2: torch.Tensor, p2: torch.Tensor) -> torch.Tensor:
-    """Eq. 3: the symmetric negative cosine similarity with a stop-gradient on the side that is not predicted.
-
-    Args:
-        q1, q2: (B, D) projections of two crops with the same degradation.
-        p1, p2: (B, D) predictions G(q1), G(q2).
-    Returns:
-        A scalar in [-1, 1].
-    """
-    first = functional.cosine_similarity(p1, q2.detach(), dim=-1).mean()
-    second = functional.cosine_similarity(p2, q1.detach(), dim=-1).mean()
-    return -(first + second) / 2
-
-
-def spread(q: torch.Tensor) -> torch.Tensor:
-    """The collapse watch: mean standard deviation of the normalised q; about 1 / sqrt(D) is healthy, 0 is collapse."""
-    return functional.normalize(q, dim=-1).std(dim=0).mean()

@@ -7,7 +7,6 @@ from typing import Literal
 
 from pydantic import Field
 
-import methods.blocks
 from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
 
 _HERE = Path(__file__).parent
@@ -51,7 +50,6 @@ CASARBI = MethodSpec(
     ),
     factory="methods.casarbi.method:CasArbiMethod",
     root=_HERE,
-    shared=(Path(str(methods.blocks.__file__)).parent, _HERE.parent / "liif"),
     options=CasArbiOptions,
     weights={"lite": _HERE / "weights" / "lite.safetensors"},
     default_weights="lite",

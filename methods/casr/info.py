@@ -7,7 +7,6 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
-import methods.blocks
 from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
 
 _HERE = Path(__file__).parent
@@ -16,6 +15,8 @@ WEIGHTS_HOW = (
     "Weights of the full size need SD-Turbo beside them: --set casr.sd_path=FOLDER (a copy of stabilityai/sd-turbo); "
     "--weights casr=untrained runs SD-Turbo with adapters that change nothing"
 )
+SD_FOLDERS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+"""What is read of a copy of SD-Turbo."""
 
 
 class CasrOptions(MethodOptions):
@@ -96,13 +97,19 @@ class CasrOptions(MethodOptions):
 
 
 def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
-    """The files of SD-Turbo, SAM and DepthAnything, by name, size and date; hub ids stand for themselves."""
+    """What the folders of SD-Turbo, SAM and DepthAnything hold; hub ids are options and stand for themselves."""
+    from bench.imaging.hashing import content_files, content_hash
+
     said = cast("CasrOptions", options)
     found = []
-    for root in (said.sd_path, said.sam_path, said.depth_path):
-        if root is not None and root.is_dir():
-            files = sorted(path for path in root.rglob("*") if path.is_file())
-            found += [f"{path.relative_to(root)}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files]
+    for name, root in (("sd", said.sd_path), ("sam", said.sam_path), ("depth", said.depth_path)):
+        if root is None or not root.is_dir():
+            continue
+        files = [file for part in SD_FOLDERS for file in content_files(root / part)] if name == "sd" else None
+        try:
+            found.append(f"{name}:{content_hash(root, files)}")
+        except OSError as fault:  # loading will say it properly
+            found.append(f"{name}:unreadable:{fault.filename}")
     return "+".join(found)
 
 
@@ -119,7 +126,6 @@ CASR = MethodSpec(
     ),
     factory="methods.casr.method:CasrMethod",
     root=_HERE,
-    shared=(Path(str(methods.blocks.__file__)).parent,),
     options=CasrOptions,
     weights={"lite": _HERE / "weights" / "lite.safetensors"},
     default_weights="lite",
@@ -127,4 +133,5 @@ CASR = MethodSpec(
     minimised={"lite": ("lpips",)},
     untrained=True,
     fingerprint=fingerprint,
+    fingerprint_per_image=False,
 )

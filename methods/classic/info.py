@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bench
 from bench.api import MethodInfo, MethodSpec
-
-_IMAGING = Path(bench.__file__).parent / "imaging"
 
 
 def _spec(name: str, display: str, summary: str, *, paper: str = "") -> MethodSpec:
@@ -15,7 +12,6 @@ def _spec(name: str, display: str, summary: str, *, paper: str = "") -> MethodSp
         info=MethodInfo(name=name, display=display, summary=summary, paper=paper, licence="Apache-2.0", parameters=0),
         factory=f"methods.classic.method:{display}",
         root=Path(__file__).parent,
-        shared=tuple(_IMAGING / name for name in ("planes.py", "resize.py", "weights.py")),
     )
 
 

@@ -10,12 +10,9 @@ from typing import Literal, cast
 
 from pydantic import Field, field_validator
 
-import bench
-import methods.precomputed
 from bench.api import MethodInfo, MethodOptions, MethodSpec
 
 FIELDS = ("input", "output", "scale", "width", "height", "seed")
-_IMAGING = Path(bench.__file__).parent / "imaging"
 
 
 class CommandOptions(MethodOptions):
@@ -56,11 +53,11 @@ class CommandOptions(MethodOptions):
 
 def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
     """The hashes of the program and of every file named in its arguments; what those read in turn is not seen."""
-    from methods.precomputed.files import file_digest
+    from bench.imaging.hashing import file_sha256
 
     program, *arguments = shlex.split(cast("CommandOptions", options).run)
     found = [Path(shutil.which(program) or program), *(Path(argument) for argument in arguments)]
-    return "+".join(f"{path.name}:{file_digest(path)}" for path in found if path.is_file())
+    return "+".join(f"{path.name}:{file_sha256(path)}" for path in found if path.is_file())
 
 
 COMMAND = MethodSpec(
@@ -73,10 +70,7 @@ COMMAND = MethodSpec(
     ),
     factory="methods.command.method:Command",
     root=Path(__file__).parent,
-    shared=(
-        Path(str(methods.precomputed.__file__)).parent / "files.py",
-        *(_IMAGING / name for name in ("io.py", "png.py")),
-    ),
     options=CommandOptions,
     fingerprint=fingerprint,
+    fingerprint_per_image=False,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import methods.blocks
 from bench.api import MethodInfo, MethodSpec, Tiling
 from methods.blocks.options import ContinuousOptions
 
@@ -29,7 +28,6 @@ LIIF = MethodSpec(
     ),
     factory="methods.liif.method:LIIF",
     root=_HERE,
-    shared=(Path(str(methods.blocks.__file__)).parent,),
     options=LiifOptions,
     weights={"lite": _HERE / "weights" / "lite.safetensors"},
     default_weights="lite",

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pydantic import Field
 
-import methods.blocks
 from bench.api import MethodInfo, MethodSpec, Tiling
 from methods.blocks.options import ContinuousOptions
 
@@ -37,7 +36,6 @@ LTE = MethodSpec(
     ),
     factory="methods.lte.method:LTE",
     root=_HERE,
-    shared=(Path(str(methods.blocks.__file__)).parent,),
     options=ArbSROptions,
     weights={"lite": _HERE / "weights" / "lite.safetensors"},
     default_weights="lite",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -77,18 +75,6 @@ def read_sr(path: Path, size: Size) -> NDArray[np.uint8] | NDArray[np.uint16]:
             "never resized: check the scale, and that the image was made from this protocol's LR"
         )
     return pixels
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file's bytes, remembered until its time or size changes."""
-    stat = path.stat()
-    return _digest(path, stat.st_mtime_ns, stat.st_size)
-
-
-@lru_cache(maxsize=8192)
-def _digest(path: Path, mtime_ns: int, size: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _images(folder: Path) -> list[Path]:

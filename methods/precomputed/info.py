@@ -8,10 +8,7 @@ from typing import cast
 
 from pydantic import Field, field_validator
 
-import bench
 from bench.api import MethodInfo, MethodOptions, MethodSpec, UnitError, format_scale
-
-_IMAGING = Path(bench.__file__).parent / "imaging"
 
 
 class PrecomputedOptions(MethodOptions):
@@ -51,11 +48,12 @@ class PrecomputedOptions(MethodOptions):
 
 def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
     """The hash of the file that this unit will read, so that a changed file is seen; "missing" where there is none."""
-    from methods.precomputed.files import file_digest, locate
+    from bench.imaging.hashing import file_sha256
+    from methods.precomputed.files import locate
 
     given = cast("PrecomputedOptions", options)
     try:
-        return file_digest(locate(given.folder, image, format_scale(scale), given.pattern))
+        return file_sha256(locate(given.folder, image, format_scale(scale), given.pattern))
     except UnitError:
         return "missing"
 
@@ -69,7 +67,6 @@ PRECOMPUTED = MethodSpec(
     ),
     factory="methods.precomputed.method:Precomputed",
     root=Path(__file__).parent,
-    shared=tuple(_IMAGING / name for name in ("io.py", "png.py", "colour.py")),
     options=PrecomputedOptions,
     fingerprint=fingerprint,
     looks_up=True,

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-import bench
 from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
 
-_BENCH = Path(bench.__file__).parent
 WEIGHTS_HOW = (
     "give a checkpoint of an architecture that spandrel knows (ESRGAN, SwinIR, HAT, SPAN, Compact, ...) with "
     "--weights spandrel=FILE.safetensors (or .pth, .pt, .ckpt)"
@@ -47,11 +45,8 @@ SPANDREL = MethodSpec(
     ),
     factory="methods.spandrel.method:Spandrel",
     root=Path(__file__).parent,
-    shared=(
-        _BENCH / "api" / "fixed_scale.py",
-        *(_BENCH / "imaging" / f"{name}.py" for name in ("planes", "resize", "weights", "tiling", "tiles")),
-    ),
     options=SpandrelOptions,
     weights_how=WEIGHTS_HOW,
     fingerprint=fingerprint,
+    fingerprint_per_image=False,
 )

@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
-import json
 import math
+from pathlib import Path
 
 import pytest
 
-from bench.analysis import expected_frame, expected_rows, load_run
-from bench.analysis.frames import parse_protocols
-from bench.api import CellId, RequestError
+from bench.analysis import load_run
+from bench.analysis.frames import named_protocols
+from bench.api import CellId, CellPlan, ImageSet, Origin, RequestError, RowInfo, RunManifest
 
-HEADER = "method,variant,dataset,image,scale,seed,metric,value,unit_status,signature\n"
+HEADER = "method,variant,dataset,image,scale,seed,metric,value,unit_status,signature,origin,source,seconds\n"
 GOOD = HEADER + (
-    "NA,,Set5,007,4,0,psnr,inf,ok,psnr|rgb\n"
-    "NA,,Set5,nan,4,0,psnr,,failed,psnr|rgb\n"
-    '"a,b",lite,"Größe 1",null,3.6,1,psnr,30.25,ok,psnr|rgb\n'
+    "NA,-,Set5,007,4,0,psnr,inf,ok,psnr|rgb,o1,h1,0.5\n"
+    "NA,-,Set5,nan,4,0,psnr,,failed,psnr|rgb,o1,h2,\n"
+    '"a,b",lite,"Größe 1",null,3.6,1,psnr,30.25,ok,psnr|rgb,o2,h3,1\n'
+)
+
+
+def plan(cell: CellId, origin: str, images: str) -> CellPlan:
+    """A cell of which PSNR and NIQE were asked for."""
+    return CellPlan(
+        cell=cell,
+        folder="f",
+        pair="p",
+        origin=origin,
+        images=images,
+        metrics=("psnr", "niqe"),
+        signatures={"psnr|rgb": "psnr"},
+    )
+
+
+MANIFEST = RunManifest(
+    request={"metrics": ["psnr"]},
+    rows=(RowInfo(method="a,b", variant="lite", display="A|B (lite)", minimised=("lpips",)),),
+    origins={name: Origin(id=name, code="c", code_name="m") for name in ("o1", "o2")},
+    sets={"s1": ImageSet("Set5", {"007": "h1", "nan": "h2"}), "s2": ImageSet("Größe 1", {"null": "h3"})},
+    cells=(
+        plan(CellId("NA", "", "Set5", 4.0, 0), "o1", "s1"),
+        plan(CellId("a,b", "lite", "Größe 1", 3.6, 1), "o2", "s2"),
+    ),
+    unavailable={"niqe": "no file"},
+    protocols={"psnr|rgb": ("sample", "casr"), "ssim|rgb": ("sample",)},
 )
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path: Path) -> Path:
+    """A copy of a run folder without its records and images."""
     (tmp_path / "records.csv").write_text(GOOD, encoding="utf-8")
-    cells = {("NA", "", "Set5", 4.0, 0): 2, CellId("a,b", "lite", "Größe 1", 3.6, 1): 1}
-    content = {
-        "request": {"metrics": ["psnr"]},
-        "expected": expected_rows(cells),
-        "unavailable": {"niqe": "no file"},
-        "displays": {"a,b|lite": "A|B (lite)"},
-        "minimised": {"a,b|lite": ["lpips"]},
-        "signatures": {"psnr|rgb": ["sample", "casr"], "ssim|rgb": "sample"},
-    }
-    (tmp_path / "run.json").write_text(json.dumps(content), encoding="utf-8")
+    (tmp_path / "run.json").write_text(MANIFEST.to_json(), encoding="utf-8")
     return tmp_path
 
 
@@ -44,38 +63,36 @@ def test_names_that_look_like_numbers_or_nothing_stay_names(run):
     assert values[0] == math.inf
     assert math.isnan(values[1])
     assert values[2] == 30.25
-    assert frames.displays[("a,b", "lite")] == "A|B (lite)"
-    assert frames.minimised == {("a,b", "lite"): ("lpips",)}
+    assert frames.row("a,b", "lite").display == "A|B (lite)"
+    assert frames.row("a,b", "lite").minimised == ("lpips",)
     assert frames.protocols["psnr|rgb"] == ("sample", "casr")
     assert frames.protocols["ssim|rgb"] == ("sample",)
     assert set(frames.summary["note"]) == {"1/2", "", "unavailable: no file"}
 
 
-def test_expected_survives_json():
-    cells = {("m", "v", "d", 3.6, 1): 7}
-    assert expected_rows(expected_frame(json_round(cells))) == expected_rows(cells)
-
-
-def json_round(cells):
-    import pandas as pd
-
-    return pd.DataFrame(json.loads(json.dumps(expected_rows(cells))))
+def test_run_json_comes_back_as_it_was(run):
+    assert RunManifest.from_json((run / "run.json").read_bytes(), "run.json") == MANIFEST
 
 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("run.json", "{", "run.json cannot be read"),
-        ("run.json", "[]", "expected an object"),
-        ("run.json", '{"expected": 3}', "'expected' should be a list"),
-        ("run.json", '{"signatures": []}', "'signatures' should be an object"),
-        ("run.json", '{"expected": [{"method": "m"}]}', "entry 0 of 'expected'"),
+        ("run.json", "{", "run.json is damaged"),
+        ("run.json", "[]", "run.json is damaged"),
+        ("run.json", "{}", "it says no version"),
+        ("run.json", "[" * 100_000, "run.json is damaged"),
+        ("run.json", '{"version": 2, "cells": 3}', "cells"),
+        ("run.json", '{"version": 2, "protocols": []}', "protocols"),
+        ("run.json", '{"version": 2, "warnings": {"a": 3}}', "warnings"),
+        ("run.json", '{"version": 2, "cells": [{"method": "m"}]}', "cells"),
+        ("run.json", '{"version": 9}', "later version"),
+        ("run.json", '{"version": 1, "request": {"command": "bench run x"}}', "type its command again.*bench run x"),
         ("records.csv", "", "records.csv cannot be read"),
         ("records.csv", "a,b\n1,2\n", "no column method"),
-        ("records.csv", HEADER + "m,,d,i,four,0,psnr,1,ok,s\n", "line 2: 'four' is not a scale"),
-        ("records.csv", HEADER + "m,,d,i,4,0,psnr,1x,ok,s\n", "line 2: '1x' is not a value"),
-        ("records.csv", HEADER + "m,,d,i,4,0,psnr,1,fine,s\n", "unknown unit_status 'fine'"),
-        ("records.csv", HEADER + 'm,,d,"i,4,0,psnr,1,ok,s\n', "records.csv"),
+        ("records.csv", HEADER + "m,-,d,i,four,0,psnr,1,ok,s,o,h,\n", "line 2: 'four' is not a scale"),
+        ("records.csv", HEADER + "m,-,d,i,4,0,psnr,1x,ok,s,o,h,\n", "line 2: '1x' is not a value"),
+        ("records.csv", HEADER + "m,-,d,i,4,0,psnr,1,fine,s,o,h,\n", "unknown unit_status 'fine'"),
+        ("records.csv", HEADER + 'm,-,d,"i,4,0,psnr,1,ok,s,o,h,\n', "records.csv"),
     ],
 )
 def test_damage_is_named_and_never_a_traceback(run, name, text, words):
@@ -103,7 +120,7 @@ def test_run_without_any_record_is_read(run):
 
 def test_means_over_reference_scales_belong_to_the_protocol_of_the_metric():
     """Catches a filter by protocol that drops the SelfSSIM column, whose signature has lost its reference."""
-    protocols = parse_protocols({"selfssim|rgb|ref:column|shave:0|v1": "sample", "psnr|rgb|v1": ["sample", "casr"]})
+    protocols = named_protocols({"selfssim|rgb|ref:column|shave:0|v1": ["sample"], "psnr|rgb|v1": ["sample", "casr"]})
     assert protocols["selfssim|rgb|shave:0|v1"] == ("sample",)
     assert protocols["selfssim|rgb|ref:column|shave:0|v1"] == ("sample",)
     assert protocols["psnr|rgb|v1"] == ("sample", "casr")

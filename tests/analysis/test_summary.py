@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.analysis import records_frame, summarise
-from bench.api import SUMMARY_COLUMNS, CellId
+from bench.api import SUMMARY_COLUMNS, Aggregation, CellId, Direction, MetricInfo, MetricKind
+from bench.metrics import Metric
+from bench.registry import METRICS
 
 CELL = ("bicubic", "", "Set5", 2.0, 0)
 
@@ -67,8 +69,54 @@ def test_batches_do_not_run_over_the_end_of_a_cell(make_records, rows):
 
 
 def test_only_psnr_is_averaged_over_batches(make_records, rows):
+    """Catches batches for every metric, and the plain mean for numbers that say they are averaged otherwise."""
     frame = summarise(make_records(rows([0.1, 0.5], metric="lpips", signature="lpips|agg:batch8-mse")), {CELL: 2})
-    assert _only(frame)["mean"] == pytest.approx(0.3)
+    row = _only(frame)
+    assert math.isnan(row["mean"])
+    assert (
+        row["note"] == "unavailable: its numbers are to be averaged by 'batch8-mse', which lpips does not define here"
+    )
+    assert (row["n"], row["expected"]) == (2, 2)
+
+
+def test_a_metric_that_is_not_registered_here_has_the_plain_mean_only(make_records, rows):
+    """Catches a lookup that fails for the numbers of another package, and a guess at how they are averaged."""
+    plain = rows([1.0, 2.0], metric="theirs", signature="theirs|agg:img-first2|v1")
+    other = rows([1.0, 2.0], metric="other", signature="other|agg:median|v1")
+    frame = summarise(make_records(plain, other), {CELL: 2})
+    assert _only(frame, metric="theirs")["mean"] == 1.5
+    assert math.isnan(_only(frame, metric="other")["mean"])
+    assert "averaged by 'median'" in _only(frame, metric="other")["note"]
+
+
+def test_an_aggregation_that_nobody_defines_has_no_mean(make_records, rows):
+    """Catches a batch size that is read out of the token instead of a definition that is looked up."""
+    row = _only(summarise(make_records(rows([20.0, 40.0], signature="psnr|rgb|agg:batch16-mse|v1")), {CELL: 2}))
+    assert math.isnan(row["mean"])
+    assert "'batch16-mse'" in row["note"]
+
+
+def test_an_incomplete_cell_says_so_whatever_its_aggregation(make_records, rows):
+    """Catches the reason about the aggregation in place of the count of images."""
+    row = _only(summarise(make_records(rows([20.0, None], signature="psnr|rgb|agg:batch16-mse|v1")), {CELL: 2}))
+    assert row["note"] == "1/2"
+
+
+def test_a_metric_brings_its_own_aggregation(make_records, rows):
+    """Catches an averaging that knows the aggregations by name: here a metric from outside has the middle value."""
+    info = MetricInfo(
+        name="spread", display="S", kind=MetricKind.NO_REFERENCE, direction=Direction.LOWER, decimals=2, summary="",
+        aggregations=(Aggregation("middle", lambda values: sorted(values)[len(values) // 2]),),
+    )  # fmt: skip
+    METRICS.add(
+        "spread", type("Spread", (Metric,), {"info": info, "signature": None, "compute": None}), origin="a test"
+    )
+    try:
+        parts = [rows([9.0, 1.0, 2.0], metric="spread", signature="spread|agg:middle|v1", seed=seed) for seed in (0, 1)]
+        row = _only(summarise(make_records(*parts), {CELL: 3, (*CELL[:4], 1): 3}))
+    finally:
+        METRICS.forget("spread")
+    assert (row["mean"], row["seed_sd"]) == (2.0, 0.0)
 
 
 def test_sd_is_between_seeds_with_n_minus_one(make_records, rows):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import plugins
-from bench.engine.request import MethodChoice, choose_methods
+from bench.engine.choice import MethodChoice, choose_methods
 from bench.registry import METHODS
 
 Load = Callable[..., MethodChoice]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.check import CASES, CHECKS, Report, Status, run_battery
-from bench.engine.request import MethodChoice
+from bench.engine.choice import MethodChoice
 
 Load = Callable[..., MethodChoice]
 GOOD = """

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.check import CASES, CHECKS, Status, run_battery
-from bench.engine.request import choose_methods
+from bench.engine.choice import choose_methods
 from bench.imaging import imresize, write_png
 from bench.registry import METHODS
 

@@ -108,3 +108,24 @@ def test_a_method_that_cannot_be_loaded_ends_the_run_and_keeps_what_was_done(
     assert "method odd could not be loaded: OSError: no disk" in done.err
     kept = bench(*RUN, "--methods", "bicubic", "--workers", 0)
     assert "computed 0 images (3 were there)" in kept.out
+
+
+def test_worker_processes_know_the_metrics_of_a_plugin(process: Callable, photos: Path, newcomer: Path) -> None:
+    """Catches workers that know the name of a metric and not the file that registers it: they died at once."""
+    (newcomer / "twice.py").write_text(
+        "from bench.metrics.psnr import PSNR\n"
+        "from bench.registry import METRICS\n"
+        "from dataclasses import replace\n"
+        "@METRICS.register('twice')\n"
+        "class Twice(PSNR):\n"
+        "    info = replace(PSNR.info, name='twice', display='Twice')\n"
+        "    def compute(self, pair):\n"
+        "        return 2 * super().compute(pair)\n"
+    )
+    words = ("run", "--methods", "bicubic", "--datasets", "Photos", "--scales", 2, "--metrics", "psnr,twice")
+    done = process(*words, "--plugin", "twice.py", "--workers", 1, "--out", "run")
+    assert done.code == 0, done.err
+    with (newcomer / "run" / "records.csv").open(newline="") as stream:
+        values = {(row["image"], row["metric"]): float(row["value"]) for row in csv.DictReader(stream)}
+    assert len(values) == 6
+    assert all(values[f"p{index}", "twice"] == 2 * values[f"p{index}", "psnr"] for index in range(3))

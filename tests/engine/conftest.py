@@ -10,8 +10,10 @@ import pytest
 
 from bench.api import get_protocol
 from bench.data import resolve_dataset
-from bench.engine.request import RunRequest, choose_methods
+from bench.engine.choice import choose_methods
+from bench.engine.request import RunRequest
 from bench.imaging import write_png
+from bench.metrics.catalog import choose_metrics
 
 
 def make_photo(seed: int, size: tuple[int, int] = (72, 96)) -> np.ndarray:
@@ -54,7 +56,7 @@ def make_request(tmp_path: Path, photos: Path) -> Callable[..., RunRequest]:
             methods=choose_methods(methods.split(","), weights=None, overrides=overrides),
             datasets=tuple(resolve_dataset(str(folder)) for folder in datasets or (photos,)),
             scales=scales,
-            metrics=metrics,
+            metrics=choose_metrics(metrics),
             protocol=get_protocol(protocol),
             out=out or tmp_path / "run",
             workers=workers,

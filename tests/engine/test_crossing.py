@@ -38,9 +38,12 @@ def test_a_set_metric_is_computed_once_per_cell_and_signed_with_n(
     wanted = {"metrics": ("psnr", "fid"), "scales": (2.0, 3.0)}
     result = execute(make_request(**wanted))
     assert counted_fid == [(4, 4), (4, 4)]
-    rows = [row for row in result.rows if row[6] == "fid"]
-    assert [(row[3], row[4], row[7], row[8]) for row in rows] == [("*", 2.0, 12.5, "ok"), ("*", 3.0, 12.5, "ok")]
-    assert all("|n:4|" in row[9] for row in rows)
+    rows = [row for row in result.rows.rows if row.metric == "fid"]
+    assert [(row.image, row.scale, row.value, row.unit_status) for row in rows] == [
+        ("*", 2.0, 12.5, "ok"),
+        ("*", 3.0, 12.5, "ok"),
+    ]
+    assert all("|n:4|" in row.signature for row in rows)
     again = execute(make_request(**wanted))
     assert again.tally.scored == 0
     assert len(counted_fid) == 2
@@ -52,14 +55,14 @@ def test_a_set_with_a_failed_image_has_no_set_value(
     (photos / "broken.png").write_bytes(b"")
     result = execute(make_request(metrics=("psnr", "fid")))
     assert counted_fid == []
-    assert not [row for row in result.rows if row[6] == "fid" and row[8] == "ok"]
+    assert not [row for row in result.rows.rows if row.metric == "fid" and row.unit_status == "ok"]
 
 
 def test_each_scale_is_compared_with_each_other_one_at_the_size_of_the_reference(make_request: Build) -> None:
     wanted = {"metrics": ("selfssim",), "scales": (2.0, 3.5, 5.0)}
     request = make_request(**wanted)
     result = execute(request)
-    found = {(row[3], row[4], row[6]): row[7] for row in result.rows}
+    found = {(row.image, row.scale, row.metric): row.value for row in result.rows.rows}
     assert len(found) == 4 * 6
     images = [
         read_png_exact(request.out / "images" / "bicubic" / "Photos" / f"x{scale}-s0" / "photo 1.png")
@@ -96,6 +99,9 @@ def test_stored_images_of_an_unrounded_run_are_rounded_where_the_protocol_says_s
     assert again.tally.inferred == 0
     assert {image.dtype for image in seen[-1]} == {np.dtype(np.uint8)}
     fresh = execute(replace(rounded, out=tmp_path / "fresh"))
-    values = [{row[2:7]: row[7] for row in result.rows if row[8] == "ok"} for result in (again, fresh)]
+    values = [
+        {(row.dataset, row.image, row.scale, row.seed, row.metric): row.value for row in result.rows.rows if row.value}
+        for result in (again, fresh)
+    ]
     assert values[0] == values[1]
     assert len(values[0]) == 2 + 2 * 4

@@ -78,6 +78,19 @@ def test_a_limited_run_does_not_forget_the_manifest_of_the_others(make_request: 
     assert path.read_bytes() == before
 
 
+def test_a_run_of_other_images_adds_to_the_manifest(make_request: Build, photos: Path) -> None:
+    """Catches `write_manifest(path, drawn)`, with which the images of earlier runs in the folder are forgotten."""
+    request = make_request(protocol="blind-assr", limit=1)
+    execute(request)
+    path = request.out / "degradations" / "blind-assr" / "Photos-s0.json"
+    before = read_manifest(path)
+    (photos / "photo 3.png").rename(photos / "earlier.png")
+    execute(make_request(protocol="blind-assr", limit=1))
+    assert list(before) == ["photo 0"]
+    assert list(read_manifest(path)) == ["earlier", "photo 0"]
+    assert read_manifest(path)["photo 0"] == before["photo 0"]
+
+
 @pytest.mark.parametrize("name", ["sample", "basicsr-y"])
 def test_protocols_without_draws_write_no_manifest(make_request: Build, name: str) -> None:
     assert not (execute(make_request(protocol=name)).plan.request.out / "degradations").exists()

@@ -23,8 +23,8 @@ from bench.api import (
     Upscaled,
     get_protocol,
 )
+from bench.engine.choice import MethodChoice, choose_methods
 from bench.engine.inference import Runner
-from bench.engine.request import MethodChoice, choose_methods
 from bench.plugins import load_plugin
 from bench.registry import METHODS
 

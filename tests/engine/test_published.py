@@ -10,8 +10,10 @@ import pytest
 from bench.analysis import records_frame
 from bench.api import get_protocol
 from bench.data import resolve_dataset
-from bench.engine.request import RunRequest, choose_methods
+from bench.engine.choice import choose_methods
+from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
+from bench.metrics.catalog import choose_metrics
 
 SETS = ("Set5", "Set14", "BSD100")
 SCALES = (2.0, 3.0, 4.0)
@@ -30,7 +32,7 @@ def run(root: Path, out: Path, protocol: str) -> RunResult:
         methods=choose_methods(["bicubic"], weights=None, overrides=[]),
         datasets=tuple(resolve_dataset(str(root / "data" / "test" / name)) for name in SETS),
         scales=SCALES,
-        metrics=("psnr", "ssim"),
+        metrics=choose_metrics(("psnr", "ssim")),
         protocol=get_protocol(protocol),
         out=out,
         workers=0,
@@ -42,7 +44,7 @@ def run(root: Path, out: Path, protocol: str) -> RunResult:
 
 @pytest.mark.reference
 def test_classic_y_gives_the_published_bicubic_rows(reference_root: Path, tmp_path: Path) -> None:
-    records = records_frame(run(reference_root, tmp_path, "classic-y").rows)
+    records = records_frame(run(reference_root, tmp_path, "classic-y").rows.rows)
     means = records.groupby(["dataset", "metric", "scale"])["value"].mean()
     for (dataset, metric), values in PUBLISHED.items():
         for scale, value in zip(SCALES, values, strict=True):
@@ -52,8 +54,8 @@ def test_classic_y_gives_the_published_bicubic_rows(reference_root: Path, tmp_pa
 
 @pytest.mark.reference
 def test_basicsr_y_gives_the_reference_values_of_every_image(reference_root: Path, tmp_path: Path) -> None:
-    rows = run(reference_root, tmp_path, "basicsr-y").rows
-    found = {(row[2], row[4], row[3], row[6]): row[7] for row in rows}
+    rows = run(reference_root, tmp_path, "basicsr-y").rows.rows
+    found = {(row.dataset, row.scale, row.image, row.metric): row.value for row in rows}
     with (reference_root / "reference" / "bicubic_basicsr_y.csv").open(encoding="utf-8") as stream:
         wanted = [row for row in csv.DictReader(stream) if row["image"] != "MEAN"]
     assert len(wanted) == 3 * 119

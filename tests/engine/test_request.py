@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.api import MethodInfo, MethodOptions, MethodSpec, RequestError, is_untrained
-from bench.engine.request import choose_methods
+from bench.engine.choice import choose_methods
 from bench.registry import METHODS
 
 
@@ -28,10 +28,23 @@ def test_a_method_without_weights_has_no_variant() -> None:
 def test_users_weights_get_their_own_row_and_folder(tmp_path: Path) -> None:
     file = tmp_path / "mine.safetensors"
     file.write_bytes(b"x")
-    (choice,) = choose_methods(["liif"], weights=str(file), overrides=[])
-    assert choice.variant.startswith("mine-")
-    assert choice.folder.startswith("liif+mine-")
-    assert choice.weights == file
+    (choice,) = choose_methods(["liif"], weights=str(file))
+    assert choice.variant.startswith("weights=")
+    assert choice.folder.startswith(f"liif+{choice.variant}~")
+    assert (choice.weights, choice.weights_file) == (file, "mine.safetensors")
+
+
+def test_weights_are_known_by_what_they_hold(tmp_path: Path) -> None:
+    """Catches a variant that another name of the same file changes, and a shipped file that loses its name."""
+    for name, content in (("a.safetensors", b"x"), ("b.safetensors", b"x"), ("c.safetensors", b"y")):
+        (tmp_path / name).write_bytes(content)
+    one, two, three = (choose_methods([f"liif:{tmp_path / name}.safetensors"])[0].variant for name in "abc")
+    assert one == two != three
+    (shipped,) = choose_methods(["liif"])
+    assert shipped.weights is not None
+    (tmp_path / "renamed.safetensors").write_bytes(shipped.weights.read_bytes())
+    (again,) = choose_methods([f"liif:{tmp_path / 'renamed.safetensors'}"])
+    assert (again.variant, again.display, again.folder) == ("lite", "LIIF (lite)", "liif")
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.api import CellId, UnitStatus
+from bench.api import CellId, RecordRow, RequestError, UnitStatus
+from bench.engine.choice import choose_methods
 from bench.engine.events import Listener, Silent, Tally
+from bench.engine.folder import CellFolder, RunFolder
 from bench.engine.request import RunRequest
 from bench.engine.rows import record_rows
 from bench.engine.run import execute as run_all
-from bench.engine.run import plan_metrics
-from bench.engine.store import CellFolder, Store
+from bench.engine.store import Store
 from bench.imaging import read_png_exact, write_png
+from bench.plugins import load_plugin
+from bench.registry import METHODS
 
 Build = Callable[..., RunRequest]
 
@@ -23,9 +27,12 @@ def execute(request: RunRequest, listener: Listener | None = None) -> Tally:
     return run_all(request, listener).tally
 
 
-def rows_of(request: RunRequest) -> list[tuple]:
-    with Store(request.out) as store:
-        return record_rows(store, plan_metrics(request))
+def rows_of(request: RunRequest) -> list[RecordRow]:
+    """What the folder holds, without the times, which differ from run to run."""
+    folder = RunFolder(request.out)
+    manifest = folder.manifest()
+    assert manifest is not None
+    return [replace(row, seconds=None) for row in record_rows(folder, manifest).rows]
 
 
 def test_a_finished_run_repeated_computes_nothing(make_request: Build) -> None:
@@ -80,8 +87,8 @@ def test_sixteen_bit_images_score_as_eight_bit_ones(make_request: Build, tmp_pat
     execute(make_request(out=tmp_path / "b", scales=(2.0, 2.5), protocol="liif-benchmark"))
     two = make_request(out=tmp_path / "b", scales=(2.0, 2.5))
     assert execute(two).inferred == 0
-    signatures = {row[-1] for row in rows_of(one)}
-    assert [row for row in rows_of(two) if row[-1] in signatures] == rows_of(one)
+    signatures = {row.signature for row in rows_of(one)}
+    assert [row for row in rows_of(two) if row.signature in signatures] == rows_of(one)
 
 
 def test_a_changed_source_image_is_noticed(make_request: Build, photos: Path) -> None:
@@ -110,9 +117,9 @@ def test_bad_images_fail_alone_and_are_not_averaged(make_request: Build, photos:
     tally = execute(request)
     assert sorted(failure.image for failure in tally.failures) == ["empty", "photo 3"]
     rows = rows_of(request)
-    assert {row[8] for row in rows if row[3] in ("empty", "photo 3")} == {"failed"}
-    assert all(row[7] is None for row in rows if row[8] == "failed")
-    assert sum(row[8] == "ok" for row in rows) == 6
+    assert {row.unit_status for row in rows if row.image in ("empty", "photo 3")} == {"failed"}
+    assert all(row.value is None for row in rows if row.unit_status == "failed")
+    assert sum(row.unit_status == "ok" for row in rows) == 6
     (photos / "photo 3.png").write_bytes(whole)
     again = execute(make_request())
     assert (again.inferred, [failure.image for failure in again.failures]) == (1, ["empty"])
@@ -182,8 +189,8 @@ def test_a_set_that_brings_its_lr_is_never_signed_with_a_downsampler(
     synthetic, given = make_request(), make_request(datasets=(f"{photos}::{lr_folder}",), out=tmp_path / "given")
     execute(synthetic)
     execute(given)
-    assert all("lr:matlab-bicubic" in row[-1] for row in rows_of(synthetic))
-    assert all("lr:given" in row[-1] for row in rows_of(given))
+    assert all("lr:matlab-bicubic" in row.signature for row in rows_of(synthetic))
+    assert all("lr:given" in row.signature for row in rows_of(given))
 
 
 def test_an_lr_only_set_is_scored_by_what_needs_no_reference_and_is_finished_then(
@@ -199,9 +206,57 @@ def test_an_lr_only_set_is_scored_by_what_needs_no_reference_and_is_finished_the
     first, again = execute(make_request(**wanted)), execute(make_request(**wanted))
     assert (first.inferred, first.scored, first.failures) == (3, 3, [])
     assert (again.inferred, again.scored, again.kept) == (0, 0, 3)
-    status = {(row[6], row[8]) for row in rows_with_plan(make_request(**wanted))}
+    status = {(row.metric, row.unit_status) for row in rows_with_plan(make_request(**wanted))}
     assert status == {("psnr", "unavailable"), ("lr_psnr", "ok")}
 
 
-def rows_with_plan(request: RunRequest) -> list[tuple]:
-    return run_all(request).rows
+def rows_with_plan(request: RunRequest) -> list[RecordRow]:
+    return run_all(request).rows.rows
+
+
+WEIGHTED = """
+import torch
+from torch.nn.functional import interpolate
+
+from bench.api import Method, MethodInfo, Upscaled
+
+
+class Weighted(Method):
+    info = MethodInfo(name="weighted", display="Weighted", summary="bicubic times a gain")
+
+    def load(self, weights, device, dtype):
+        self.gain = float(weights.read_text())
+
+    def upscale(self, lr, size, *, seed):
+        return Upscaled(interpolate(lr[None], size=size, mode="bicubic")[0] * self.gain)
+"""
+
+
+def test_weights_overwritten_between_planning_and_loading_leave_no_number(
+    make_request: Build, tmp_path: Path, photos: Path
+) -> None:
+    """Catches numbers of the new bytes under the key of the old ones, which the restored file would then be given."""
+    (tmp_path / "weighted.py").write_text(WEIGHTED)
+    load_plugin(tmp_path / "weighted.py")
+    weights = tmp_path / "gain.txt"
+    weights.write_text("1.0")
+
+    class Overwriting(Silent):
+        def begin(self, *, cells: int, units: int, inferences: int, scores: int) -> None:
+            weights.write_text("0.5")
+
+    def request() -> RunRequest:
+        chosen = choose_methods(["weighted"], weights=str(weights), overrides=())
+        return replace(make_request(), methods=chosen)
+
+    try:
+        with pytest.raises(RequestError, match=r"weights of weighted changed .*gain\.txt .*same command again"):
+            execute(request(), Overwriting())
+        assert not list((tmp_path / "run").rglob("*.jsonl"))
+        weights.write_text("1.0")
+        assert execute(request()).inferred == 4
+        assert execute(request()).inferred == 0
+    finally:
+        METHODS.forget("weighted")
+    made = [read_png_exact(path).mean() for path in sorted((tmp_path / "run" / "images").rglob("*.png"))]
+    assert made == pytest.approx([read_png_exact(path).mean() for path in sorted(photos.glob("*.png"))], rel=0.05)

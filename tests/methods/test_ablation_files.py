@@ -18,7 +18,7 @@ from bench.training.find import find_task
 from bench.training.task import stages
 from methods.blind_assr.method import load_network
 from methods.blind_assr.recovery import load_networks
-from methods.blind_assr.stage2 import load_representation
+from methods.blind_assr.training.stage2 import load_representation
 from methods.casarbi.method import load_network as load_casarbi
 from methods.casr.method import load_network as load_casr
 

@@ -21,8 +21,8 @@ from bench.training.runner import make_runner
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.kernels import apply_kernels
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork
-from methods.blind_assr.stage2 import SrConfig, SrTask, cycle_loss
-from methods.blind_assr.target import fft_kernel
+from methods.blind_assr.training.stage2 import SrConfig, SrTask, cycle_loss
+from methods.blind_assr.training.target import fft_kernel
 from methods.blocks.arbsr import ArbSRArchitecture
 from methods.blocks.sampled import SampledConfig
 

@@ -22,7 +22,7 @@ from methods.blind_assr.kernels import (
     compose,
     normalised,
 )
-from methods.blind_assr.target import analytic_kernel, fft_kernel, hr_kernel
+from methods.blind_assr.training.target import analytic_kernel, fft_kernel, hr_kernel
 
 
 def _random_filters(seed: int, batch: int = 3) -> list[torch.Tensor]:

@@ -13,8 +13,8 @@ from bench.training.images import ImagePool
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.kernels import second_moments
 from methods.blind_assr.network import RepresentationNetwork
-from methods.blind_assr.stage1 import RepresentationConfig, RepresentationTask, kernel_figures
-from methods.blind_assr.target import hr_kernel
+from methods.blind_assr.training.stage1 import RepresentationConfig, RepresentationTask, kernel_figures
+from methods.blind_assr.training.target import hr_kernel
 from methods.blocks.arbsr import ArbSRArchitecture
 
 TINY = {

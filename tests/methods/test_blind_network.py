@@ -16,12 +16,12 @@ from bench.training.images import ImagePool
 from bench.training.runner import make_runner
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.network import BlindASSR, Modulation
-from methods.blind_assr.stage2 import SrConfig, SrTask
+from methods.blind_assr.training.stage2 import SrConfig, SrTask
 from methods.blocks.arbsr import ArbSR, ArbSRArchitecture
 from methods.blocks.edsr import EDSRBody
 from methods.blocks.sampled import SampledConfig
 from methods.lte.method import LteArchitecture
-from methods.lte.train import LteTask, LteTrainConfig
+from methods.lte.training.task import LteTask, LteTrainConfig
 
 SR = ArbSRArchitecture(blocks=3, width=6, hidden=8, layers=1)
 TINY = BlindArchitecture(sr=SR, encoder=(4, 5, 6), head=8, estimator=(5, 4), modulation=7)

@@ -22,8 +22,8 @@ from bench.training.degraded import DegradedConfig
 from bench.training.images import ImagePool
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.network import RepresentationNetwork
-from methods.blind_assr.stage1 import RepresentationConfig, RepresentationTask
-from methods.blind_assr.stage2 import SrConfig, SrTask
+from methods.blind_assr.training.stage1 import RepresentationConfig, RepresentationTask
+from methods.blind_assr.training.stage2 import SrConfig, SrTask
 from methods.blocks.arbsr import ArbSRArchitecture
 from methods.blocks.sampled import SampledConfig
 

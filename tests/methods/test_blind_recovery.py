@@ -20,8 +20,8 @@ from bench.training.config import METADATA_KEY
 from methods.blind_assr import recovery
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork
-from methods.blind_assr.stage2 import load_representation
-from methods.blind_assr.target import fft_kernel
+from methods.blind_assr.training.stage2 import load_representation
+from methods.blind_assr.training.target import fft_kernel
 from methods.blocks.arbsr import ArbSRArchitecture
 from methods.blocks.sampled import to_tensor
 

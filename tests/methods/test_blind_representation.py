@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from methods.blind_assr.haar import encoder_input
 from methods.blind_assr.network import RepresentationNetwork
-from methods.blind_assr.representation import DegradationEncoder, SimSiamHead, contrastive_loss, spread
+from methods.blind_assr.representation import DegradationEncoder, SimSiamHead
+from methods.blind_assr.training.contrastive import contrastive_loss, spread
 
 
 def _encoder(channels: tuple[int, ...] = (64, 128, 256)) -> DegradationEncoder:

@@ -12,12 +12,12 @@ from bench.training.config import read_config
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.info import BLIND_ASSR
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork
-from methods.blind_assr.stage1 import RepresentationConfig, RepresentationTask
-from methods.blind_assr.stage2 import SrConfig
+from methods.blind_assr.training.stage1 import RepresentationConfig, RepresentationTask
+from methods.blind_assr.training.stage2 import SrConfig
 from methods.blocks.arbsr import ArbSR, ArbSRArchitecture
 from methods.blocks.render import plan_parts
 from methods.lte.info import LTE
-from methods.lte.train import LteTask, LteTrainConfig
+from methods.lte.training.task import LteTask, LteTrainConfig
 
 TINY = ArbSRArchitecture(blocks=2, width=5, hidden=8, layers=1)
 BLIND = BlindArchitecture(sr=TINY, encoder=(4, 5, 6), head=8, estimator=(5, 4), modulation=7)

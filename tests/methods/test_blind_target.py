@@ -16,8 +16,8 @@ from bench.training.degraded import UNDEGRADED, DegradedConfig, DegradedPatch, d
 from bench.training.images import ImagePool
 from bench.training.patches import step_generator
 from methods.blind_assr.kernels import apply_kernels, centred
-from methods.blind_assr.stage1 import RepresentationConfig, RepresentationTask
-from methods.blind_assr.target import (
+from methods.blind_assr.training.stage1 import RepresentationConfig, RepresentationTask
+from methods.blind_assr.training.target import (
     FFT_TARGETS,
     analytic_kernel,
     clean_kernel,

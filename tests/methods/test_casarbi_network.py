@@ -26,8 +26,8 @@ from methods.casarbi.architecture import CasArbiArchitecture, EncoderArchitectur
 from methods.casarbi.coordinates import CoordinateEncoder, coord_map
 from methods.casarbi.info import CASARBI
 from methods.casarbi.network import CasArbi, Denoiser
-from methods.casarbi.pairs import StageConfig
-from methods.casarbi.train import CasArbiTask, CasArbiTrainConfig
+from methods.casarbi.training.pairs import StageConfig
+from methods.casarbi.training.task import CasArbiTask, CasArbiTrainConfig
 from methods.casarbi.unet import SFT, Attention, ResBlock, TimeScaleEmbedding, sinusoids
 from methods.liif.architecture import LiifArchitecture
 from methods.liif.network import LIIFNetwork

@@ -15,8 +15,8 @@ from methods.blocks.resample import resample
 from methods.casarbi.architecture import CasArbiArchitecture, EncoderArchitecture, ScheduleArchitecture
 from methods.casarbi.cascade import Sampling, sample_stage
 from methods.casarbi.network import CasArbi
-from methods.casarbi.pairs import StageConfig
-from methods.casarbi.train import CasArbiTask, CasArbiTrainConfig
+from methods.casarbi.training.pairs import StageConfig
+from methods.casarbi.training.task import CasArbiTask, CasArbiTrainConfig
 from methods.liif.architecture import LiifArchitecture
 
 SIDE, SOURCE, COUNT, STEPS = 12, 64, 8, 500

@@ -16,9 +16,9 @@ from scipy.stats import chisquare, kstest
 
 from bench.training.images import ImagePool
 from methods.casarbi.architecture import CasArbiArchitecture
-from methods.casarbi.pairs import StageConfig, StagePair, draw_pair, draw_scale, draw_side
 from methods.casarbi.plan import plan, stage_scale
-from methods.casarbi.train import CasArbiTask, CasArbiTrainConfig
+from methods.casarbi.training.pairs import StageConfig, StagePair, draw_pair, draw_scale, draw_side
+from methods.casarbi.training.task import CasArbiTask, CasArbiTrainConfig
 
 STRATEGIES = ("remainder-last", "remainder-first", "uniform")
 EACH = pytest.mark.parametrize("strategy", STRATEGIES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -309,14 +310,23 @@ def test_what_cannot_be_done_is_said(weights):
         _method(weights, fixed=(2.0, 2.0)).upscale(torch.rand(3, 9, 9), (27, 27), seed=0)
 
 
-def test_the_key_of_a_result_follows_the_files_of_sd_turbo(tmp_path):
-    folder = tmp_path / "sd"
-    folder.mkdir()
-    (folder / "a").write_text("1")
-    options = CasrOptions(sd_path=folder)
-    before = fingerprint(options, "image", 4.0)
-    (folder / "a").write_text("22")
-    assert fingerprint(options, "image", 4.0) != before
+def test_the_key_of_a_result_follows_what_the_parts_around_it_hold(tmp_path):
+    """Catches an identity by name, size and date, which `cp -p` of another checkpoint keeps."""
+    sd, sam = tmp_path / "sd", tmp_path / "sam"
+    for path in (sd / "unet" / "model.safetensors", sam / "model.safetensors"):
+        path.parent.mkdir(parents=True)
+        path.write_text("1")
+        os.utime(path, ns=(10**18, 10**18))
+    before = fingerprint(CasrOptions(sd_path=sd, sam_path=sam), "image", 4.0)
+    for path in (sd / "unet" / "model.safetensors", sam / "model.safetensors"):
+        path.write_text("2")
+        os.utime(path, ns=(10**18, 10**18))
+        assert fingerprint(CasrOptions(sd_path=sd, sam_path=sam), "image", 4.0) != before
+        path.write_text("1")
+    (sd / "sd_turbo.safetensors").write_text("all in one file, which is not read")
+    (sam / "README.md").write_text("words")
+    moved = sd.rename(tmp_path / "turbo")
+    assert fingerprint(CasrOptions(sd_path=moved, sam_path=sam), "image", 4.0) == before
     assert fingerprint(CasrOptions(sd_path=Path("stabilityai/sd-turbo")), "image", 4.0) == ""
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from bench.api import RequestError, is_untrained
-from bench.engine.request import choose_methods
+from bench.engine.choice import choose_methods
 from bench.registry import METHODS
 from methods.casr.architecture import SsamArchitecture
 from methods.casr.info import CASR, CasrOptions

@@ -12,16 +12,18 @@ from scipy.ndimage import convolve
 from torch import nn
 
 from bench.api import RequestError
-from methods.casr.losses.augment import augmented, coloured, cut_out, translated
-from methods.casr.losses.correlation import (
+from methods.casr.semantics import SamSemantics
+from methods.casr.ssam import DepthAnything, ProxyDepth
+from methods.casr.training.losses.augment import augmented, coloured, cut_out, translated
+from methods.casr.training.losses.correlation import (
     autocorrelation,
     autocorrelation_loss,
     gram,
     gram_loss,
     patch_tokens,
 )
-from methods.casr.losses.depth import depth_loss, normalised
-from methods.casr.losses.gan import (
+from methods.casr.training.losses.depth import depth_loss, normalised
+from methods.casr.training.losses.gan import (
     REAL,
     Blur,
     DinoFeatures,
@@ -29,10 +31,8 @@ from methods.casr.losses.gan import (
     VisionAidedCritic,
     adversarial_loss,
 )
-from methods.casr.losses.objective import LossConfig, build_critic
-from methods.casr.losses.reconstruction import laplacian_charbonnier, perceptual_distance
-from methods.casr.semantics import SamSemantics
-from methods.casr.ssam import DepthAnything, ProxyDepth
+from methods.casr.training.losses.objective import LossConfig, build_critic
+from methods.casr.training.losses.reconstruction import laplacian_charbonnier, perceptual_distance
 
 
 def _random(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -22,6 +22,7 @@ from methods.casr.ssam.assignment import (
     grid_size,
     masked,
     parents,
+    probabilities,
     region_ids,
     region_means,
     render,
@@ -32,8 +33,8 @@ from methods.casr.ssam.depth import minmax, working_size
 from methods.casr.ssam.lab import rgb_to_lab
 from methods.casr.ssam.slic import slic
 from methods.casr.ssam.ssn import SSN, load_released
-from methods.casr.ssam.ssn_loss import distillation_loss, probabilities, superpixel_losses
-from methods.casr.ssam.training import SuperpixelConfig, SuperpixelTask, superpixel_figures
+from methods.casr.training.ssn_loss import distillation_loss, superpixel_losses
+from methods.casr.training.superpixels import SuperpixelConfig, SuperpixelTask, superpixel_figures
 
 SHAPES = st.tuples(st.integers(1, 23), st.integers(1, 23))
 

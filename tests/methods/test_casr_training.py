@@ -24,14 +24,14 @@ from bench.cli import app as command_line
 from bench.training.config import PatchConfig, TrainConfig, read_config
 from bench.training.images import ImagePool
 from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
-from methods.casr.crops import CropConfig, draw_batch, draw_scale
 from methods.casr.cycle import Sampling, cycle
-from methods.casr.losses import LossConfig
 from methods.casr.network import Casr
-from methods.casr.ssam.training import SuperpixelConfig, SuperpixelTask
-from methods.casr.stage1 import BackboneConfig, BackboneTask, SourcesConfig
-from methods.casr.stage2 import SarmConfig, SarmTask
 from methods.casr.tiles import Tile
+from methods.casr.training.crops import CropConfig, draw_batch, draw_scale
+from methods.casr.training.losses import LossConfig
+from methods.casr.training.stage1 import BackboneConfig, BackboneTask, SourcesConfig
+from methods.casr.training.stage2 import SarmConfig, SarmTask
+from methods.casr.training.superpixels import SuperpixelConfig, SuperpixelTask
 
 SHAPE = {
     "unet": {
@@ -401,8 +401,8 @@ def _bench(*words: object) -> Done:
     out, err, code = io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.setattr(sys, "argv", ["bench", *map(str, words), "--device", "cpu"])
-        patch.setattr("methods.casr.stage1._CHECKED", 1)
-        patch.setattr("methods.casr.ssam.training._CHECKED", 2)
+        patch.setattr("methods.casr.training.stage1._CHECKED", 1)
+        patch.setattr("methods.casr.training.superpixels._CHECKED", 2)
         try:
             command_line.main()
         except SystemExit as left:

@@ -11,7 +11,7 @@ from bench.metrics.lpips_metric import LPIPS
 from methods.casr.info import CASR as SPEC
 from methods.casr.info import CasrOptions
 from methods.casr.method import CasrMethod, load_network
-from methods.casr.ssam.training import superpixel_figures
+from methods.casr.training.superpixels import superpixel_figures
 
 PATH = SPEC.weights["lite"]
 

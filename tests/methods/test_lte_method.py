@@ -18,12 +18,13 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from bench.api import Method, RequestError, Tiling
+from bench.engine.sources import method_sources
 from methods.blind_assr.architecture import BlindArchitecture
 from methods.blind_assr.info import BLIND_ASSR, BlindOptions
 from methods.blind_assr.method import BlindASSRMethod
 from methods.blind_assr.method import load_network as load_blind
 from methods.blind_assr.network import BlindASSR, RepresentationNetwork, _starts
-from methods.blind_assr.stage2 import load_representation
+from methods.blind_assr.training.stage2 import load_representation
 from methods.blocks.arbsr import ArbSR, ArbSRArchitecture
 from methods.liif.info import LiifOptions
 from methods.lte.info import LTE as LTE_SPEC
@@ -383,11 +384,11 @@ def test_harness_leaves_tiling_and_seeds_to_the_method(spec):
     """Tiles of the harness would each have a z of their own."""
     assert spec.info.tiling is Tiling.INTERNAL
     assert not spec.info.stochastic
-    assert {path.name for path in spec.shared} >= {"blocks"}
 
 
-def test_output_key_of_the_blind_model_covers_the_code_it_takes_from_lte():
-    assert {path.name for path in BLIND_ASSR.shared} == {"blocks", "lte"}
+def test_output_key_of_the_blind_model_covers_the_code_that_it_shares_with_lte():
+    lte, blind = (set(method_sources(spec.factory, root=spec.root)) for spec in (LTE_SPEC, BLIND_ASSR))
+    assert {"methods.blocks.arbsr", "methods.blocks.fourier", "methods.lte.info"} <= lte & blind
 
 
 def test_reading_the_specs_does_not_import_torch():

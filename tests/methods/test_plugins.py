@@ -15,7 +15,8 @@ import torch
 
 from bench.api import Method, MethodInfo, MethodSpec, RequestError, derive_seed
 from bench.check import CHECKS, Status, run_battery
-from bench.engine.request import choose_methods
+from bench.engine.choice import choose_methods
+from bench.engine.sources import method_sources
 from bench.plugins import load_plugin, method_class, method_spec
 from bench.registry import METHODS, METRICS
 
@@ -312,15 +313,19 @@ def test_a_metric_alone_is_enough_for_a_plugin(tmp_path):
     assert "mymetric" in METRICS.names()
 
 
-def test_a_class_of_an_installed_package_hashes_its_folder(tmp_path, monkeypatch):
+def test_a_class_of_an_installed_package_hashes_what_it_imports_of_it(tmp_path, monkeypatch):
     (tmp_path / "mypkg").mkdir()
-    (tmp_path / "mypkg" / "__init__.py").write_text("")
+    (tmp_path / "mypkg" / "__init__.py").write_text("from mypkg import net\n")
+    (tmp_path / "mypkg" / "net.py").write_text("")
+    (tmp_path / "mypkg" / "train.py").write_text("")
     _write(tmp_path / "mypkg", GOOD.format(cls="Mine", name="mine"), "method.py")
     monkeypatch.syspath_prepend(tmp_path)
     METHODS.add("mine", "mypkg.method:Mine", origin="package mypkg")
     spec = method_spec("mine")
     assert spec.root == tmp_path / "mypkg"
     assert method_class(spec).__module__ == "mypkg.method"
+    own = {name for name in method_sources(spec.factory, root=spec.root) if name.startswith("mypkg")}
+    assert own == {"mypkg", "mypkg.net", "mypkg.method"}
 
 
 def test_an_unknown_name_gets_a_suggestion():

@@ -11,7 +11,7 @@ import torch
 from bench.api import ImageRef, RequestError, Sample, UnitError, get_protocol
 from bench.check import Status, run_battery
 from bench.data.pair import prepare
-from bench.engine.request import choose_methods
+from bench.engine.choice import choose_methods
 from bench.plugins import load_plugin, method_class, method_spec
 
 PLUGIN = Path(__file__).parent / "plugins" / "vdsr.py"

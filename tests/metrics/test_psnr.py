@@ -12,7 +12,7 @@ from skimage import data
 from bench.api import UnitError, get_protocol
 from bench.imaging import imresize_u8
 from bench.metrics.base import ScoredPair
-from bench.metrics.psnr import PSNR, mean_squared_error, psnr
+from bench.metrics.psnr import PSNR, mean_squared_error, psnr, psnr_of_batches
 
 SAMPLE = get_protocol("sample")
 
@@ -115,3 +115,14 @@ def test_signature_is_the_contract():
     expected = "psnr|y601s|shave:s|q:u8|agg:img|lr:matlab-bicubic|size:floor-crop|v1"
     assert PSNR().signature(classic, 4) == expected
     assert "agg:batch8-mse-first100" in PSNR().signature(get_protocol("face-kim"), 8)
+
+
+def test_batches_pool_squared_errors_of_consecutive_images():
+    """Catches a mean of decibels, and a last batch that counts as much as a full one."""
+    rng = np.random.default_rng(3)
+    pairs = [rng.integers(0, 256, (2, 9, 11, 3), dtype=np.uint8) // (1 + index) for index in range(11)]
+    errors = np.array([mean_squared_error(a, b) for a, b in pairs])
+    first, last = (10 * math.log10(255**2 / part.mean()) for part in (errors[:8], errors[8:]))
+    assert psnr_of_batches([psnr(a, b) for a, b in pairs]) == pytest.approx((8 * first + 3 * last) / 11, rel=1e-12)
+    assert psnr_of_batches([30.0, math.inf]) == pytest.approx(30 + 10 * math.log10(2))
+    assert psnr_of_batches([30.0] * 8 + [math.inf]) == math.inf

@@ -12,9 +12,10 @@ import pytest
 from skimage import data
 
 from bench.api import Direction, MetricInfo, MetricKind, RequestError, Unavailable, UnitError, get_protocol
-from bench.metrics import Metric, Scorer, make_metric, metric_info, metric_names
+from bench.metrics import Metric, Scorer, choose_metrics, make_metric, metric_info, metric_names
 from bench.metrics import base as base_module
 from bench.metrics.scorer import ReferenceCache, nbytes
+from bench.registry import METRICS
 
 SAMPLE = get_protocol("sample")
 LUMA = replace(SAMPLE, psnr_colour="y601s", ssim_colour="y601s")
@@ -38,9 +39,7 @@ class Broken(Metric):
 
 
 def scorer_of(metric):
-    scorer = Scorer([], SAMPLE)
-    scorer._metrics[metric.info.name] = metric
-    return scorer
+    return Scorer([metric], SAMPLE)
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +154,32 @@ def test_subset_of_metrics_and_what_needs_lr(images):
 def test_unknown_metric_is_a_request_error_that_names_the_nearest():
     with pytest.raises(RequestError, match="Did you mean 'ssim'"):
         Scorer(["sssim"], SAMPLE)
+
+
+def test_metrics_are_resolved_once_in_the_order_given(tmp_path):
+    """Catches a scorer that makes metrics anew: what was chosen, with its folder of parameters, is what scores."""
+    chosen = choose_metrics(["ssim", "niqe", "ssim", "psnr"], tmp_path)
+    assert [metric.info.name for metric in chosen] == ["ssim", "niqe", "psnr"]
+    assert all(metric.weights_root == tmp_path for metric in chosen)
+    scorer = Scorer(chosen, SAMPLE)
+    assert list(scorer._metrics.values()) == list(chosen)
+    assert set(scorer.unavailable()) == {"niqe"}
+    assert choose_metrics([]) == ()
+
+
+def test_choosing_an_unknown_metric_names_the_nearest():
+    with pytest.raises(RequestError, match="Did you mean 'psnr'"):
+        choose_metrics(["ssim", "pnsr"])
+
+
+def test_a_metric_that_signs_under_another_name_is_refused():
+    """Catches numbers that are stored under one name and signed under another."""
+    METRICS.add("whole", Broken, origin="plug.py")
+    try:
+        with pytest.raises(RequestError, match=r"metric 'whole' \(plug.py\) signs its numbers as 'broken'"):
+            choose_metrics(["whole"])
+    finally:
+        METRICS.forget("whole")
 
 
 def test_unavailable_says_why_and_gives_no_value(images, tmp_path):

@@ -21,8 +21,9 @@ FLOORS = (
     ("bench.analysis", 5),
     ("bench.check", 5),
     ("bench.report", 6),
-    ("bench.cli", 7),
-    ("bench.__main__", 8),
+    ("bench.figures", 7),
+    ("bench.cli", 8),
+    ("bench.__main__", 9),
 )
 SOURCES = sorted([*(ROOT / "bench").rglob("*.py"), *(ROOT / "methods").rglob("*.py")])
 
@@ -78,3 +79,11 @@ def test_every_module_says_what_it_is_for_and_stays_readable(path: Path) -> None
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), "no docstring"
     assert len(text.splitlines()) <= 350
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "bench" / "analysis").rglob("*.py")), ids=lambda p: p.name)
+def test_analysis_runs_no_method(path: Path) -> None:
+    """Catches a figure's measuring, which loads methods, among what only reads frames."""
+    names = imported(path)
+    assert not [name for name in names if name.partition(".")[0] in ("torch", "methods")]
+    assert not [name for name in names if name.startswith(("bench.engine.inference", "bench.plugins"))]

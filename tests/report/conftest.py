@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.analysis import RunFrames, expected_frame, records_frame
-from bench.api import Direction, MetricInfo, MetricKind
+from bench.analysis import RunFrames, planned_cells, records_frame
+from bench.api import Direction, MetricInfo, MetricKind, RowInfo
 
 
 def _info(name: str, display: str, direction: Direction, decimals: int) -> MetricInfo:
@@ -62,13 +63,25 @@ def make_frames(
                 ]
     return RunFrames(
         records=records_frame(rows),
-        expected=expected_frame(expected),
+        planned=planned_cells(expected),
         unavailable=unavailable or {},
-        displays=displays or {},
-        minimised=minimised or {},
+        rows=_rows(values, displays or {}, minimised or {}),
         protocols=signatures,
-        request={"metrics": list(dict.fromkeys(key[4] for key in values))},
+        metrics=list(dict.fromkeys(key[4] for key in values)),
     )
+
+
+def _rows(
+    values: Iterable[tuple[str, str, str, float, str]],
+    displays: Mapping[tuple[str, str], str],
+    minimised: Mapping[tuple[str, str], tuple[str, ...]],
+) -> list[RowInfo]:
+    """What tables say of each method variant, whether or not it has values."""
+    keys = dict.fromkeys([*(key[:2] for key in values), *displays, *minimised])
+    bare = [RowInfo.bare(method, variant) for method, variant in keys]
+    return [
+        replace(row, display=displays.get(row.key, row.display), minimised=minimised.get(row.key, ())) for row in bare
+    ]
 
 
 @pytest.fixture(scope="session")

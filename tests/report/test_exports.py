@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 
@@ -10,12 +9,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from bench.analysis import RunFrames, expected_frame, expected_rows, load_run, records_frame
-from bench.api import RequestError
+from bench.analysis import Planned, RunFrames, load_run, records_frame
+from bench.api import CellId, CellPlan, ImageSet, Origin, RequestError, RowInfo, RunManifest
 from bench.cli.table import register
 from bench.report import write_exports
 
 SCALES = (2.0, 3.6)
+IMAGES = ImageSet("Set5", {"im 0": "h1", "im 1": "h1"})
 Y, RGB = "psnr|y601s|shave:s|v1", "psnr|rgb|shave:0|v1"
 
 
@@ -29,25 +29,42 @@ def frames() -> RunFrames:
         for i in range(2)
         for sign in (Y, RGB)
     ]
+    measures = {Y: "psnr", RGB: "psnr"}
     return RunFrames(
-        records=records_frame(rows),
-        expected=expected_frame(cells),
+        records=records_frame([(*row, "o1", "h1", 0.5) for row in rows]),
+        planned=tuple(
+            Planned(cell=cell, images=2, origin="o1", source="set1", measures=measures, metrics=("psnr",))
+            for cell in cells
+        ),
         protocols={Y: ("basicsr-y",), RGB: ("sample",)},
-        displays={("bicubic", ""): "Bicubic"},
+        rows=(RowInfo(method="bicubic", variant="", display="Bicubic"),),
+        sets={"set1": IMAGES},
     )
 
 
 @pytest.fixture
 def folder(tmp_path, frames, infos):
     """A run folder as the engine leaves it."""
-    run = {
-        "request": {},
-        "expected": expected_rows(frames.expected),
-        "unavailable": {},
-        "displays": {"bicubic|": "Bicubic"},
-        "signatures": {signature: list(names) for signature, names in frames.protocols.items()},
-    }
-    (tmp_path / "run.json").write_text(json.dumps(run))
+    cells = [CellId(*plan.cell) for plan in frames.planned]
+    manifest = RunManifest(
+        rows=tuple(frames.rows),
+        origins={"o1": Origin(id="o1", code="c", code_name="m")},
+        sets={"set1": IMAGES},
+        cells=tuple(
+            CellPlan(
+                cell=cell,
+                folder=cell.method,
+                pair="p",
+                origin="o1",
+                images="set1",
+                metrics=("psnr",),
+                signatures={Y: "psnr", RGB: "psnr"},
+            )
+            for cell in cells
+        ),
+        protocols=frames.protocols,
+    )
+    (tmp_path / "run.json").write_text(manifest.to_json())
     write_exports(tmp_path, frames, infos)
     return tmp_path
 
@@ -74,7 +91,7 @@ def test_exports_can_be_read_back(folder, frames):
     again = load_run(folder)
     assert again.records.equals(frames.records.astype(again.records.dtypes.to_dict()))
     assert list(again.summary["mean"]) == list(frames.summary["mean"])
-    assert "bicubic,,Set5,im 0,3.6,0,psnr,30.0,ok," in (folder / "records.csv").read_text()
+    assert "bicubic,-,Set5,im 0,3.6,0,psnr,30.0,ok," in (folder / "records.csv").read_text()
 
 
 def test_equal_runs_give_equal_bytes(folder, frames, infos):

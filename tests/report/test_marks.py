@@ -19,7 +19,7 @@ _SET5 = "Set5"
 
 
 def _marks(frames, infos, metric="psnr", scale=2.0):
-    table = build_table(frames.summary, infos, displays=frames.displays, protocols=frames.protocols)
+    table = build_table(frames.summary, infos, frames=frames)
     return {row.method: table.cell(_SET5, scale, metric, row).mark for row in table.methods}
 
 
@@ -63,7 +63,7 @@ def test_methods_on_different_numbers_of_images_are_not_ranked(frames_of, infos)
     summary = frames.summary.assign(expected=[2, 3])
     table = build_table(summary, infos)
     assert {table.cell(_SET5, 2.0, "psnr", row).mark for row in table.methods} == {Mark.NONE}
-    assert any("different numbers" in note for note in table.notes)
+    assert any("different images" in note for note in table.notes)
 
 
 def test_infinite_is_best_and_printed_as_infinity(frames_of, infos):

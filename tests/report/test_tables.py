@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_markdown_holds_the_same(small, infos):
 def test_csv_keeps_numbers_and_scales_plain(small, infos):
     lines = render_tables(small, infos, output="csv").splitlines()
     assert lines[0].startswith("method,variant,dataset,scale,metric,mean,seed_sd,n,expected")
-    assert lines[1].startswith("bicubic,,Set5,2,psnr,33.66,,2,2,0,1,")
+    assert lines[1].startswith("bicubic,-,Set5,2,psnr,33.66,,2,2,0,1,")
     with pytest.raises(RequestError, match="--format tex, md or csv"):
         render_tables(small, infos, output="html")
 
@@ -142,7 +143,7 @@ def _large(frames_of, *, methods=4, datasets=1, scales=LARGE, metrics=METRICS):
 @pytest.mark.parametrize("layout", ["auto", "wide", "by-metric", "by-scale"])
 def test_split_parts_fit_a_page_and_lose_no_cell(frames_of, infos, shape, layout):
     frames = _large(frames_of, **shape)
-    table = build_table(frames.summary, infos, protocols=frames.protocols)
+    table = build_table(frames.summary, infos, frames=frames)
     grids = arrange(table, layout)
     printed_cells = sum(len(row.cells) for grid in grids for block in grid.blocks for row in block.rows)
     assert printed_cells == len(table.cells)
@@ -169,6 +170,30 @@ def test_every_part_carries_its_signatures(frames_of, infos):
     for text in tables:
         assert text.count(r"\texttt{psnr\textbar") == 1
         assert "Number of images: Dataset" in text
+
+
+def test_a_part_lists_no_signature_of_scales_that_it_does_not_show(frames_of, infos):
+    """Catches a split table that carries the signatures of the whole one: LR of Pillow under a part of MATLAB's."""
+    scales = tuple(float(s) for s in range(2, 32))
+    frames = _large(frames_of, scales=scales, metrics=("psnr",))
+    summary = frames.summary
+    lr = summary["scale"].map(lambda scale: "matlab" if scale <= 4 else f"pillow{scale:g}")
+    summary = summary.assign(signature="psnr|rgb|lr:" + lr + "|v1")
+    whole = build_table(summary, infos, frames=replace(frames, protocols=dict.fromkeys(summary["signature"], ("two",))))
+    grids = arrange(whole, "wide")
+    assert len(grids) > 1
+    for grid, text in zip(grids, render_latex(grids).split(r"\begin{table")[1:], strict=True):
+        shown = {"matlab" if scale <= 4 else f"pillow{scale:g}" for scale in grid.table.scales}
+        assert set(re.findall(r"\w+(?=\\textbar\{\}\\allowbreak\{\}v1)", text)) == shown
+
+
+def test_a_part_lists_no_signature_of_sets_that_it_does_not_show(frames_of, infos):
+    """Catches a part of Set5 that is said to have LR images of its own because another part's set has."""
+    summary = _large(frames_of, datasets=2, metrics=("psnr",)).summary
+    lr = summary["dataset"].map({"Dataset0": "matlab-bicubic", "Dataset1": "given"})
+    table = build_table(summary.assign(signature="psnr|rgb|lr:" + lr + "|v1"), infos)
+    for name, token in (("Dataset0", "lr:matlab-bicubic"), ("Dataset1", "lr:given")):
+        assert [line.signature for line in table.part(datasets=[name]).signatures] == [f"psnr|rgb|{token}|v1"]
 
 
 def _structure(tex: str) -> None:

@@ -19,7 +19,7 @@ from bench.training.export import export_weights, newest_checkpoint
 from bench.training.images import ImagePool
 from bench.training.runner import make_runner
 from methods.casr.architecture import CasrArchitecture, SsamArchitecture
-from methods.casr.ssam.training import SuperpixelConfig, SuperpixelTask, load_superpixels
+from methods.casr.training.superpixels import SuperpixelConfig, SuperpixelTask, load_superpixels
 
 
 @pytest.fixture(scope="module")

@@ -21,10 +21,10 @@ from scipy.ndimage import gaussian_filter
 
 from bench.cli import app as command_line
 from bench.training.degraded import DegradedConfig
-from methods.blind_assr import stage1
 from methods.blind_assr.method import load_network
-from methods.blind_assr.stage1 import RepresentationConfig
-from methods.blind_assr.stage2 import load_representation
+from methods.blind_assr.training import stage1
+from methods.blind_assr.training.stage1 import RepresentationConfig
+from methods.blind_assr.training.stage2 import load_representation
 
 SHAPE = {
     "sr": "{blocks: 1, width: 4, hidden: 6, layers: 1}",
@@ -229,7 +229,7 @@ def test_resume_alone_goes_on_with_what_the_training_began_with_in_every_stage(p
         (out / "representation" / name).unlink()
     with pytest.MonkeyPatch.context() as patch:
         # lite must not be begun here: its 8000 steps are not for a test
-        patch.setattr("methods.blind_assr.stage2.SrTask.configs", tmp_path)
+        patch.setattr("methods.blind_assr.training.stage2.SrTask.configs", tmp_path)
         done = _bench("blind_assr", "--out", out, "--data", photos, "--resume")
     assert done.code == 0, done.err
     assert json.loads((out / "sr" / "weights.json").read_text())["steps"] == 2

@@ -21,7 +21,7 @@ from bench.training.validation import SetValidation
 from methods.blocks.sampled import QueryConfig
 from methods.liif.architecture import LiifArchitecture
 from methods.liif.method import load_network
-from methods.liif.train import LiifTask, LiifTrainConfig
+from methods.liif.training.task import LiifTask, LiifTrainConfig
 
 
 def _config(**changes) -> LiifTrainConfig:

@@ -54,6 +54,11 @@ def masked(maps: torch.Tensor, n: int, value: float) -> torch.Tensor:
     return maps.masked_fill(~torch.stack([inside for *_, inside in _sides(size, size, n, maps.device)]), value)
 
 
+def probabilities(scores: torch.Tensor, n: int) -> torch.Tensor:
+    """Softmax over the neighbours that lie in the grid: (B, 9, h, w) scores -> (B, 9, h, w), 0 outside."""
+    return masked(scores, n, -torch.inf).softmax(dim=1)
+
+
 def choose(maps: torch.Tensor, size: Size, n: int, *, follow: bool = True) -> torch.Tensor:
     """The likeliest superpixel of every pixel of a size, the maps being enlarged bilinearly.
 

@@ -17,11 +17,10 @@ from bench.api import Size
 from methods.blocks.resample import resample
 from methods.casr.architecture import SsamArchitecture
 from methods.casr.padding import next_multiple
-from methods.casr.ssam.assignment import choose, region_ids, region_means, render
+from methods.casr.ssam.assignment import choose, probabilities, region_ids, region_means, render
 from methods.casr.ssam.depth import Depth
 from methods.casr.ssam.slic import slic
 from methods.casr.ssam.ssn import SSN
-from methods.casr.ssam.ssn_loss import probabilities
 
 _BAND = 512
 """Rows of a large image whose superpixels are made at a time, where cells count its own pixels."""

@@ -1,0 +1,150 @@
+"""`bench figure drift`: its options, and the way from them to the figure and its files of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import typer
+
+from bench.api import RequestError, Sample, UnitError, format_scale, get_protocol, parse_scale
+from bench.api.lists import split_list
+from bench.figures import options as opt
+from bench.figures.contract import Drawn, FigureRequest, Numbers, Warn
+
+if TYPE_CHECKING:
+    from bench.engine.choice import MethodChoice
+    from bench.figures.drift.meter import Cycle, DriftMeter, MeanCycle
+
+_SHOWN = (
+    ("method", "method", "{}"),
+    ("cycle", "cycle", "{}"),
+    ("growth", "grown", "x{:.4g}"),
+    ("n", "images", "{}"),
+    ("luma_distance", "luma dist", "{:.2f}"),
+    ("gradient_distance", "diff dist", "{:.3f}"),
+    ("gradient_sd", "diff sd", "{:.2f}"),
+    ("hr_gradient_sd", "HR's", "{:.2f}"),
+    ("niqe", "NIQE", "{:.2f}"),
+    ("hr_niqe", "HR's NIQE", "{:.2f}"),
+    ("lr_psnr", "LR-PSNR", "{:.2f}"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift(FigureRequest):
+    """Run methods on images at one scale and measure the image of every cycle."""
+
+    summary: ClassVar[str] = "How a cascade drifts from natural images, HR and LR, cycle by cycle."
+
+    methods: Annotated[str, typer.Argument(metavar="METHOD[,METHOD…]", help="'bench methods' lists them.")]
+    data: Annotated[str, typer.Option(help="Images: a folder or a set's name.")]
+    scale: Annotated[str, typer.Option(help="A number of at least 1, may be fractional.")]
+    out: Annotated[
+        Path, typer.Option(help="The figure, .png, .pdf or .svg; its numbers go beside it as .csv, and -densities.csv.")
+    ]
+    set_: opt.Set = None
+    versus: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A variant to compare with: METHOD.OPTION=VALUE on top of --set, several options of one variant "
+            "separated by spaces; may be given several times.",
+            show_default=False,
+        ),
+    ] = None
+    weights: opt.Weights = None
+    protocol: opt.ProtocolName = None
+    seed: Annotated[int, typer.Option(min=0, help="Of stochastic methods and of drawn degradations.")] = 0
+    limit: opt.Limit = None
+    device: opt.Device = "auto"
+    tile: Annotated[int | None, typer.Option(min=16, help="LR tile side, for methods that may be tiled.")] = None
+    plugin: opt.Plugin = None
+    data_root: opt.DataRoot = None
+    weights_root: opt.WeightsRoot = None
+
+    def draw(self, warn: Warn) -> Drawn:
+        """Measure every cycle of every variant on every image; an image that fails for one is left out for all."""
+        from bench.data import resolve_dataset
+        from bench.engine.choice import choose_methods
+        from bench.engine.plan import select_samples
+        from bench.figures.drift.drawing import draw_drift
+        from bench.figures.drift.meter import DriftMeter, average
+        from bench.figures.drift.numbers import cycle_csv, density_csv
+        from bench.plugins import load_plugin
+
+        factor = parse_scale(self.scale)
+        for path in self.plugin or []:
+            load_plugin(path)
+        choices = choose_methods(
+            split_list(self.methods, "method"),
+            weights=self.weights,
+            overrides=self.set_ or [],
+            versus=self.versus or [],
+        )
+        dataset = resolve_dataset(self.data, data_root=self.data_root)
+        protocol = get_protocol(self.protocol or dataset.default_protocol or "sample")
+        samples = select_samples(dataset, factor, protocol, self.limit)
+        meter = DriftMeter(protocol, factor, seed=self.seed, weights_root=self.weights_root)
+        cycles, failed = _measure(meter, choices, samples, device=self.device, tile=self.tile, warn=warn)
+        if not cycles:
+            raise RequestError(f"nothing could be measured: {failed[0]}")
+        means = average(cycles)
+        note = f"{dataset.name} at x{format_scale(factor)}, protocol {protocol.name}. {_inference_time(choices)}"
+        numbers, densities = self.out.with_suffix(".csv"), self.out.with_name(f"{self.out.stem}-densities.csv")
+        return Drawn(
+            figure=draw_drift(means, note=note.strip()),
+            texts={numbers: cycle_csv(cycles), densities: density_csv(means)},
+            shown=_shown(means),
+            closing=f"{self.out}: with {numbers.name} and {densities.name}; "
+            f"{len(choices)} variants, {len(samples)} images",
+            complete=not failed,
+        )
+
+
+def _measure(
+    meter: DriftMeter,
+    choices: Sequence[MethodChoice],
+    samples: Sequence[Sample],
+    *,
+    device: str,
+    tile: int | None,
+    warn: Warn,
+) -> tuple[list[Cycle], list[str]]:
+    """Cycles that were measured, and what failed; an image that fails for one variant is left out for all of them."""
+    from bench.engine.inference import Runner
+
+    cycles: list[Cycle] = []
+    failed: dict[str, str] = {}
+    for choice in choices:
+        runner = Runner(choice, device=device, tile=tile)
+        for note in runner.method.notes:
+            warn(f"{choice.display}: {note}")
+        for sample in samples:
+            if sample.id in failed:
+                continue
+            try:
+                cycles += meter.measure(runner, sample)
+            except UnitError as fault:
+                failed[sample.id] = f"{sample.id}: {fault}"
+                warn(f"{sample.id} is left out: {fault}")
+    return [cycle for cycle in cycles if cycle.image not in failed], list(failed.values())
+
+
+def _inference_time(choices: Sequence[MethodChoice]) -> str:
+    """A sentence where variants share weights: an ablation proper has networks of its own."""
+    weighted = [(choice.name, choice.weights) for choice in choices if choice.weights is not None]
+    if len(set(weighted)) == len(weighted):
+        return ""
+    return "Variants of one method run the same weights with parts switched at inference; none was trained for its own."
+
+
+def _shown(means: Sequence[MeanCycle]) -> Numbers:
+    return Numbers(
+        rows=[
+            {"method": mean.choice.display, "cycle": mean.number, "growth": mean.growth, "n": mean.n, **mean.values}
+            for mean in means
+        ],
+        columns=_SHOWN,
+    )

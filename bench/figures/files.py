@@ -1,0 +1,45 @@
+"""How a figure is written: which files it may be, and the same bytes every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.api import RequestError
+from bench.imaging.atomic import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".png", ".pdf", ".svg")
+"""What a figure may be written as."""
+
+
+def check_target(path: Path) -> None:
+    """Refuse a place that a figure cannot be written to, before anything is computed.
+
+    Raises:
+        RequestError: another suffix, no such folder, or a folder of that name.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise RequestError(f"--out {path}: a figure is written as {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise RequestError(f"--out {path}: folder {path.parent} does not exist; make it first")
+    if path.is_dir():
+        raise RequestError(f"--out {path} is a folder; give a file name")
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure, whole or not at all; 300 dots per inch as PNG, and the same bytes every time.
+
+    Raises:
+        RequestError: see `check_target`.
+        OSError: the place cannot be written.
+    """
+    from bench.figures.page import page_style
+
+    check_target(path)
+    kind = path.suffix.lower()[1:]
+    undated = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[kind]
+    with page_style(), atomic_write(path, "wb") as file:
+        figure.savefig(file, format=kind, dpi=300, metadata=undated)

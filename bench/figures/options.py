@@ -1,0 +1,30 @@
+"""Options that the figures' commands share with others, as `typer` declares them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ProtocolName = Annotated[
+    str | None,
+    typer.Option("--protocol", help="A named protocol, see 'bench protocols'. Default: the dataset's own, or sample."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N images of each dataset.")]
+Plugin = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="A Python file that defines a method; may be given several times.")
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="METHOD.OPTION=VALUE; may be given several times.", show_default=False)
+]
+Weights = Annotated[
+    str | None, typer.Option(help="lite, full or a file, for all methods that take weights; or liif=FILE,casr=lite.")
+]
+DataRoot = Annotated[
+    Path | None, typer.Option(help="Where datasets lie, one folder each; default ASSR_BENCH_DATA, then the cache.")
+]
+WeightsRoot = Annotated[
+    Path | None, typer.Option(help="Where metric parameters lie, laid out as TORCH_HOME; default TORCH_HOME.")
+]

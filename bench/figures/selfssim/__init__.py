@@ -1,0 +1,1 @@
+"""How alike a method's outputs at different scales are, scale against scale."""

@@ -1,0 +1,70 @@
+"""`bench figure selfssim`: its options, and the way from a finished run to heat maps and tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from bench.api import parse_scales
+from bench.api.lists import names
+from bench.figures.contract import Drawn, FigureRequest, Warn
+
+_TEXTS = ("csv", "tex", "md")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfSSIMMatrix(FigureRequest):
+    """Row: scale of an output; column: scale of the one it is compared with, at whose size."""
+
+    summary: ClassVar[str] = "How alike a method's outputs at different scales are, scale against scale."
+
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="The --out folder of a 'bench run'.")]
+    out: Annotated[
+        Path, typer.Option(help="The figure, .png, .pdf or .svg; its numbers go beside it as .csv, .tex and .md.")
+    ]
+    metric: Annotated[str, typer.Option(help="selfssim or selfssim_msssim_nn.")] = "selfssim"
+    methods: Annotated[str, typer.Option(help="Only these methods, in this order; comma-separated.")] = ""
+    datasets: Annotated[str, typer.Option(help="Only these datasets, in this order.")] = ""
+    scales: Annotated[str, typer.Option(help="Only these scales, as rows and as columns.")] = ""
+    protocol: Annotated[str | None, typer.Option(help="Only numbers of this protocol.")] = None
+    signature: Annotated[str, typer.Option(help="Only signatures with these tokens, such as q:u8,v1.")] = ""
+    output: Annotated[str, typer.Option("--format", help="What is printed: md, tex or csv.")] = "md"
+    caption: Annotated[str, typer.Option(help="Caption of the table, as plain text.")] = ""
+    label: Annotated[str, typer.Option(help="LaTeX label.")] = ""
+
+    def draw(self, warn: Warn) -> Drawn:
+        """One heat map per method and dataset of the run."""
+        from bench.analysis import Selection, load_run
+        from bench.figures.selfssim.drawing import draw_matrices
+        from bench.figures.selfssim.matrix import matrix_rows
+        from bench.figures.selfssim.typeset import build_matrices, typeset_matrices
+        from bench.metrics.catalog import known_infos
+        from bench.report import TableOptions
+
+        frames = load_run(self.run_folder)
+        selection = Selection(
+            methods=names(self.methods),
+            datasets=names(self.datasets),
+            scales=parse_scales(self.scales) if self.scales else (),
+            protocol=self.protocol,
+            signature=names(self.signature),
+        )
+        matrices = build_matrices(
+            matrix_rows(frames.summary, self.metric, selection, protocols=frames.protocols),
+            known_infos([self.metric]),
+            frames=frames,
+            protocol=self.protocol,
+            options=TableOptions(caption=self.caption, label=self.label),
+        )
+        shown = typeset_matrices(matrices, self.output)
+        texts = {self.out.with_suffix(f".{suffix}"): typeset_matrices(matrices, suffix) for suffix in _TEXTS}
+        beside = f"{self.out}: with {', '.join(path.name for path in texts)}"
+        return Drawn(
+            figure=draw_matrices(matrices),
+            texts=texts,
+            shown=shown.removesuffix("\n"),
+            closing=beside if self.output == "md" else "",
+        )

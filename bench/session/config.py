@@ -1,0 +1,195 @@
+"""A request as plain values: what the command line, a YAML file and `bench.run(...)` all say, checked in one place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from bench.api import RequestError, format_scale, parse_scale
+from bench.api.record import first_fault
+
+DEFAULT_METRICS = ("psnr", "ssim", "lpips", "niqe")
+DEFAULT_OUT = Path("results/runs/default")
+LARGEST_SEED = 2**63 - 1
+
+
+def _words(value: object) -> object:
+    """Names: a list of them, or one text with commas between them."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, Path):
+        return (str(value),)
+    if isinstance(value, Iterable) and not isinstance(value, Mapping):
+        return tuple(str(part) if isinstance(part, Path) else part for part in value)
+    return value
+
+
+def _unlike_words(value: object) -> object:
+    """Names of which none comes twice: what is typed twice is a slip, and which of two was meant nobody knows."""
+    words = _words(value)
+    if isinstance(words, tuple):
+        for word in words:
+            if words.count(word) > 1:
+                raise ValueError(f"'{word}' is given twice; leave one out")
+        if not words:
+            raise ValueError("none given; give one or more, separated by commas")
+    return words
+
+
+def _scales(value: object) -> object:
+    words = _words(value)
+    if isinstance(words, int | float) and not isinstance(words, bool):
+        words = (words,)
+    if isinstance(words, tuple):
+        if not words:
+            raise ValueError("none given; scales are numbers of at least 1, such as 2,3.6,8")
+        try:
+            return tuple(dict.fromkeys(parse_scale(str(word)) for word in words))
+        except RequestError as fault:
+            raise ValueError(str(fault)) from None
+    return words
+
+
+def _seeds(value: object) -> object:
+    words = _words(value)
+    if isinstance(words, int) and not isinstance(words, bool):
+        words = (words,)
+    if isinstance(words, tuple):
+        try:
+            seeds = tuple(dict.fromkeys(int(str(word)) for word in words))
+        except ValueError:
+            raise ValueError("expected whole numbers and commas, such as 0,1,2") from None
+        if not seeds:
+            raise ValueError("none given; give one or more, separated by commas")
+        if min(seeds) < 0 or max(seeds) > LARGEST_SEED:
+            raise ValueError(f"a seed is at least 0 and at most {LARGEST_SEED}")
+        return seeds
+    return words
+
+
+def _items(value: object) -> object:
+    """`a.b=c` items: a list of them, one text, or a mapping (of mappings)."""
+    if isinstance(value, Mapping):
+        found = []
+        for key, inner in value.items():
+            pairs = inner.items() if isinstance(inner, Mapping) else ((None, inner),)
+            found += [f"{key}{'' if sub is None else f'.{sub}'}={_typed(each)}" for sub, each in pairs]
+        return tuple(found)
+    return (value,) if isinstance(value, str) else _words(value)
+
+
+def _typed(value: object) -> str:
+    """A value as it is typed behind `--set NAME.KEY=`."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list | tuple):
+        return ",".join(_typed(each) for each in value)
+    return str(value)
+
+
+def _paths(value: object) -> object:
+    return (Path(value),) if isinstance(value, str | Path) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_unlike_words)]
+Items = Annotated[tuple[str, ...], BeforeValidator(_items)]
+
+
+class RunConfig(BaseModel):
+    """A request of `bench run`, strict: an unknown key is an error.
+
+    Every list may be given as one text with commas. The fields are the options of the command line.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    methods: Words
+    """METHOD, METHOD:WEIGHTS or NAME=METHOD:WEIGHTS."""
+    scales: Annotated[tuple[float, ...], BeforeValidator(_scales)]
+    datasets: Words = ("sample",)
+    """Names or folders."""
+    metrics: Words = DEFAULT_METRICS
+    protocol: str | None = None
+    """None: the datasets' own."""
+    seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds)] = (0,)
+    weights: str | dict[str, str] | None = None
+    set: Items = ()
+    """METHOD.OPTION=VALUE."""
+    versus: Items = ()
+    """One more variant of a row: METHOD.OPTION=VALUE, several separated by spaces."""
+    name: Items = ()
+    """METHOD=LABEL."""
+    out: Path = DEFAULT_OUT
+    device: str = "auto"
+    executor: Literal["local"] = "local"
+    workers: int | None = Field(default=None, ge=0)
+    tile: int | None = Field(default=None, ge=16)
+    plugin: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = ()
+    limit: int | None = Field(default=None, ge=1)
+    alpha: Literal["refuse", "white", "black"] | None = None
+    data_root: Path | None = None
+    weights_root: Path | None = None
+    fail_fast: bool = False
+
+    def plain(self) -> dict[str, Any]:
+        """The request as JSON values, for run.json and for giving it back with `--config`; defaults that say nothing
+        are left out."""
+        values = self.model_dump(mode="json")
+        values["scales"] = [format_scale(scale) for scale in self.scales]
+        return {key: value for key, value in values.items() if value not in (None, [], False)}
+
+
+def make_config(values: Mapping[str, Any], *, where: str = "") -> RunConfig:
+    """A request from values by name; what is None counts as not given.
+
+    Args:
+        values: Fields of `RunConfig`.
+        where: The file that they come from, for messages; empty: the command line.
+    Raises:
+        RequestError: an unknown, missing or wrong value (names it as it is typed).
+    """
+    try:
+        return RunConfig.model_validate({key: value for key, value in values.items() if value is not None})
+    except ValidationError as fault:
+        raise RequestError(_fault(fault, where)) from None
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The values of a request file: YAML or JSON, or the run.json of a run, whose request it is.
+
+    Raises:
+        RequestError: no such file, not YAML, or no mapping (says where).
+    """
+    try:
+        text = path.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise RequestError(f"--config {path} cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
+    try:
+        values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as fault:
+        raise RequestError(
+            f"--config {path} is not {path.suffix[1:] or 'YAML'}: {' '.join(str(fault).split())}"
+        ) from None
+    if isinstance(values, dict) and isinstance(values.get("request"), dict) and "version" in values:
+        values = values["request"]
+    if not isinstance(values, dict):
+        raise RequestError(f"--config {path}: expected keys such as methods and scales, saw {type(values).__name__}")
+    return {str(key): value for key, value in values.items()}
+
+
+def _fault(fault: ValidationError, where: str) -> str:
+    found: Any = fault.errors(include_url=False)[0]
+    key = str(found["loc"][0]) if found["loc"] else ""
+    said = f"--{key.replace('_', '-')}" if not where else f"{where}: {key}"
+    if found["type"] == "missing":
+        how = " (such as --methods bicubic,liif)" if key == "methods" else " (such as --scales 2,4)"
+        return f"{said} is missing; give it{how if not where else ''}"
+    if found["type"] == "extra_forbidden":
+        return f"{said}: there is no such option; there are {', '.join(RunConfig.model_fields)}"
+    text = found["msg"].removeprefix("Value error, ") if found["type"] == "value_error" else first_fault(fault)
+    return f"{said} {found.get('input')!r}: {text}" if found["type"] != "value_error" else f"{said}: {text}"

@@ -1,0 +1,94 @@
+"""From the result of a run to its exports: CSV files of the whole folder, tables of what was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from bench.analysis import Planned, RunFrames, frames_of
+from bench.analysis.planned import cell_tuple
+from bench.api import MetricRef
+from bench.engine.events import Listener
+from bench.engine.request import RunRequest
+from bench.engine.rows import WHOLE_SET
+from bench.engine.run import RunResult
+from bench.engine.store import cannot_write
+from bench.metrics.catalog import known_infos
+from bench.report.exports import write_exports
+
+EXPORTS = ("records.csv", "summary.csv", "table.tex", "table.md")
+
+
+def folder_frames(result: RunResult) -> RunFrames:
+    """Everything that the run folder holds."""
+    return frames_of(result.rows, result.manifest, metrics=result.plan.request.metric_names)
+
+
+def asked_frames(result: RunResult, everything: RunFrames) -> RunFrames:
+    """The units, metrics and signatures of this request alone."""
+    request = result.plan.request
+    signatures = {signature for cell in result.plan.cells for signature in cell.signatures.values()}
+    cells = {cell_tuple(cell.id): cell for cell in result.plan.cells}
+    images = {(place, unit.sample.id) for place, cell in cells.items() for unit in cell.units}
+    images |= {(place, WHOLE_SET) for place in cells}
+    place = {name: index for index, name in enumerate(request.metric_names)}
+    rows = [
+        row
+        for row in result.rows.rows
+        if ((row.method, row.variant, row.dataset, row.scale, row.seed), row.image) in images
+        and row.signature in signatures
+        and MetricRef.parse(row.metric).name in place
+    ]
+    rows.sort(key=lambda row: place[MetricRef.parse(row.metric).name])
+    frames = frames_of(replace(result.rows, rows=rows), result.manifest, metrics=request.metric_names)
+    pairs = {(cell_tuple(cell.id), cell.set_id) for cell in result.plan.cells}
+    planned = [plan for plan in everything.planned if (plan.cell, plan.source) in pairs]
+    return replace(
+        frames,
+        planned=tuple(_asked_plan(plan, signatures, request) for plan in planned),
+        protocols=dict.fromkeys(signatures, (request.protocol.name,)),
+        warnings=tuple(result.tally.warnings),
+    )
+
+
+def write_all(result: RunResult, everything: RunFrames, asked: RunFrames) -> None:
+    """Write records.csv, summary.csv, table.tex and table.md, where something changed.
+
+    Raises:
+        RequestError: the disk refuses; the old files stay.
+    """
+    out = result.plan.request.out
+    if result.unchanged and all((out / name).is_file() for name in EXPORTS):
+        return
+    try:
+        write_exports(out, everything, known_infos(everything.summary["metric"]), asked=asked)
+    except OSError as fault:
+        raise cannot_write(Path(fault.filename2 or fault.filename or out), fault) from None
+
+
+def fetch_parameters(request: RunRequest, listener: Listener | None) -> None:
+    """Get the metric parameters that are not there yet; offline that fails and the metrics are not available."""
+    from bench.metrics.weights import find_weights
+
+    files = [file for metric in request.metrics for file in metric.weights_files()]
+    if all(find_weights(file.relative, request.weights_root) is not None for file in files):
+        return
+    from bench.metrics.download import fetch_missing
+
+    fetch_missing(files, request.weights_root, listener.note if listener is not None else lambda text: None)
+
+
+def _asked_plan(plan: Planned, signatures: set[str], request: RunRequest) -> Planned:
+    measures = {
+        signature: metric
+        for signature, metric in (plan.measures or {}).items()
+        if metric in request.metric_names and _of_request(signature, signatures)
+    }
+    return replace(plan, measures=measures, metrics=tuple(m for m in plan.metrics if m in request.metric_names))
+
+
+def _of_request(signature: str, signatures: set[str]) -> bool:
+    """Whether a signature, or the one of which it is the mean over reference scales, belongs to a request."""
+    from bench.api import Signature
+
+    return signature in signatures or any(Signature.parse(s).without("ref").text == signature for s in signatures)

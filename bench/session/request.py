@@ -1,0 +1,78 @@
+"""From plain values to a resolved request: plugins, rows, datasets, metrics and protocol, each looked up once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bench.api import Dataset, Protocol, RequestError, get_protocol
+from bench.data import resolve_dataset
+from bench.engine.choice import choose_methods
+from bench.engine.request import RunRequest
+from bench.metrics.catalog import choose_metrics
+from bench.plugins import load_plugin
+from bench.session.config import RunConfig
+
+
+def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
+    """Resolve a request; nothing is computed or written.
+
+    Args:
+        config: The plain values.
+        command: What the user typed, to say how to go on.
+    Raises:
+        RequestError: a name, option, file or folder that is not there.
+    """
+    for path in config.plugin:
+        load_plugin(path)
+    sets = tuple(resolve_dataset(name, data_root=config.data_root) for name in config.datasets)
+    return RunRequest(
+        methods=choose_methods(
+            config.methods,
+            weights=config.weights,
+            overrides=config.set,
+            versus=config.versus,
+            labels=config.name,
+        ),
+        datasets=sets,
+        scales=config.scales,
+        metrics=choose_metrics(config.metrics, config.weights_root),
+        protocol=named_protocol(config.protocol or default_protocol(sets), config.alpha),
+        seeds=config.seeds,
+        out=config.out,
+        device=config.device,
+        limit=config.limit,
+        workers=config.workers,
+        tile=config.tile,
+        weights_root=config.weights_root,
+        command=command,
+        config=config.plain(),
+        fail_fast=config.fail_fast,
+    )
+
+
+def named_protocol(name: str, alpha: str | None) -> Protocol:
+    """The preset, with the user's word on transparent images.
+
+    Raises:
+        RequestError: an unknown name, or another word than refuse, white and black.
+    """
+    protocol = get_protocol(name)
+    if alpha is None:
+        return protocol
+    if alpha not in ("refuse", "white", "black"):
+        raise RequestError(f"--alpha {alpha}: expected refuse, white or black")
+    return replace(protocol, alpha=alpha)
+
+
+def default_protocol(sets: Sequence[Dataset]) -> str:
+    """The one protocol that the datasets' cards name.
+
+    Raises:
+        RequestError: the cards name different ones.
+    """
+    names = {dataset.name: dataset.default_protocol or "sample" for dataset in sets}
+    if len(set(names.values())) > 1:
+        listed = ", ".join(f"{name}: {protocol}" for name, protocol in names.items())
+        raise RequestError(f"these datasets have different default protocols ({listed}); choose with --protocol NAME")
+    return next(iter(names.values()))

@@ -1,5 +1,0 @@
-"""The training of the blind arbitrary-scale model: its last stage, which names the one before it."""
-
-from methods.blind_assr.stage2 import SrTask
-
-TASK = SrTask

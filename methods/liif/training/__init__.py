@@ -1,0 +1,5 @@
+"""The training of LIIF."""
+
+from methods.liif.training.task import LiifTask
+
+TASK = LiifTask

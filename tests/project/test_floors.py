@@ -21,6 +21,7 @@ FLOORS = (
     ("methods", 3),
     ("bench.engine", 4),
     ("bench.analysis", 5),
+    ("bench.check", 5),
     ("bench.report", 6),
     ("bench.figures", 7),
     ("bench.cli", 8),

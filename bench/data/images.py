@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from bench.api import RequestError, Size
-from bench.imaging.io import SUFFIXES
+from bench.imaging.io import SUFFIXES, is_image_name
 
 _ORIENTATION = 0x0112
 _UNSAFE = frozenset('/\\:*?"<>|')
@@ -23,11 +23,29 @@ def has_images(folder: Path) -> bool:
         return any(_is_image(entry) for entry in entries)
 
 
-def list_images(folder: Path) -> dict[str, Path]:
-    """The images that lie directly in a folder.
+def image_files(folder: Path) -> list[Path]:
+    """The image files that lie directly in a folder, sorted by name.
 
     Args:
         folder: Not searched recursively; hidden files and other file types are left out.
+    Raises:
+        RequestError: no image, or an unreadable folder.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            files = sorted(folder / entry.name for entry in entries if _is_image(entry))
+    except OSError as fault:
+        raise RequestError(f"cannot list {folder}: {fault.strerror or fault}; give a folder of images") from None
+    if not files:
+        raise RequestError(f"no image in {folder}: expected {', '.join(SUFFIXES)} files directly inside it")
+    return files
+
+
+def list_images(folder: Path) -> dict[str, Path]:
+    """The images of a folder by the names that results have.
+
+    Args:
+        folder: See `image_files`.
     Returns:
         id -> file, sorted by id. The id is the file name without its suffix, in Unicode's composed form (NFC), so that
         a name typed on one system is found on another.
@@ -35,23 +53,15 @@ def list_images(folder: Path) -> dict[str, Path]:
         RequestError: no image, two images of one stem, a name that cannot name a result file, an unreadable folder.
     """
     found: dict[str, Path] = {}
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if _is_image(entry))
-    except OSError as fault:
-        raise RequestError(f"cannot list {folder}: {fault.strerror or fault}; give a folder of images") from None
-    for name in names:
-        path = folder / name
+    for path in image_files(folder):
         key = unicodedata.normalize("NFC", path.stem)
         if key in found:
             raise RequestError(
-                f"two images in {folder} have the name '{key}': {found[key].name} and {name}; "
+                f"two images in {folder} have the name '{key}': {found[key].name} and {path.name}; "
                 "every image needs a name of its own, so move one of them away"
             )
         _require_safe(key, folder)
         found[key] = path
-    if not found:
-        raise RequestError(f"no image in {folder}: expected {', '.join(SUFFIXES)} files directly inside it")
     return dict(sorted(found.items()))
 
 
@@ -67,10 +77,7 @@ def header_size(path: Path) -> Size | None:
 
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
-    # "._name.png" are the resource forks that macOS leaves on foreign disks
-    if entry.name.startswith(".") or not entry.name.lower().endswith(SUFFIXES):
-        return False
-    return entry.is_file()
+    return is_image_name(entry.name) and entry.is_file()
 
 
 def _require_safe(key: str, folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from bench.api import Unavailable
-from bench.imaging.io import SUFFIXES
+from bench.imaging.io import is_image_name
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
@@ -50,7 +50,7 @@ def _write(members: Iterator[tuple[str, IO[bytes]]], target: Path, member: str, 
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\\" in name:
             raise Unavailable(f"{archive.name} holds the path '{name}', which leaves its folder; it is not unpacked")
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+        if not is_image_name(path.name):
             continue
         if wanted is None:
             wanted = path.parent

@@ -27,7 +27,7 @@ def attributed(spec: MethodSpec) -> Iterator[None]:
     except (KeyboardInterrupt, UnitError):
         raise
     except BenchError as fault:
-        raise UnitError(f"{spec.info.name}: {fault}") from fault
+        raise UnitError(str(fault)) from fault
     except BaseException as fault:
         raise UnitError(f"{spec.info.name} raised {describe(fault, spec)}", details=full_text(fault)) from fault
 

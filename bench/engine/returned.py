@@ -40,11 +40,11 @@ def require_image(image: object, size: Size, name: str) -> None:
     Raises:
         UnitError: not a tensor, sparse, not of floating type, or of another shape.
     """
-    image = require_floating(image, name)
+    shape = tuple(require_floating(image, name).shape)
     wanted = (3, *size)
-    if tuple(image.shape) != wanted:
+    if shape != wanted:
         raise UnitError(
-            f"{name} returned shape {tuple(image.shape)}, expected {wanted} (channels, height, width); nothing is "
+            f"{name} returned shape {shape}, expected {wanted} (channels, height, width); nothing is "
             "resized silently: make the method return exactly the size it is asked for"
         )
 

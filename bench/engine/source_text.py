@@ -223,6 +223,8 @@ def _passes_on(statement: ast.stmt) -> bool:
         parts = ast.walk(statement.value)
         plain = all(isinstance(part, (ast.Constant, ast.List, ast.Tuple, ast.expr_context)) for part in parts)
         return plain and all(name.startswith("__") for name in names)
+    if isinstance(statement, ast.FunctionDef):  # runs only where one of its names is asked for
+        return statement.name in ("__getattr__", "__dir__")
     return isinstance(statement, ast.If) and _is_for_types(statement) and not statement.orelse
 
 

@@ -22,7 +22,7 @@ Roots = Mapping[str, tuple[Path, ...]]
 HARNESS = ("bench", "methods")
 """Packages whose `__init__` at most takes names from other modules: it is seen through, and a name leads to the module
 that defines it. Of other packages all counts that importing them runs."""
-PIPELINE = ("bench.data.pair", "bench.engine.rounding", "bench.imaging.tiling")
+PIPELINE = ("bench.data.pair", "bench.engine.rounding", "bench.engine.tiled")
 """What the harness does to an image: HR and LR are made, SR is rounded and, where the memory is short, tiled."""
 DECIDES_NO_PIXEL = (
     "bench.api.dataset",
@@ -170,8 +170,7 @@ class _Walk:
 
 
 def _decides_no_pixel(module: str) -> bool:
-    # the package itself only hands on what others call it by
-    return module == "bench" or any(module == name or module.startswith(f"{name}.") for name in DECIDES_NO_PIXEL)
+    return any(module == name or module.startswith(f"{name}.") for name in DECIDES_NO_PIXEL)
 
 
 def _installed(top: str) -> tuple[Path, ...]:

@@ -18,7 +18,8 @@ def traceback_path(image: Path) -> Path:
     Returns:
         `errors/<method>/<dataset>/<cell>/<image>.txt`.
     """
-    return Path(FOLDER, *image.parts[1:]).with_suffix(".txt")
+    inside = (part for part in image.parts[1:] if part != "..")  # a stored path is data: it must not lead outside
+    return Path(FOLDER, *inside).with_suffix(".txt")
 
 
 def keep_traceback(out: Path, relative: Path, text: str) -> None:

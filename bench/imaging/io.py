@@ -22,7 +22,7 @@ from bench.imaging.png import SIGNATURE, PngHeader, inspect_png
 
 AlphaPolicy = Literal["refuse", "white", "black"]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-"""File suffixes that a folder scan takes for images (compare in lower case)."""
+"""File suffixes of images, in lower case."""
 
 _FORMATS = ("PNG", "JPEG", "MPO", "BMP", "TIFF", "WEBP")
 _EXPECTED = "a PNG, JPEG, BMP, TIFF or WebP image"
@@ -43,6 +43,16 @@ class LoadedImage:
     pixels: NDArray[np.uint8]
     gray: bool
     bits: int
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a scan of a folder takes a file of this name for an image.
+
+    >>> [is_image_name(name) for name in ("baby.PNG", "._baby.png", "baby.txt")]
+    [True, False, False]
+    """
+    # "._name.png" are the resource forks that macOS leaves on foreign disks
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
 def read_image(path: Path | str, *, alpha: AlphaPolicy = "refuse") -> LoadedImage:

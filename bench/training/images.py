@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from bench.api import RequestError
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+from bench.data.images import image_files
+from bench.imaging.errors import ImageError
+from bench.imaging.io import read_image
 
 
 @dataclass(frozen=True)
@@ -40,31 +40,20 @@ def pixel_hash(image: NDArray[np.uint8]) -> str:
     return min(hashlib.sha256(str(view.shape).encode() + view.tobytes()).hexdigest() for view in turned)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """The image files directly in a folder, sorted.
-
-    Raises:
-        RequestError: no such folder, or no image in it.
-    """
-    if not folder.is_dir():
-        raise RequestError(f"no folder of images at {folder}; give existing folders, separated by commas")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise RequestError(f"no image in {folder}: expected files ending in {', '.join(sorted(SUFFIXES))}")
-    return files
-
-
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Decode a file to uint8 (H, W, 3).
+    """A file as a run reads it, as uint8 (H, W, 3); gray is repeated.
 
     Raises:
-        RequestError: not an image, or damaged.
+        RequestError: not an image, damaged, or partly transparent: what lies behind it would be a choice that the
+            weights' card could not tell.
     """
     try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"), dtype=np.uint8)
-    except (UnidentifiedImageError, OSError, SyntaxError) as fault:
-        raise RequestError(f"cannot decode the training image {path}: {fault}") from fault
+        pixels = read_image(path).pixels
+    except ImageError as fault:
+        raise RequestError(
+            f"cannot train on {fault}; save it as an opaque 8-bit or 16-bit image, or move it out of the folder"
+        ) from fault
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
 
 
 def load_pool(folders: Sequence[Path], *, exclude: Iterable[Path] = (), smallest: int = 1) -> ImagePool:

@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from bench.api import format_scale, lr_size, sr_size
+from bench.data.images import image_files
 from bench.imaging.colour import studio_luma
 from bench.imaging.resize import imresize_u8
-from bench.training.images import image_files, read_rgb
+from bench.training.images import read_rgb
 
 Upscale = Callable[[torch.Tensor, tuple[int, int]], torch.Tensor]
 """(1, 3, h, w) in [0, 1] and (H, W) -> (1, 3, H, W)."""

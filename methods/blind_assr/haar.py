@@ -20,19 +20,17 @@ def decompose(image: torch.Tensor) -> dict[str, torch.Tensor]:
     """The four sub-bands.
 
     Args:
-        image: (B, C, h, w), any range. [inferred] Odd sizes get one reflected row or column: zero padding would make a
-            false edge.
+        image: (B, C, h, w), any range. [inferred] Odd sizes get one reflected row or column, a single one is repeated:
+            zero padding would make a false edge.
     Returns:
         "ll", "lh", "hl", "hh", each (B, C, ceil(h / 2), ceil(w / 2)): (a+b+c+d)/2, (a+b-c-d)/2, (a-b+c-d)/2,
         (a-b-c+d)/2. "lh" therefore sees edges between rows, "hl" edges between columns.
-    Raises:
-        ValueError: an odd side of 1, which has nothing to reflect.
     """
     height, width = image.shape[-2:]
-    if min(height, width) < 2:
-        raise ValueError(f"the Haar transform needs at least 2 x 2 pixels, got {height} x {width}")
-    if height % 2 or width % 2:
-        image = functional.pad(image, (0, width % 2, 0, height % 2), mode="reflect")
+    if height % 2:
+        image = functional.pad(image, (0, 0, 0, 1), mode="reflect" if height > 1 else "replicate")
+    if width % 2:
+        image = functional.pad(image, (0, 1, 0, 0), mode="reflect" if width > 1 else "replicate")
     a, b = image[..., 0::2, 0::2], image[..., 0::2, 1::2]
     c, d = image[..., 1::2, 0::2], image[..., 1::2, 1::2]
     return {

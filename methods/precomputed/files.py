@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.api import Size, UnitError
 from bench.imaging.errors import ImageError
-from bench.imaging.io import SUFFIXES, read_image, read_png_exact
+from bench.imaging.io import is_image_name, read_image, read_png_exact
 
 
 def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
@@ -80,7 +80,7 @@ def read_sr(path: Path, size: Size) -> NDArray[np.uint8] | NDArray[np.uint16]:
 def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and not file.is_dir())
+    return sorted(file for file in folder.iterdir() if is_image_name(file.name) and not file.is_dir())
 
 
 def _by_scale(files: list[Path], stem: str, scale: str) -> list[Path]:

@@ -167,7 +167,7 @@ def test_a_message_that_cannot_be_read_does_not_end_the_run() -> None:
 def test_an_error_on_purpose_keeps_its_words_and_has_no_traceback() -> None:
     with pytest.raises(UnitError) as caught:
         infer_raw(fault=RequestError("it only enlarges"))
-    assert str(caught.value) == "raw: it only enlarges"
+    assert str(caught.value) == "it only enlarges"
     assert caught.value.details == ""
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import re
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -11,6 +14,8 @@ import pytest
 import torch
 
 from bench.api import Method, MethodInfo, MethodSpec, RequestError, derive_seed
+from bench.check import CHECKS, Status, run_battery
+from bench.engine.choice import choose_methods
 from bench.engine.sources import method_sources
 from bench.plugins import load_plugin, method_class, method_spec
 from bench.registry import METHODS, METRICS
@@ -59,25 +64,93 @@ def _refused(path: Path) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("file", ["sharp.py", "noisy.py", "scaled.py"])
+def _weights_of_the_page(file: str, folder: Path) -> Path | None:
+    """What the page says that each of its methods loads."""
+    if file == "scaled.py":
+        torch.save({"gain": torch.tensor(0.95)}, folder / "gain.pth")
+        return folder / "gain.pth"
+    if file == "fixed.py":
+        (folder / "fixed").mkdir()
+        for s in (2, 3, 4):
+            near = torch.zeros(3 * s * s, 3, 3, 3)
+            near[range(3 * s * s), [c // (s * s) for c in range(3 * s * s)], 1, 1] = 1.0  # every pixel s x s times
+            state = {"0.weight": near, "0.bias": torch.zeros(3 * s * s)}
+            torch.save(state, folder / "fixed" / f"x{s}.pth")
+        return folder / "fixed"
+    return None
+
+
+PLUGIN_FILES = [file for file in BLOCKS if "/" not in file]
+
+
+@pytest.mark.parametrize("file", PLUGIN_FILES)
 def test_the_pages_code_runs_as_it_stands(tmp_path, file):
     path = _write(tmp_path, BLOCKS[file], file)
     (name,) = load_plugin(path)
     spec = method_spec(name)
     assert spec.root == path
     method = method_class(spec)(spec.options())
-    weights = None
-    if file == "scaled.py":
-        assert "--weights scaled=PATH" in spec.weights_how
-        weights = tmp_path / "gain.pth"
-        torch.save({"gain": torch.tensor(0.5)}, weights)
+    weights = _weights_of_the_page(file, tmp_path)
+    if weights is not None:
+        assert f"--weights {name}=PATH" in spec.weights_how
+        with pytest.raises(RequestError, match=f"--weights {name}="):
+            method.load(None, torch.device("cpu"), torch.float32)
     method.load(weights, torch.device("cpu"), torch.float32)
     lr = torch.rand(3, 12, 16, generator=torch.Generator().manual_seed(0))
     seed = derive_seed(0, "image")
-    sr = method.upscale(lr, (29, 35), seed=seed).image
-    assert tuple(sr.shape) == (3, 29, 35)
-    assert torch.equal(sr, method.upscale(lr, (29, 35), seed=seed).image)
-    assert (not torch.equal(sr, method.upscale(lr, (29, 35), seed=seed + 1).image)) == spec.info.stochastic
+    with torch.inference_mode():
+        sr = method.upscale(lr, (29, 35), seed=seed).image
+        assert tuple(sr.shape) == (3, 29, 35)
+        assert torch.equal(sr, method.upscale(lr, (29, 35), seed=seed).image)
+        assert (not torch.equal(sr, method.upscale(lr, (29, 35), seed=seed + 1).image)) == spec.info.stochastic
+
+
+@pytest.mark.parametrize("file", PLUGIN_FILES)
+def test_the_pages_code_passes_what_the_page_says_to_run(tmp_path, file):
+    """Catches a page that teaches what `bench check` refuses."""
+    (name,) = load_plugin(_write(tmp_path, BLOCKS[file], file))
+    weights = _weights_of_the_page(file, tmp_path)
+    (choice,) = choose_methods([name], weights=str(weights) if weights is not None else None, overrides=())
+    report = run_battery(choice, device="cpu")
+    assert not report.of(Status.FAILED), report.of(Status.FAILED)
+    if file == "fixed.py":
+        assert "smallest sufficient product" in choice.spec.info.resize_rule
+        assert any(result.remark.startswith("up to 3 of them") for result in report.results if result.name == "stages")
+
+
+def test_the_pages_package_is_a_method_that_is_listed_without_torch(tmp_path, monkeypatch):
+    """Catches a MethodSpec on the page that cannot be built, found or loaded."""
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "__init__.py").write_text("")
+    for file in ("my_package/info.py", "my_package/method.py"):
+        _write(tmp_path, BLOCKS[file], file)
+    monkeypatch.syspath_prepend(tmp_path)
+    METHODS.add("mine", "my_package.info:MINE", origin="package my-package")
+    (choice,) = choose_methods(["mine"], weights=None, overrides=("mine.sharpen=0.2",))
+    report = run_battery(choice, device="cpu")
+    assert {result.name for result in report.of(Status.FAILED)} <= {"spec-light"}  # no entry point of another process
+    (info,) = [result for result in report.results if result.name == "info"]
+    assert info.status is Status.PASSED
+    code = "import sys, my_package.info; sys.exit('torch' in sys.modules)"
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("contract", [MethodInfo, MethodSpec])
+def test_the_page_has_a_row_for_every_field_of_the_contract(contract):
+    """Catches a field that is added and told nobody."""
+    rows = [line.split("|")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    named = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
+    assert {field.name for field in dataclasses.fields(contract)} <= named
+
+
+def test_the_page_names_the_checks_and_options_that_there_are():
+    """Catches a check that the page's example names and nobody has."""
+    names = {check.name for check in CHECKS}
+    text = PAGE.read_text()
+    assert set(re.search(r"--only (\S+)`", text)[1].split(",")) <= names
+    assert set(re.findall(r"^(?:failed|passed|skipped)\s+(\S+)", text, re.MULTILINE)) <= names
 
 
 def test_the_page_keeps_its_promise_of_twenty_lines():
@@ -87,7 +160,7 @@ def test_the_page_keeps_its_promise_of_twenty_lines():
 
 def test_every_option_the_page_names_exists():
     for name, key in re.findall(r"--set (\w+)\.(\w+)=", PAGE.read_text()):
-        options = method_spec(name).options if name != "sharp" else None
+        options = method_spec(name).options if name in METHODS.names() else None
         assert options is None or key in options.model_fields, (name, key)
 
 

@@ -40,6 +40,12 @@ def _upscale(
     return method.upscale(lr, size, seed=0).image
 
 
+def test_hidden_files_are_no_outputs(tmp_path):
+    """Catches a thumbnail that breaks the ending which all files of the folder share."""
+    _touch(tmp_path, "baby_mine.png", "bird_mine.png", ".thumbnail.png", "._baby_mine.png")
+    assert locate(tmp_path, "baby", "2").name == "baby_mine.png"
+
+
 def test_pixels_come_back_unchanged(tmp_path):
     pixels = _image()
     write_png(tmp_path / "baby.png", pixels)

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from bench.api import ImageRef, RequestError, Sample, UnitError, get_protocol
+from bench.check import Status, run_battery
 from bench.data.pair import prepare
+from bench.engine.choice import choose_methods
 from bench.plugins import load_plugin, method_class, method_spec
 
 PLUGIN = Path(__file__).parent / "plugins" / "vdsr.py"
@@ -36,6 +38,16 @@ def test_missing_or_wrong_weights_are_named(vdsr, tmp_path):
 def test_colour_is_refused(vdsr):
     with pytest.raises(UnitError, match="classic-y"):
         vdsr.upscale(torch.rand(3, 8, 8), (16, 16), seed=0)
+
+
+@pytest.mark.reference
+def test_the_contract_is_kept_on_gray_images(vdsr, reference_root):
+    """Catches a battery that cannot judge a method for luma planes, and what only real weights show."""
+    weights = reference_root / "weights" / "sr" / "VDSR_Official.mat"
+    (choice,) = choose_methods(["vdsr"], weights=str(weights), overrides=())
+    report = run_battery(choice, device="cpu")
+    assert not report.of(Status.FAILED), report.of(Status.FAILED)
+    assert "takes gray images alone" in report.results[0].remark
 
 
 @pytest.mark.slow

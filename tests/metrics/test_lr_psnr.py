@@ -58,6 +58,14 @@ def test_luma_result_meets_the_luma_lr_and_sixteen_bit_is_rounded():
     assert score(deep, lr) == math.inf
 
 
+@pytest.mark.parametrize("offset", [-128, 128])
+def test_a_sixteen_bit_result_is_rounded_to_the_nearer_level_from_both_sides(offset):
+    """Catches 16-bit results that are floored: half of their values would fall a grey level."""
+    luma = np.clip(data.camera(), 1, 254)
+    lr = make_lr(luma, (128, 128), SAMPLE)
+    assert score((luma.astype(np.int64) * 257 + offset).astype(np.uint16), lr) == math.inf
+
+
 def test_the_coarse_downsampler_takes_over():
     protocol = get_protocol("liif-benchmark")
     sr = data.chelsea()

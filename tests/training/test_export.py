@@ -78,6 +78,24 @@ def test_a_tensor_that_16_bits_cannot_hold_stays_in_32(trained, tmp_path, factor
     }
 
 
+@pytest.mark.parametrize(("size", "kept"), [(3e-6, torch.float32), (6e-5, torch.float16)], ids=["loses", "holds"])
+def test_a_tensor_that_would_lose_half_a_percent_in_16_bits_stays_in_32(trained, tmp_path, size, kept):
+    """Catches an export that lets a tensor lose 10 % of itself, and one that halves nothing."""
+    out = tmp_path / "run"
+    out.mkdir()
+    checkpoint = torch.load(newest_checkpoint(trained), weights_only=True)
+    name = max((each for each in checkpoint["state_dict"] if each.endswith("weight")), key=len)
+    # below 6e-5 halves lie 6e-8 apart, whatever the value
+    values = torch.randn(checkpoint["state_dict"][name].shape, generator=torch.Generator().manual_seed(0)) * size
+    lost = float((values.half().float() - values).square().mean().sqrt() / values.square().mean().sqrt())
+    assert (2e-3 < lost < 2e-2) if kept is torch.float32 else lost < 5e-4
+    checkpoint["state_dict"][name] = values
+    torch.save(checkpoint, out / "iter_1.pth")
+    (out / "last_checkpoint").write_text("iter_1.pth")
+    export_weights(out, tmp_path / "w.safetensors", half=True)
+    assert load_file(tmp_path / "w.safetensors")[name.removeprefix("network.")].dtype == kept
+
+
 def test_half_and_a_note_are_options_of_exporting_alone(trained, tmp_path):
     target = tmp_path / "w.safetensors"
     chain = tmp_path / "chain"

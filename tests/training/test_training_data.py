@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from bench.api import RequestError
+from bench.imaging import write_png
 from bench.training.config import PatchConfig, ScheduleConfig, TrainConfig, read_config
 from bench.training.images import ImagePool, load_pool
 from bench.training.patches import draw_patch, step_generator
@@ -64,6 +65,51 @@ def test_missing_empty_and_damaged_folders_are_named(tmp_path):
     (tmp_path / "empty" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
     with pytest.raises(RequestError, match=r"cut\.png"):
         load_pool([tmp_path / "empty"])
+
+
+def test_a_16_bit_gray_file_trains_as_the_gray_it_shows(tmp_path):
+    """Catches 16-bit samples that are clipped to 8 bits: every value from 255 on would train as white."""
+    gray = np.linspace(0, 65535, 40 * 56).reshape(40, 56).round().astype(np.uint16)
+    (tmp_path / "train").mkdir()
+    write_png(tmp_path / "train" / "deep.png", gray)
+    (image,) = load_pool([tmp_path / "train"]).images
+    assert image.shape == (40, 56, 3)
+    assert np.abs(image.astype(float) - (gray / 257)[..., None]).max() <= 0.5
+
+
+def test_a_photograph_trains_upright(tmp_path):
+    """Catches EXIF's orientation ignored: a degraded patch would be blurred across the wrong axis."""
+    (tmp_path / "train").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held on its side: turn by a quarter, clockwise
+    picture = np.repeat(np.arange(0, 240, 6, dtype=np.uint8)[:, None, None], 3, axis=2).repeat(24, axis=1)
+    Image.fromarray(picture).save(tmp_path / "train" / "photo.jpg", quality=100, subsampling=0, exif=exif)
+    (image,) = load_pool([tmp_path / "train"]).images
+    assert image.shape == (24, 40, 3)
+    assert image[:, 0].mean() > image[:, -1].mean() + 200
+
+
+def test_an_opaque_alpha_channel_is_dropped_and_a_transparent_one_refused(tmp_path):
+    """Catches what hides behind transparent pixels (often black) as a training image."""
+    (tmp_path / "train").mkdir()
+    rgba = np.dstack([_picture(1), np.full((40, 56), 255, np.uint8)])
+    Image.fromarray(rgba).save(tmp_path / "train" / "cut.png")
+    (image,) = load_pool([tmp_path / "train"]).images
+    assert np.array_equal(image, rgba[..., :3])
+    rgba[:20, :, 3] = 0
+    Image.fromarray(rgba).save(tmp_path / "train" / "cut.png")
+    with pytest.raises(
+        RequestError, match=r"cannot train on .*cut\.png: .*50\.0% of the pixels not opaque.*move it out"
+    ):
+        load_pool([tmp_path / "train"])
+
+
+def test_hidden_files_and_folders_are_no_training_images(tmp_path):
+    """Catches the resource forks of macOS, which are no images and would end the training."""
+    train = _folder(tmp_path / "train", {"a.png": _picture(1), ".hidden.png": _picture(2)})
+    (train / "._a.png").write_bytes(b"\0\5\26\7")
+    (train / "folder.png").mkdir()
+    assert load_pool([train]).names == ("train/a.png",)
 
 
 def test_the_same_step_draws_the_same_patch_and_the_next_another():

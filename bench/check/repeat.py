@@ -1,0 +1,83 @@
+"""Checks that an image depends on weights, LR, size and seed, and on nothing else."""
+
+from __future__ import annotations
+
+import torch
+
+from bench.check.cases import FIRST, OTHER
+from bench.check.check import Broken, check
+from bench.check.subject import SEED, Subject, difference
+
+_ON_A_GPU = 1e-3
+"""Sums of a GPU may run in another order from call to call; on a CPU nothing may differ."""
+
+
+@check("repeatable", "two equal calls give the same image")
+def same_twice(subject: Subject) -> str | None:
+    """Called twice in a row."""
+    return _same(subject, subject.image(subject.call(FIRST), FIRST), "for the same call", "look for what changes in it")
+
+
+@check("global-random", "the global random state has no say")
+def no_global_noise(subject: Subject) -> str | None:
+    """The generators of torch, numpy and Python stand elsewhere."""
+    return _same(
+        subject,
+        subject.image(subject.call(FIRST, noise=12345), FIRST),
+        "under another global random state",
+        "draw from torch.Generator().manual_seed(derive_seed(seed, ...))",
+    )
+
+
+@check("order", "earlier and later calls have no say")
+def no_leaks(subject: Subject) -> str | None:
+    """Another image in between changes neither the next answer nor the tensor that was returned before."""
+    returned = subject.call(FIRST)
+    before = subject.image(returned, FIRST).clone()
+    subject.call(OTHER, SEED + 1)
+    if difference(subject.image(returned, FIRST), before) > 0:
+        raise Broken(
+            expected="a returned image to stay as it is",
+            seen="a later call wrote into it",
+            next="return a new tensor, not a buffer that is used again",
+        )
+    subject.keep(FIRST)
+    after = subject.image(subject.call(FIRST), FIRST)
+    return _same(subject, after, "after another image", "keep nothing of one image for the next")
+
+
+@check("reload", "a second loading gives the same image", quick=False)
+def same_after_loading(subject: Subject) -> str | None:
+    """What `load` does not set has values of chance."""
+    return _same(subject, subject.second().first, "of a second loading", "set every parameter in `load`")
+
+
+@check("seeds", "the seed decides where it says stochastic, else nothing")
+def seeds_count(subject: Subject) -> str | None:
+    """Another seed gives another image of a stochastic method, the same of a deterministic one."""
+    stochastic = subject.choice.spec.info.stochastic
+    apart = difference(subject.kept_image(FIRST), subject.image(subject.call(FIRST, SEED + 1), FIRST))
+    if stochastic and apart == 0:
+        raise Broken(
+            expected="another image for another seed (info.stochastic is True)",
+            seen="the same image",
+            next="draw noise from the seed, or write stochastic=False",
+        )
+    if not stochastic and apart > _tolerance(subject):
+        raise Broken(
+            expected="one image for all seeds (info.stochastic is False)",
+            seen=f"a difference of {apart:.2g}",
+            next="write stochastic=True, so that --seeds runs it more than once",
+        )
+    return None
+
+
+def _same(subject: Subject, image: torch.Tensor, when: str, then: str) -> str | None:
+    apart = difference(subject.kept_image(FIRST), image)
+    if apart > _tolerance(subject):
+        raise Broken(expected=f"the same image {when}", seen=f"a difference of {apart:.2g}", next=then)
+    return f"differs by {apart:.1g} on this device" if apart else None
+
+
+def _tolerance(subject: Subject) -> float:
+    return 0.0 if subject.runner.device == "cpu" else _ON_A_GPU

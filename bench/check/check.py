@@ -8,21 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from bench.check.subject import Subject
+from bench.check.subject import Subject
 
-Try = Callable[["Subject"], str | None]
-
-
-class Status(StrEnum):
-    """How a check ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
+Try = Callable[[Subject], str | None]
 
 
 @dataclass(frozen=True)
@@ -42,52 +31,6 @@ class Check:
     run: Try
     computes: bool = True
     quick: bool = True
-
-
-@dataclass(frozen=True)
-class Result:
-    """How one check ended.
-
-    Attributes:
-        name: The check.
-        about: What it asks.
-        status: How it ended.
-        expected: What had to be there, where it failed.
-        seen: What was there instead.
-        next: What to do about it.
-        remark: Something worth knowing of a check that passed, or why one was skipped.
-        details: The traceback of what the method raised.
-        seconds: How long it took.
-    """
-
-    name: str
-    about: str
-    status: Status
-    expected: str = ""
-    seen: str = ""
-    next: str = ""
-    remark: str = ""
-    details: str = ""
-    seconds: float = 0.0
-
-
-class Broken(Exception):  # noqa: N818 - a verdict, not an error of this program
-    """The contract is not kept.
-
-    Attributes:
-        expected: What had to be there.
-        seen: What was there instead.
-        next: What to do about it.
-        details: A traceback, if the method raised.
-    """
-
-    def __init__(self, *, expected: str, seen: str, next: str, details: str = "") -> None:
-        super().__init__(f"expected {expected}; got {seen}; {next}")
-        self.expected, self.seen, self.next, self.details = expected, seen, next, details
-
-
-class NotApplicable(Exception):  # noqa: N818
-    """There is nothing to try here; the message says why."""
 
 
 CHECKS: list[Check] = []

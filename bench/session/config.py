@@ -141,7 +141,7 @@ class RunConfig(BaseModel):
         are left out."""
         values = self.model_dump(mode="json")
         values["scales"] = [format_scale(scale) for scale in self.scales]
-        return {key: value for key, value in values.items() if value not in (None, [], False)}
+        return {key: value for key, value in values.items() if value is not None and value is not False and value != []}
 
 
 def make_config(values: Mapping[str, Any], *, where: str = "") -> RunConfig:
@@ -183,7 +183,9 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _fault(fault: ValidationError, where: str) -> str:
-    found: Any = fault.errors(include_url=False)[0]
+    errors: list[Any] = list(fault.errors(include_url=False))
+    # a mistyped key is also a missing one: the key is what to mend
+    found = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
     key = str(found["loc"][0]) if found["loc"] else ""
     said = f"--{key.replace('_', '-')}" if not where else f"{where}: {key}"
     if found["type"] == "missing":

@@ -1,9 +1,9 @@
-"""METHODS, DATASETS and METRICS: mmengine registries behind names that are listed without importing anything heavy.
+"""METHODS, DATASETS and METRICS: names that are listed without importing anything heavy.
 
 An entry is a target "package.module:attribute" until somebody asks for it. Names come from this package, from installed
 packages (entry-point groups `bench.methods`, `bench.datasets`, `bench.metrics`) and from `--plugin` files. A name is
-never overwritten silently. The resolved objects live in an mmengine Registry, so that training configurations can
-refer to them by `type`.
+never overwritten silently. Other kinds (`bench.figures`) make a registry of their own. mmengine's Registry, which
+imports torch, is left to the training loop inside: docs/decisions/0005-what-of-mmengine.md.
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ import importlib
 import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from bench.api import RequestError, unknown_name
-
-if TYPE_CHECKING:
-    from mmengine.registry import Registry
 
 T = TypeVar("T")
 
@@ -32,7 +29,6 @@ class LazyRegistry(Generic[T]):
         self._targets: dict[str, tuple[str, str]] = {}
         self._resolved: dict[str, T] = {}
         self._scanned = False
-        self._mmengine: Registry | None = None
 
     def add(self, name: str, target: str | T, *, origin: str) -> None:
         """Register a name.
@@ -95,17 +91,6 @@ class LazyRegistry(Generic[T]):
                     f"{self.kind} '{name}' ({origin}) cannot be loaded from {target}: {type(fault).__name__}: {fault}"
                 ) from fault
         return self._resolved[name]
-
-    def mmengine(self) -> Registry:
-        """The mmengine Registry with every class that was resolved so far, for `type=` in training configurations."""
-        from mmengine.registry import Registry
-
-        if self._mmengine is None:
-            self._mmengine = Registry(f"bench_{self.kind}")
-        for name, obj in self._resolved.items():
-            if name not in self._mmengine and isinstance(obj, type):
-                self._mmengine.register_module(name=name, module=obj)
-        return self._mmengine
 
     def _require(self, name: str) -> None:
         self._scan()

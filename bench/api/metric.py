@@ -57,6 +57,8 @@ class MetricInfo:
     """How its values may be averaged beside the plain mean; protocols that ask for another one get the plain mean."""
     smallest_side: int | None = None
     """Of an image with a shorter side (in pixels) its value says little, which a run warns of; None: no such side."""
+    caution: Callable[[int], str | None] | None = None
+    """Number of images -> what stands under a table beside their value, None where nothing does; for values of sets."""
 
     def aggregation(self, name: str) -> Aggregation | None:
         """The aggregation of this name; None where the metric has none."""

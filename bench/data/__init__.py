@@ -1,7 +1,6 @@
 """Datasets: folders, pairs, cards of public sets, and the pixels that a protocol makes of a sample. No torch."""
 
 from bench.data.fingerprint import fingerprint
-from bench.data.frozen import draw_degradations, export_degradations
 from bench.data.pair import Pair, draw_degradation, prepare
 from bench.data.resolve import dataset_names, resolve_dataset
 from bench.data.rows import DatasetRow, dataset_rows
@@ -12,8 +11,6 @@ __all__ = [
     "dataset_names",
     "dataset_rows",
     "draw_degradation",
-    "draw_degradations",
-    "export_degradations",
     "fingerprint",
     "prepare",
     "resolve_dataset",

@@ -29,7 +29,6 @@ __all__ = [
     "GaussianBlur",
     "RealEsrganDegradation",
     "SincBlur",
-    "apply",
     "apply_kernel",
     "draw_blind_assr",
     "draw_real_esrgan",
@@ -114,8 +113,3 @@ def draw_blind_assr(
     shrinkers: tuple[Shrinker, ...] = ("bicubic", "bilinear", "area")
     blur = GaussianBlur(size=size, sigma_1=first, sigma_2=second, theta=theta)
     return BlindDegradation(blur=blur, shrinker=draws.choice(shrinkers))
-
-
-def apply(degradation: Degradation, hr: NDArray[np.uint8], lr_size: Size) -> NDArray[np.uint8]:
-    """Apply a degradation: `degradation.apply(hr, lr_size)`."""
-    return degradation.apply(hr, lr_size)

@@ -26,6 +26,13 @@ RELIABLE = 2048
 """Below as many images as features the covariance is singular and FID mostly measures n."""
 
 
+def bias_note(n: int) -> str | None:
+    """What to say beside a FID of n images; None where n is enough."""
+    if n >= RELIABLE:
+        return None
+    return f"FID of {n} images is biased upwards (fewer than {RELIABLE}): compare it only with values of the same n."
+
+
 class FID(SetMetric):
     """Fréchet distance between Inception features of SR and HR."""
 
@@ -38,6 +45,7 @@ class FID(SetMetric):
         summary="Fréchet distance of Inception features of the sets, clean-fid resizing; biased for small sets",
         paper="Heusel et al. 2017, arXiv 1706.08500; Parmar et al. 2022, arXiv 2104.11222",
         licence="network code: pyiqa, no commercial use; weights: Apache-2.0",
+        caution=bias_note,
     )
     file: ClassVar[WeightsFile] = pyiqa_file("pt_inception-2015-12-05-6726825d.pth")
     _network: Any = None
@@ -93,10 +101,3 @@ class FID(SetMetric):
 
             self._network = load_inception(path, self.weights_root)
         return self._network
-
-
-def bias_note(n: int) -> str | None:
-    """What to say beside a FID of n images; None where n is enough."""
-    if n >= RELIABLE:
-        return None
-    return f"FID of {n} images is biased upwards (fewer than {RELIABLE}): compare it only with values of the same n"

@@ -82,7 +82,8 @@ def build_table(
         caption=options.caption,
         label=options.label,
     )
-    return replace(_ranked(table), notes=(*_notes(rows, trained, metrics, known), *_flattered(table, known)))
+    notes = (*_notes(rows, trained, metrics, known), *_cautions(trained, infos), *_flattered(table, known))
+    return replace(_ranked(table), notes=notes)
 
 
 def untrained(rows: pd.DataFrame, frames: RunFrames) -> pd.Series:
@@ -96,12 +97,15 @@ def _methods(rows: pd.DataFrame, frames: RunFrames) -> tuple[MethodRow, ...]:
     return tuple(MethodRow(m, v, frames.row(m, v).display) for m, v in pairs)
 
 
+def _info(name: str, infos: Mapping[str, MetricInfo]) -> MetricInfo | None:
+    return infos.get(name) or infos.get(MetricRef.parse(name).name)
+
+
 def _column(name: str, infos: Mapping[str, MetricInfo]) -> MetricColumn:
-    ref = MetricRef.parse(name)
-    info = infos.get(name) or infos.get(ref.name)
+    info = _info(name, infos)
     if info is None:
         return MetricColumn(name, name, None, 4)
-    display = str(MetricRef(info.display, ref.reference))
+    display = str(MetricRef(info.display, MetricRef.parse(name).reference))
     return MetricColumn(name, display, info.direction, info.decimals)
 
 
@@ -153,6 +157,17 @@ def _images(rows: pd.DataFrame) -> tuple[ImageCount, ...]:
             scales = () if len(numbers) == 1 else tuple(sorted(s for s in own if own[s] == number))
             found.append(ImageCount(dataset, scales, number))
     return tuple(found)
+
+
+def _cautions(rows: pd.DataFrame, infos: Mapping[str, MetricInfo]) -> list[str]:
+    """What metrics of sets say of values of as few images as there are, each sentence once."""
+    scored = rows.loc[rows["mean"].notna(), ["metric", "n"]].drop_duplicates()
+    found = []
+    for name, n in scored.itertuples(index=False, name=None):
+        info = _info(str(name), infos)
+        if info is not None and info.caution is not None:
+            found.append(info.caution(int(n)))
+    return list(dict.fromkeys(sentence for sentence in found if sentence is not None))
 
 
 def _flattered(table: Table, frames: RunFrames) -> list[str]:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from bench.api import Direction, RequestError, format_scale
 from bench.report.model import NOT_HERE, MetricColumn, Table, TableCell
 
-LAYOUTS = ("auto", "wide", "by-metric", "by-scale")
+AUTO = "auto"
+"""The first of LAYOUTS that fits."""
 
 PAGE_WIDTH = 490.0
 """Points across both columns of a two-column page (CVPR 496, IEEE 516)."""
@@ -126,14 +127,14 @@ def arrange(table: Table, layout: str = "auto", *, room: Room = PAGE) -> list[Gr
 
     Args:
         table: The table.
-        layout: One of LAYOUTS; a named one is kept and only split.
+        layout: AUTO or one of LAYOUTS; a named one is kept and only split.
         room: What it has to fit: PAGE (LaTeX) or SCREEN (Markdown).
     Raises:
         RequestError: no such layout.
     """
-    if layout not in LAYOUTS:
-        raise RequestError(f"unknown layout '{layout}'; choose --layout {', '.join(LAYOUTS)}")
-    makers = list(_MAKERS.values()) if layout == "auto" else [_MAKERS[layout]]
+    if layout not in (AUTO, *LAYOUTS):
+        raise RequestError(f"unknown layout '{layout}'; choose --layout {', '.join((AUTO, *LAYOUTS))}")
+    makers = list(LAYOUTS.values()) if layout == AUTO else [LAYOUTS[layout]]
     grids = _fit(table, makers, room, "")
     return [replace(grid, part=(number, len(grids))) for number, grid in enumerate(grids, 1)]
 
@@ -222,4 +223,6 @@ def _cell_width(cell: TableCell) -> float:
     return max(len(cell.text), 2) * _DIGIT + sd
 
 
-_MAKERS: dict[str, Callable[[Table, str], Grid]] = {"wide": _wide, "by-metric": _by_metric, "by-scale": _by_scale}
+LAYOUTS: dict[str, Callable[[Table, str], Grid]] = {"wide": _wide, "by-metric": _by_metric, "by-scale": _by_scale}
+"""Name -> (table, title of the part) -> its grid; whoever splits or typesets it needs to know no more. Their order is
+the one in which AUTO tries them."""

@@ -15,13 +15,12 @@ from methods.blind_assr.network import BlindASSR
 from methods.blocks.adapter import ContinuousMethod
 
 
-class BlindASSRMethod(ContinuousMethod):
+class BlindASSRMethod(ContinuousMethod[BlindOptions]):
     """Any size by one network that adapts to the image's degradation; deterministic."""
 
     info = SPEC.info
     spec = SPEC
     Options = BlindOptions
-    options: BlindOptions
 
     def read(self, weights: Path) -> BlindASSR:
         """See `load_network`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 
@@ -12,12 +12,14 @@ from bench.api import Method, MethodOptions, MethodSpec, RequestError, Size, Ups
 from methods.blocks.coordinates import clipped_cell
 from methods.blocks.options import ContinuousOptions
 
+AnyOptions = TypeVar("AnyOptions", bound=ContinuousOptions)
 
-class ContinuousMethod(Method):
-    """Any size by one deterministic network on images in [0, 1]."""
+
+class ContinuousMethod(Method, Generic[AnyOptions]):
+    """Any size by one deterministic network on images in [0, 1]; generic in the class of its options."""
 
     spec: ClassVar[MethodSpec]
-    options: ContinuousOptions
+    options: AnyOptions
 
     def __init__(self, options: MethodOptions | None = None) -> None:
         super().__init__(options)

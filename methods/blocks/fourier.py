@@ -31,7 +31,8 @@ class FourierDecoder(nn.Module):
         super().__init__()
         if hidden < 2 or hidden % 2:
             raise ValueError(f"hidden must be even (cosines and sines), got {hidden}")
-        self.hidden, self.ensemble = hidden, ensemble
+        self.hidden = hidden
+        self.ensemble: Ensemble = ensemble
         self.coef = conv3(width, hidden)
         self.freq = conv3(width, hidden)
         self.phase = nn.Linear(2, hidden // 2, bias=False)

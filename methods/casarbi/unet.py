@@ -31,7 +31,7 @@ class TimeScaleEmbedding(nn.Module):
         """Args: t, scale: (B,); returns (B, 4 b)."""
         parts = (t.float(), 1000 * torch.log2(scale.float()))
         codes = torch.cat([sinusoids(part, self.base) for part in parts], dim=1)
-        return self.layers(codes.to(self.layers[0].weight.dtype))
+        return self.layers(codes.to(next(self.layers.parameters()).dtype))
 
 
 def sinusoids(values: torch.Tensor, width: int) -> torch.Tensor:

@@ -19,7 +19,7 @@ from methods.casr.ssam import Depth
 from methods.casr.unet import build_unet
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 PAPER = 529_040_000
 """Supplement, Table 1."""
@@ -82,7 +82,8 @@ class _BlankDepth(Depth):
         super().__init__()
         from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
 
-        backbone = Dinov2Config(
+        dinov2: Any = Dinov2Config  # a backbone's features are keywords that its class does not declare
+        backbone = dinov2(
             hidden_size=384,
             num_hidden_layers=12,
             num_attention_heads=6,
@@ -105,14 +106,15 @@ class _BlankDepth(Depth):
 
 def _blank(architecture: CasrArchitecture) -> Parts:
     """The published parts as their configurations have them; the text encoder is left out, nobody counts it."""
-    from diffusers import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from transformers import SamVisionConfig
     from transformers.models.sam.modeling_sam import SamVisionEncoder
 
     from methods.casr.semantics import SamSemantics
 
     blocks = 4
-    vae: AutoencoderKL = AutoencoderKL(
+    build_vae: Any = AutoencoderKL  # it declares tuples of a single item
+    vae: AutoencoderKL = build_vae(
         block_out_channels=(128, 256, 512, 512),
         down_block_types=("DownEncoderBlock2D",) * blocks,
         up_block_types=("UpDecoderBlock2D",) * blocks,

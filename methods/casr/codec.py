@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 
 class UnshuffleCodec(nn.Module):
@@ -56,9 +56,9 @@ class VaeCodec(nn.Module):
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """(B, 4, h, w) -> (B, 3, 8 h, 8 w), not clipped, of the decoder's dtype."""
-        dtype = next(self.vae.decoder.parameters()).dtype
-        found: Any = self.vae.decode((latent / self.scaling).to(dtype))
-        return found.sample
+        vae: Any = self.vae
+        dtype = next(vae.decoder.parameters()).dtype
+        return vae.decode((latent / self.scaling).to(dtype)).sample
 
     def place(self, dtype: torch.dtype) -> None:
         """The encoder in a dtype; the decoder stays in float32, in half precision it may overflow."""

@@ -24,7 +24,8 @@ from methods.casr.text import ClipText
 from methods.casr.unet import geometry_of
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 _SD = "SD-Turbo (a copy of huggingface.co/stabilityai/sd-turbo, or that hub id)"
 _SAM = "SAM (a copy of huggingface.co/facebook/sam-vit-base, or that hub id)"
@@ -155,7 +156,9 @@ def _factor(vae: AutoencoderKL) -> int:
 
 
 def _sd_turbo(path: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, ClipText]:
-    from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
     from transformers import CLIPTextModel, CLIPTokenizer
 
     if not path.is_dir() or (path / "scheduler").is_dir():

@@ -27,7 +27,9 @@ from methods.casr.tiles import Tile, decode_tiled, grid
 from methods.casr.unet import build_controlnet, build_unet
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 _SD_BETAS = (0.00085, 0.012)
 """Stable Diffusion's schedule: the roots of the betas are linear over 1000 steps."""
@@ -69,7 +71,7 @@ class Casr(nn.Module):
         self.ssam: Ssam | None = None
         self.semantics: PatchSemantics | SamSemantics | None = None
         self.unet: UNet2DConditionModel = build_unet(arch) if parts is None else parts.unet
-        self.controlnet = build_controlnet(self.unet, arch) if arch.has_control else None
+        self.controlnet: ControlNetModel | None = build_controlnet(self.unet, arch) if arch.has_control else None
         self.codec: UnshuffleCodec | VaeCodec
         self.text: LearnedText | ClipText
         if parts is None:

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 from torch.nn import functional
 
 from bench.api import Size
+from methods.casr.architecture import CasrArchitecture
+from methods.casr.codec import UnshuffleCodec, VaeCodec
+from methods.casr.sarm import Sarm
 from methods.casr.tiles import Tile, Weights, merge
 from methods.casr.unet import down_mid, up
 
 if TYPE_CHECKING:
-    from methods.casr.network import Casr
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +91,26 @@ class Scene(NamedTuple):
     semantics: torch.Tensor | None
 
 
-def predict(network: Casr, scene: Scene, tiles: Sequence[Tile], settings: TileSettings) -> torch.Tensor:
+class Passable(Protocol):
+    """What the passes need of a network; `network.Casr` is one."""
+
+    architecture: CasrArchitecture
+    codec: UnshuffleCodec | VaeCodec
+    unet: UNet2DConditionModel
+    controlnet: ControlNetModel | None
+    sarm: Sarm | None
+
+    @property
+    def multiple(self) -> int:
+        """Image pixels per bottleneck token, along one side."""
+        ...
+
+    def clean(self, z: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
+        """The clean latent of a prediction."""
+        ...
+
+
+def predict(network: Passable, scene: Scene, tiles: Sequence[Tile], settings: TileSettings) -> torch.Tensor:
     """The merged clean latent of a padded image.
 
     Args:
@@ -105,7 +128,7 @@ def predict(network: Casr, scene: Scene, tiles: Sequence[Tile], settings: TileSe
 
 
 def _decoded(
-    network: Casr, scene: Scene, groups: Sequence[Sequence[Tile]], settings: TileSettings
+    network: Passable, scene: Scene, groups: Sequence[Sequence[Tile]], settings: TileSettings
 ) -> Iterator[torch.Tensor]:
     count = len(scene.s)
     refining = settings.sarm and network.sarm is not None
@@ -131,7 +154,7 @@ def _decoded(
         yield from network.clean(z, up(network.unet, h, skips, emb, text)).split(count)
 
 
-def _encode(network: Casr, scene: Scene, group: Sequence[Tile]) -> Encoded:
+def _encode(network: Passable, scene: Scene, group: Sequence[Tile]) -> Encoded:
     image = torch.cat([tile.of(scene.s) for tile in group])
     text = scene.text.repeat(len(group), 1, 1)
     z = network.codec.encode(image).to(text.dtype)
@@ -155,7 +178,7 @@ def _encode(network: Casr, scene: Scene, group: Sequence[Tile]) -> Encoded:
 
 
 def _refine(
-    network: Casr, features: Sequence[torch.Tensor], tiles: Sequence[Tile], scene: Scene, settings: TileSettings
+    network: Passable, features: Sequence[torch.Tensor], tiles: Sequence[Tile], scene: Scene, settings: TileSettings
 ) -> list[torch.Tensor]:
     """SARM over the features of all tiles, each (B, C, h, w)."""
     assert network.sarm is not None

@@ -15,7 +15,6 @@ from bench.api import RequestError, Size
 Policy = Literal["paper", "uniform", "remainder_last", "remainder_first", "single"]
 """paper: fewest, descending, the last at least s_min; uniform: K times the K-th root; remainder_*: 4, 4, ..., r and the
 reverse (CasArbi's); single: one cycle whatever the scale (Table 6, row 1), which leaves the range trained for."""
-SizeMode = Literal["round", "floor"]
 
 
 def factors(
@@ -113,12 +112,6 @@ def sizes(
             found.append(size)
             before = size
     return found
-
-
-def target_size(lr_size: Size, s: float, mode: SizeMode = "round") -> Size:
-    """The size of the result where only a scale is known: rounded half up, or down, per axis. [inferred]"""
-    shift = 0.5 if mode == "round" else 1e-9
-    return math.floor(lr_size[0] * s + shift), math.floor(lr_size[1] * s + shift)
 
 
 def _between(lr_size: Size, target: Size, ratios: Sequence[float], s: float, grown: float) -> Size:

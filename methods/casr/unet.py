@@ -15,7 +15,8 @@ from bench.api import RequestError
 from methods.casr.architecture import CasrArchitecture, UNetArchitecture
 
 if TYPE_CHECKING:
-    from diffusers import ControlNetModel, UNet2DConditionModel
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 Control = tuple[Sequence[torch.Tensor], torch.Tensor]
 """What a ControlNet adds: to every skip, and to the middle."""
@@ -30,7 +31,7 @@ _UNSUPPORTED = (
 
 def build_unet(architecture: CasrArchitecture) -> UNet2DConditionModel:
     """A fresh UNet of an architecture's geometry; its last convolution is zero where it predicts a residual."""
-    from diffusers import UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     said = architecture.unet
     heads: Any = said.heads
@@ -55,7 +56,7 @@ def build_unet(architecture: CasrArchitecture) -> UNet2DConditionModel:
 
 def build_controlnet(unet: UNet2DConditionModel, architecture: CasrArchitecture) -> ControlNetModel:
     """A ControlNet with the UNet's encoder weights and zero output convolutions; made before a LoRA is put in."""
-    from diffusers import ControlNetModel
+    from diffusers.models.controlnets.controlnet import ControlNetModel
 
     return ControlNetModel.from_unet(
         unet,

@@ -15,7 +15,7 @@ from methods.liif.info import LiifOptions
 from methods.liif.network import LIIFNetwork
 
 
-class LIIF(ContinuousMethod):
+class LIIF(ContinuousMethod[LiifOptions]):
     """Any size by one network; deterministic."""
 
     info = SPEC.info

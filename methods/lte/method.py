@@ -21,13 +21,12 @@ class LteArchitecture(ArbSRArchitecture):
     inr: Literal["lte"] = "lte"  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
-class LTE(ContinuousMethod):
+class LTE(ContinuousMethod[ArbSROptions]):
     """Any size by one network; deterministic."""
 
     info = SPEC.info
     spec = SPEC
     Options = ArbSROptions
-    options: ArbSROptions
 
     def read(self, weights: Path) -> ArbSR:
         """See `load_network`."""

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bench.api import PRESETS, ImageRef, Sample, UnitError, get_protocol, lr_size
-from bench.data import draw_degradations, export_degradations, fingerprint, prepare, resolve_dataset
-from bench.imaging.manifest import read_manifest
+from bench.data import fingerprint, prepare, resolve_dataset
+from bench.data.frozen import drawn_for
+from bench.imaging.manifest import read_manifest, write_manifest
 
 BASICSR = get_protocol("basicsr-y")
 CLASSIC = get_protocol("classic-y")
@@ -208,7 +209,7 @@ def test_a_file_that_vanished_is_a_failed_unit(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["blind-assr", "cassr"])
-def test_degradations_depend_on_the_id_and_seed_alone_and_can_be_exported(tmp_path, save_image, name):
+def test_degradations_depend_on_the_id_and_seed_alone_and_can_be_stored(tmp_path, save_image, name):
     save_image(tmp_path / "set" / "a.png", (64, 64))
     save_image(tmp_path / "set" / "b.png", (64, 64))
     protocol = replace(get_protocol(name), source_crop=None)
@@ -218,9 +219,11 @@ def test_degradations_depend_on_the_id_and_seed_alone_and_can_be_exported(tmp_pa
     assert np.array_equal(first.lr, prepare(a, 4, protocol).lr)
     assert not np.array_equal(first.lr, prepare(b, 4, protocol).lr)  # equal pixels, another id
     assert not np.array_equal(first.lr, prepare(a, 4, replace(protocol, degradation_seed=1)).lr)
-    assert export_degradations(tmp_path / "m.json", dataset, 4, protocol) == 2
+    drawn = drawn_for(dataset.samples(4), protocol)
+    write_manifest(tmp_path / "m.json", drawn)
     stored = read_manifest(tmp_path / "m.json")
-    assert stored == draw_degradations(dataset, 4, protocol)
+    assert stored == drawn
+    assert sorted(stored) == ["a", "b"]
     assert np.array_equal(stored["a"].apply(first.hr, first.lr_shape), np.rint(first.lr * 255))
 
 

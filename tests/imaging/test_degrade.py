@@ -15,7 +15,7 @@ from PIL import Image
 from scipy import ndimage
 
 from bench.imaging import ImageError, apply_kernel, draw_blind_assr, draw_real_esrgan, imresize
-from bench.imaging.degrade import BlindDegradation, apply, shrink
+from bench.imaging.degrade import BlindDegradation, shrink
 from bench.imaging.kernels import GaussianBlur, SincBlur
 from bench.imaging.manifest import from_json, read_manifest, to_json, write_manifest
 from bench.imaging.real_esrgan import Noise, RealEsrganDegradation, Stage, _resize
@@ -197,7 +197,7 @@ def test_every_draw_gives_the_exact_size(hr, draw):
     """Catches LR sizes that come from rounding a ratio."""
     for seed in range(12):
         for image, size in ((hr, (24, 30)), (hr[:, :, 0], (37, 11)), (hr[:9, :8], (3, 2))):
-            lr = apply(draw(seed), image, size)
+            lr = draw(seed).apply(image, size)
             assert lr.shape == (*size, *image.shape[2:])
             assert lr.dtype == np.uint8
 
@@ -228,7 +228,7 @@ def test_degradations_are_the_same_in_every_process(hr, tmp_path, draw):
     """Catches hash randomisation, global random state and draws that depend on call order."""
     np.random.seed(1)
     Image.fromarray(hr).save(tmp_path / "hr.png")
-    here = apply(draw(99), hr, (24, 30))
+    here = draw(99).apply(hr, (24, 30))
     code = (
         "import sys, hashlib; from bench.imaging import degrade, read_image;"
         f"lr = degrade.{draw.__name__}(99).apply(read_image(sys.argv[1]).pixels, (24, 30));"

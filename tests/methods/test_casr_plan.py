@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from bench.api import RequestError
-from methods.casr.plan import factors, sizes, target_size
+from bench.api import RequestError, sr_size
+from methods.casr.plan import factors, sizes
 
 POLICIES = ("paper", "uniform", "remainder_last", "remainder_first")
 
@@ -110,7 +110,7 @@ def test_cycles_end_at_the_size_and_stay_within_the_trained_ratio(policy: str) -
         if number % 10 == 5:
             size = (size[0], 1)
         s = rng.uniform(1.01, 33)
-        target = target_size(size, s)
+        target = sr_size(size, s)
         found = sizes(size, target, policy=policy)
         case = (size, s, found)
         assert (found[-1] if found else size) == target, case
@@ -137,8 +137,6 @@ def test_sizes_before_the_last_are_rounded_products() -> None:
 def test_halves_are_rounded_up() -> None:
     """Catches Python's rounding to even: 7 * 1.5 = 10.5."""
     assert sizes((7, 9), (126, 162), fixed=[1.5, 3, 4]) == [(11, 14), (32, 41), (126, 162)]
-    assert target_size((5, 7), 2.5) == (13, 18)
-    assert target_size((5, 7), 2.5, "floor") == (12, 17)
 
 
 def test_an_axis_that_grows_less_grows_in_every_cycle() -> None:

@@ -15,7 +15,7 @@ import sys
 import numpy as np
 from bench.api import get_protocol
 from bench.engine.inference import Runner
-from bench.engine.request import choose_methods
+from bench.engine.choice import choose_methods
 
 for choice in choose_methods({names}, weights="lite", overrides=[]):
     runner = Runner(choice, device="cpu", tile=None)

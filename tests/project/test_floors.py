@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,10 @@ def floor_of(module: str) -> tuple[str, int] | None:
     return None
 
 
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
 def imported(path: Path) -> list[str]:
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -50,7 +55,7 @@ def imported(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_module_looks_up(path: Path) -> None:
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    module = module_of(path)
     own = floor_of(module)
     if own is None:
         return
@@ -94,3 +99,18 @@ def test_analysis_runs_no_method(path: Path) -> None:
     names = imported(path)
     assert not [name for name in names if name.partition(".")[0] in ("torch", "methods")]
     assert not [name for name in names if name.startswith(("bench.engine.inference", "bench.plugins"))]
+
+
+def test_no_modules_import_each_other() -> None:
+    """Catches two modules that can only be read together, even where one imports the other for its types alone."""
+    modules = {module_of(path): path for path in SOURCES}
+    graph = {
+        module: {name for name in imported(path) if name in modules and name != module and not _holds(name, module)}
+        for module, path in modules.items()
+    }
+    TopologicalSorter(graph).prepare()  # a CycleError names the circle
+
+
+def _holds(package: str, module: str) -> bool:
+    """A module's own package: `from package import module` names it too."""
+    return module.startswith(package + ".")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bench.analysis.selection import Selection
 from bench.api import Direction, RequestError
-from bench.report import Mark, build_table
+from bench.metrics.fid import FID, bias_note
+from bench.report import Mark, arrange, build_table, render_markdown
 from bench.report.build import LITE_NOTE
 from bench.report.exports import run_tables
 from bench.report.model import MethodRow, mark_printed, printed
@@ -116,3 +117,16 @@ def test_a_metric_that_some_row_was_trained_by_is_named_below(frames_of, infos):
     assert LITE_NOTE in table.notes
     (without,) = run_tables(frames, infos, selection=Selection(metrics=("psnr",)))
     assert without.notes == (LITE_NOTE,)
+
+
+def test_what_a_metric_says_of_few_images_stands_under_the_table(frames_of, infos):
+    """Catches an FID of five images that is printed like one of fifty thousand."""
+    known = {**infos, "fid": FID.info}
+    values = {(name, "", data, 2.0, "fid"): 100.0 for name in "ab" for data in ("Set5", "Big")}
+    (table,) = run_tables(frames_of(values, images={"Set5": 5, "Big": 2048}), known)
+    assert table.notes == (bias_note(5),)
+    assert "FID of 5 images is biased upwards" in render_markdown(arrange(table))
+    (other,) = run_tables(frames_of(_values(a=30.0)), known)
+    assert other.notes == ()
+    (absent,) = run_tables(frames_of(_values("fid", a=None, b=None) | _values(a=30.0)), known)
+    assert absent.notes == ()

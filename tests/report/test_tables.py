@@ -17,7 +17,7 @@ from bench.report import (
     render_markdown,
     render_tables,
 )
-from bench.report.layout import COLUMN_WIDTH, PAGE, PAGE_WIDTH
+from bench.report.layout import COLUMN_WIDTH, LAYOUTS, PAGE, PAGE_WIDTH
 
 REASON = "no file niqe_modelparameters.mat"
 
@@ -153,6 +153,24 @@ def test_split_parts_fit_a_page_and_lose_no_cell(frames_of, infos, shape, layout
     labels = re.findall(r"\\label\{([^}]*)\}", tex)
     assert len(set(labels)) == len(grids)
     assert tex.count("psnr\\textbar") >= 1
+
+
+def test_a_layout_is_added_in_one_place(frames_of, infos, monkeypatch):
+    """Catches names of layouts that are listed a second time, and a layout that is not split like the others."""
+
+    def backwards(table, title):
+        return LAYOUTS["wide"](replace(table, methods=table.methods[::-1]), title)
+
+    monkeypatch.setitem(LAYOUTS, "backwards", backwards)
+    frames = _large(frames_of)
+    table = build_table(frames.summary, infos, frames=frames)
+    grids = arrange(table, "backwards")
+    assert len(grids) > 1
+    assert all(PAGE.holds(grid) for grid in grids)
+    methods = [row.name for row in grids[0].blocks[0].rows]
+    assert methods == [row.name for row in arrange(table, "wide")[0].blocks[0].rows][::-1]
+    with pytest.raises(RequestError, match="auto, wide, by-metric, by-scale, backwards"):
+        arrange(table, "sideways")
 
 
 def test_thirty_columns_become_metric_blocks(frames_of, infos):

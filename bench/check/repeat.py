@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 
 from bench.check.cases import FIRST, OTHER
-from bench.check.check import Broken, check
+from bench.check.check import check
 from bench.check.subject import SEED, Subject, difference
+from bench.check.verdict import Broken
 
 _ON_A_GPU = 1e-3
 """Sums of a GPU may run in another order from call to call; on a CPU nothing may differ."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench.check.cases import AXES, FIRST, FRACTIONS, GRAY, LARGE, SIDES, Case
-from bench.check.check import Broken, check
+from bench.check.check import check
 from bench.check.subject import Subject
+from bench.check.verdict import Broken
 
 
 @check("first-image", "gives an image at all, wrapped in Upscaled")

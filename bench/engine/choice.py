@@ -51,6 +51,16 @@ class MethodChoice:
         return self.spec.info.name
 
     @property
+    def method(self) -> str:
+        """The registered name, as `RowInfo` calls it."""
+        return self.name
+
+    @property
+    def resize_rule(self) -> str:
+        """How a network of fixed scales reaches other sizes."""
+        return self.spec.info.resize_rule
+
+    @property
     def display(self) -> str:
         """The name in tables: the paper's name with the variant in brackets."""
         if self.label:

@@ -126,7 +126,7 @@ class RunConfig(BaseModel):
     """METHOD=LABEL."""
     out: Path = DEFAULT_OUT
     device: str = "auto"
-    executor: Literal["local"] = "local"
+    executor: str = "local"
     workers: int | None = Field(default=None, ge=0)
     tile: int | None = Field(default=None, ge=16)
     plugin: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = ()

@@ -2,7 +2,6 @@
 
 from bench.check.battery import CHECKS, Report, run_battery
 from bench.check.cases import CASES, Case
-from bench.check.check import Check
-from bench.check.verdicts import Result, Status
+from bench.check.check import Check, Result, Status
 
 __all__ = ["CASES", "CHECKS", "Case", "Check", "Report", "Result", "Status", "run_battery"]

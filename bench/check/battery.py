@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from bench.api import BenchError, unknown_name
-from bench.check.check import CHECKS, Check
+from bench.check.check import CHECKS, Check, Result, Status
 from bench.check.subject import Subject
-from bench.check.verdicts import Broken, NotApplicable, Result, Status
+from bench.check.verdict import Broken, NotApplicable
 from bench.engine.choice import MethodChoice
 from bench.engine.faults import describe, full_text
 

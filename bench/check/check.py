@@ -8,10 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from bench.check.subject import Subject
+if TYPE_CHECKING:
+    from bench.check.subject import Subject
 
-Try = Callable[[Subject], str | None]
+Try = Callable[["Subject"], str | None]
+
+
+class Status(StrEnum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,33 @@ class Check:
     run: Try
     computes: bool = True
     quick: bool = True
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one check ended.
+
+    Attributes:
+        name: The check.
+        about: What it asks.
+        status: How it ended.
+        expected: What had to be there, where it failed.
+        seen: What was there instead.
+        next: What to do about it.
+        remark: Something worth knowing of a check that passed, or why one was skipped.
+        details: The traceback of what the method raised.
+        seconds: How long it took.
+    """
+
+    name: str
+    about: str
+    status: Status
+    expected: str = ""
+    seen: str = ""
+    next: str = ""
+    remark: str = ""
+    details: str = ""
+    seconds: float = 0.0
 
 
 CHECKS: list[Check] = []

@@ -16,7 +16,7 @@ import bench
 from bench.api import MethodInfo, MethodSpec, Tiling
 from bench.check.check import check
 from bench.check.subject import Subject
-from bench.check.verdicts import Broken, NotApplicable
+from bench.check.verdict import Broken, NotApplicable
 from bench.engine.keys import method_key
 from bench.engine.sources import method_sources
 from bench.plugins import method_class

@@ -7,7 +7,7 @@ import torch
 from bench.check.cases import FIRST, OTHER
 from bench.check.check import check
 from bench.check.subject import SEED, Subject, difference
-from bench.check.verdicts import Broken
+from bench.check.verdict import Broken
 
 _ON_A_GPU = 1e-3
 """Sums of a GPU may run in another order from call to call; on a CPU nothing may differ."""

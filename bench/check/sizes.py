@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bench.check.cases import AXES, FIRST, FRACTIONS, GRAY, LARGE, SIDES, Case
 from bench.check.check import check
 from bench.check.subject import Subject
-from bench.check.verdicts import Broken
+from bench.check.verdict import Broken
 
 
 @check("first-image", "gives an image at all, wrapped in Upscaled")

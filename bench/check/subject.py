@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.api import UnitError, Upscaled, derive_seed
 from bench.check.cases import FIRST, Case
-from bench.check.verdicts import Broken, NotApplicable
+from bench.check.verdict import Broken, NotApplicable
 from bench.engine.choice import MethodChoice
 from bench.engine.inference import Runner
 from bench.engine.returned import require_finite

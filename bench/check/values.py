@@ -8,7 +8,7 @@ from bench.api import Size, Tiling, UnitError
 from bench.check.cases import FIRST, FLAT, GRAY, OVERSHOOT, TILED, Case
 from bench.check.check import check
 from bench.check.subject import SEED, Subject, as_broken, difference
-from bench.check.verdicts import Broken, NotApplicable
+from bench.check.verdict import Broken, NotApplicable
 from bench.engine.returned import require_floating, require_image
 from bench.imaging.tiling import tiled
 

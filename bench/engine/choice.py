@@ -8,8 +8,7 @@ and free texts are told apart by a few digits of their hash.
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -18,10 +17,7 @@ from pydantic import ValidationError
 
 from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typed, unknown_name
 from bench.engine.keys import digest, weights_hash
-from bench.plugins import method_spec
-
-_ROW = re.compile(r"(?:(?P<name>[^=:]+)=)?(?P<method>[^=:]+)(?::(?P<weights>.+))?")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+from bench.engine.typed import TypedRow, parse_rows, typed_labels, typed_options, typed_variant, typed_weights
 
 
 @dataclass(frozen=True)
@@ -53,6 +49,16 @@ class MethodChoice:
     def name(self) -> str:
         """The registered name."""
         return self.spec.info.name
+
+    @property
+    def method(self) -> str:
+        """The registered name, as `RowInfo` calls it."""
+        return self.name
+
+    @property
+    def resize_rule(self) -> str:
+        """How a network of fixed scales reaches other sizes."""
+        return self.spec.info.resize_rule
 
     @property
     def display(self) -> str:
@@ -106,16 +112,16 @@ def choose_methods(
         RequestError: an unknown or repeated name or option, weights that are not there, an override nobody takes, or
             two rows that would be the same or called the same.
     """
-    rows = _parse_rows(names)
-    values = _split_overrides(overrides, rows, "--set")
-    wanted = _split_weights(weights, rows)
-    called = _split_labels(labels, rows)
+    rows = parse_rows(names)
+    values = typed_options(overrides, rows, "--set")
+    wanted = typed_weights(weights, rows)
+    called = typed_labels(labels, rows)
     choices = []
     for row in rows:
         base = _choose(row, wanted.get(row), values.get(row, {}), called.get(row, ""))
         choices.append(base)
         for text in versus:
-            changed = _variant_overrides(text, rows).get(row)
+            changed = typed_variant(text, rows).get(row)
             if changed:
                 other = _choose(row, wanted.get(row), {**values.get(row, {}), **changed}, "")
                 choices.append(_told_apart(other, row, changed))
@@ -123,40 +129,7 @@ def choose_methods(
     return tuple(choices)
 
 
-@dataclass(frozen=True, eq=False)
-class _Row:
-    """One row as it was typed; two of them are never equal."""
-
-    handle: str
-    spec: MethodSpec
-    weights: str | None
-    named: bool
-
-
-def _parse_rows(names: Sequence[str]) -> list[_Row]:
-    if not names:
-        raise RequestError("no method given; choose some with --methods bicubic,liif ('bench methods' lists them all)")
-    rows: list[_Row] = []
-    for text in names:
-        match = _ROW.fullmatch(text.strip())
-        if match is None:
-            raise RequestError(f"--methods {text}: expected METHOD, METHOD:WEIGHTS or NAME=METHOD:WEIGHTS")
-        spec = method_spec(match["method"].strip())
-        name = match["name"].strip() if match["name"] else ""
-        if name and not _NAME.fullmatch(name):
-            raise RequestError(f"--methods {text}: the name '{name}' may have letters, digits, '_', '-' and '.' only")
-        row = _Row(name or spec.info.name, spec, match["weights"], bool(name))
-        twins = [other for other in rows if other.handle == row.handle]
-        if any(other.named or row.named or other.weights == row.weights for other in twins):
-            raise RequestError(
-                f"--methods names '{row.handle}' twice; leave one out, or give rows names of their own: "
-                f"--methods a={spec.info.name},b={spec.info.name}"
-            )
-        rows.append(row)
-    return rows
-
-
-def _choose(row: _Row, weights: str | None, values: Mapping[str, str], label: str) -> MethodChoice:
+def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label: str) -> MethodChoice:
     spec = row.spec
     options = _options(row, values)
     trained, shown, path = _find_weights(row, weights)
@@ -170,7 +143,7 @@ def _choose(row: _Row, weights: str | None, values: Mapping[str, str], label: st
     return MethodChoice(spec, path, options, variant, default, label, trained, row.handle)
 
 
-def _told_apart(choice: MethodChoice, row: _Row, changed: Mapping[str, str]) -> MethodChoice:
+def _told_apart(choice: MethodChoice, row: TypedRow, changed: Mapping[str, str]) -> MethodChoice:
     """A `--versus` variant of a named row, which is called by its name and what is different."""
     if not row.named:
         return choice
@@ -178,7 +151,7 @@ def _told_apart(choice: MethodChoice, row: _Row, changed: Mapping[str, str]) -> 
     return replace(choice, variant=",".join([row.handle, *parts]))
 
 
-def _options(row: _Row, values: Mapping[str, str]) -> MethodOptions:
+def _options(row: TypedRow, values: Mapping[str, str]) -> MethodOptions:
     spec, name = row.spec, row.handle
     if values and not spec.options.model_fields:
         raise RequestError(f"--set {name}.{next(iter(values))}: '{name}' takes no options; leave it out")
@@ -204,7 +177,7 @@ def _may_be_absent(spec: MethodSpec, key: str) -> bool:
     return type(None) in get_args(spec.options.model_fields[key].annotation)
 
 
-def _find_weights(row: _Row, weights: str | None) -> tuple[str, str, Path | None]:
+def _find_weights(row: TypedRow, weights: str | None) -> tuple[str, str, Path | None]:
     """(what the weights are called, what the variant says of them, their path)."""
     spec = row.spec
     given = weights if weights is not None else row.weights
@@ -239,107 +212,6 @@ def _short(spec: MethodSpec, key: str, value: object) -> str:
 def _is_word(annotation: Any) -> bool:
     """Whether an option's type lists the words that it takes."""
     return get_origin(annotation) is Literal or any(_is_word(part) for part in get_args(annotation))
-
-
-def takes_weights(spec: MethodSpec) -> bool:
-    """True where a method has something to load."""
-    return bool(spec.weights or spec.weights_how)
-
-
-def _split_weights(weights: str | Mapping[str, str] | None, rows: Sequence[_Row]) -> dict[_Row, str]:
-    if weights is None:
-        return {}
-    handles = {row.handle for row in rows} | {row.spec.info.name for row in rows}
-    if isinstance(weights, str):
-        words = [part.partition("=") for part in weights.split(",")]
-        named = [(name.strip(), value) for name, equals, value in words if equals and name.strip() in handles]
-        if named and len(named) < len(words):
-            odd = next("".join(word) for word in words if word[0].strip() not in handles or not word[1])
-            raise RequestError(f"--weights {weights}: '{odd}' names none of {', '.join(sorted(handles))}")
-        if named:
-            return _named_weights(named, rows)
-    else:
-        return _named_weights(weights.items(), rows)
-    takers = [row for row in rows if takes_weights(row.spec) and row.weights is None]
-    if not takers:
-        raise RequestError(f"--weights {weights}: none of {', '.join(row.handle for row in rows)} takes weights")
-    is_label = any(weights in row.spec.weights for row in takers) or weights in ("lite", "full")
-    if len(takers) > 1 and not is_label:
-        names = [row.handle for row in takers]
-        raise RequestError(
-            f"--weights {weights} could mean {' or '.join(names)}; say which: --weights {names[0]}={weights}"
-        )
-    return dict.fromkeys(takers, weights)
-
-
-def _named_weights(named: Iterable[tuple[str, str]], rows: Sequence[_Row]) -> dict[_Row, str]:
-    found: dict[_Row, str] = {}
-    for name, value in named:
-        meant = _meant(name, rows)
-        if not meant:
-            raise RequestError(
-                f"--weights {name}={value}: '{name}' is not among the methods of this run "
-                f"({', '.join(row.handle for row in rows)})"
-            )
-        for row in meant:
-            if row in found:
-                raise RequestError(f"--weights names '{name}' twice; leave one out")
-            if row.weights is not None:
-                raise RequestError(f"--weights {name}={value}: --methods says {row.handle}:{row.weights} already")
-            found[row] = value
-    return found
-
-
-def _meant(name: str, rows: Sequence[_Row]) -> list[_Row]:
-    """The rows that a name speaks of: the row of this name, else all rows of the method."""
-    exact = [row for row in rows if row.handle == name]
-    return exact or [row for row in rows if row.spec.info.name == name]
-
-
-def _split_overrides(items: Iterable[str], rows: Sequence[_Row], option: str) -> dict[_Row, dict[str, str]]:
-    found: dict[_Row, dict[str, str]] = {}
-    for item in items:
-        target, equals, value = item.partition("=")
-        name, dot, key = target.rpartition(".")
-        if not equals or not dot or not key:
-            raise RequestError(f"{option} {item}: expected METHOD.OPTION=VALUE, such as --set liif.ensemble=false")
-        meant = _meant(name, rows)
-        if not meant:
-            handles = ", ".join(row.handle for row in rows)
-            raise RequestError(f"{option} {item}: '{name}' is not among the methods of this run ({handles})")
-        for row in meant:
-            if key in found.setdefault(row, {}):
-                raise RequestError(f"{option} gives {name}.{key} twice ({found[row][key]} and {value}); leave one out")
-            found[row][key] = value
-    return found
-
-
-def _variant_overrides(text: str, rows: Sequence[_Row]) -> dict[_Row, dict[str, str]]:
-    try:
-        items = shlex.split(text)
-    except ValueError as fault:
-        raise RequestError(f"--versus {text}: {fault}; quote a value with spaces") from None
-    if not items:
-        raise RequestError("--versus needs METHOD.OPTION=VALUE, such as --versus casr.ssam=false")
-    return _split_overrides(items, rows, "--versus")
-
-
-def _split_labels(labels: Iterable[str], rows: Sequence[_Row]) -> dict[_Row, str]:
-    found: dict[_Row, str] = {}
-    for item in labels:
-        name, equals, label = (part.strip() for part in item.partition("="))
-        meant = _meant(name, rows)
-        if not equals or not label:
-            raise RequestError(f'--name {item}: expected METHOD=LABEL, such as --name imdn="IMDN [12]"')
-        if not meant:
-            handles = ", ".join(row.handle for row in rows)
-            raise RequestError(f"--name {item}: '{name}' is not among the methods of this run ({handles})")
-        if len(meant) > 1:
-            raise RequestError(f"--name {item}: {len(meant)} rows are of {name}; name them in --methods: a={name}:…")
-        if meant[0] in found:
-            raise RequestError(f"--name names '{name}' twice; leave one out")
-        found[meant[0]] = label
-    return found
 
 
 def _refuse_twins(choices: Sequence[MethodChoice]) -> None:

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -18,6 +18,7 @@ from multiprocessing import resource_tracker
 from typing import Protocol as TypingProtocol
 
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, UnitScorer, run_job, start_process
+from bench.registry import LazyRegistry
 
 
 class Executor(TypingProtocol):
@@ -153,6 +154,13 @@ def fitting_workers(*, units: int, inferences: int) -> int:
     return max(1, min(8, cores - 1 if inferences else cores, units // 12))
 
 
-def make_executor(config: ScorerConfig, *, workers: int) -> Executor:
-    """The local executor, or the inline one for 0 workers."""
+def local(config: ScorerConfig, *, workers: int) -> Executor:
+    """Worker processes on this machine, or this process for 0 workers."""
     return LocalExecutor(config, workers=workers) if workers > 0 else InlineExecutor(config)
+
+
+MakeExecutor = Callable[..., Executor]
+"""(config, workers=number of scoring processes) -> executor."""
+EXECUTORS: LazyRegistry[MakeExecutor] = LazyRegistry("executor", "bench run --help")
+"""What `--executor` names, from here and from the entry-point group `bench.executors`."""
+EXECUTORS.add("local", "bench.engine.executor:local", origin="assr-bench")

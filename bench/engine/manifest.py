@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from bench.api import CellPlan, RowInfo, RunManifest
 from bench.api.run import merged_names
@@ -46,16 +46,8 @@ def heading(request: RunRequest) -> str:
 
 
 def row_info(choice: MethodChoice) -> RowInfo:
-    """What tables say of a method variant."""
-    return RowInfo(
-        method=choice.name,
-        variant=choice.variant,
-        display=choice.display,
-        minimised=choice.minimised,
-        resize_rule=choice.spec.info.resize_rule,
-        trained=choice.trained,
-        weights_file=choice.weights_file,
-    )
+    """What tables say of a method variant: every field of `RowInfo` is an attribute of the choice."""
+    return RowInfo(**{fact.name: getattr(choice, fact.name) for fact in fields(RowInfo)})
 
 
 def merged_rows(old: Iterable[RowInfo], new: Iterable[RowInfo]) -> tuple[RowInfo, ...]:

@@ -27,6 +27,7 @@ class RunRequest:
         out: The run folder.
         device: auto, cpu or cuda.
         limit: Only the first so many images of each dataset.
+        executor: Who runs the scoring: a name in EXECUTORS.
         workers: Scoring processes; None: as many as fit the machine and the work.
         tile: LR tile side to use from the start, for methods that allow tiling.
         weights_root: Where metric parameters lie; None: `TORCH_HOME`, else torch's default.
@@ -44,6 +45,7 @@ class RunRequest:
     out: Path
     device: str = "auto"
     limit: int | None = None
+    executor: str = "local"
     workers: int | None = None
     tile: int | None = None
     weights_root: Path | None = None

@@ -27,7 +27,7 @@ from bench.api import (
 )
 from bench.data import Pair, prepare
 from bench.engine.events import Failure, Listener, Tally
-from bench.engine.executor import Executor, fitting_workers, make_executor
+from bench.engine.executor import EXECUTORS, Executor, fitting_workers
 from bench.engine.inference import Inferred, Runner
 from bench.engine.origin import unchanged
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
@@ -101,7 +101,7 @@ class Work:
             if workers is None:
                 units = sum(len(cell.todo()) for cell in self.plan.cells)
                 workers = fitting_workers(units=units, inferences=self.plan.inferences)
-            self._executor = make_executor(config, workers=workers)
+            self._executor = EXECUTORS.get(self.request.executor)(config, workers=workers)
         return self._executor
 
     def _unit(self, cell: Cell, unit: Unit) -> None:

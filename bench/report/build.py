@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -12,7 +12,7 @@ from bench.analysis import RunFrames
 from bench.analysis.aggregate import UNAVAILABLE_NOTE
 from bench.analysis.origins import check_one_origin, check_one_set
 from bench.analysis.signatures import check_one_protocol, signature_lines
-from bench.api import UNTRAINED, MetricInfo, MetricRef, RequestError
+from bench.api import UNTRAINED, MetricInfo, MetricRef, RequestError, RowInfo, Signature
 from bench.report.model import (
     CellKey,
     ImageCount,
@@ -25,6 +25,10 @@ from bench.report.model import (
     printed,
 )
 
+ROW_NOTES: list[Callable[[RowInfo], str]] = [
+    lambda row: f"{row.display}: {row.resize_rule.rstrip('.')}." if row.resize_rule else "",
+]
+"""What stands under a table of a single row: a fact of `RowInfo` -> sentence, or "" where there is nothing to say."""
 LITE_NOTE = "lite: weights trained by this project; not the paper's result."
 
 
@@ -161,12 +165,13 @@ def _images(rows: pd.DataFrame) -> tuple[ImageCount, ...]:
 
 def _cautions(rows: pd.DataFrame, infos: Mapping[str, MetricInfo]) -> list[str]:
     """What metrics of sets say of values of as few images as there are, each sentence once."""
-    scored = rows.loc[rows["mean"].notna(), ["metric", "n"]].drop_duplicates()
+    scored = rows.loc[rows["mean"].notna(), ["metric", "n", "signature"]].drop_duplicates()
     found = []
-    for name, n in scored.itertuples(index=False, name=None):
+    for name, n, signature in scored.itertuples(index=False, name=None):
         info = _info(str(name), infos)
         if info is not None and info.caution is not None:
-            found.append(info.caution(int(n)))
+            # a value of a whole set is one value; its signature says of how many images
+            found.append(info.caution(int(Signature.parse(str(signature)).value("n") or n)))
     return list(dict.fromkeys(sentence for sentence in found if sentence is not None))
 
 
@@ -193,7 +198,7 @@ def _notes(
     silent = [info.display for info in lite if "lite" not in info.display]
     if silent:
         notes.append(f"With lite weights: {', '.join(silent)}.")
-    notes += [f"{info.display}: {info.resize_rule}" for info in shown if info.resize_rule]
+    notes += [note for info in shown for of_row in ROW_NOTES if (note := of_row(info))]
     left = rows.loc[untrained(rows, frames), ["method", "variant"]].drop_duplicates()
     if len(left):
         names = [frames.row(m, v).display for m, v in left.itertuples(index=False, name=None)]

@@ -120,6 +120,7 @@ def run(
     name: Sequence[str] | Mapping[str, str] = (),
     out: Path | str = DEFAULT_OUT,
     device: str = "auto",
+    executor: str = "local",
     workers: int | None = None,
     tile: int | None = None,
     plugin: Path | str | Sequence[Path | str] = (),
@@ -148,6 +149,7 @@ def run(
         name: METHOD=LABEL items, or {method: label}.
         out: The run folder.
         device: "auto", "cpu" or "cuda".
+        executor: Who runs the scoring.
         workers: Scoring processes; 0 scores in this one.
         tile: LR tile side, for methods that may be tiled.
         plugin: Python files that define methods.

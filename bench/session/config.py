@@ -11,11 +11,11 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bench.api import RequestError, format_scale, parse_scale
-from bench.api.record import first_fault
 
 DEFAULT_METRICS = ("psnr", "ssim", "lpips", "niqe")
 DEFAULT_OUT = Path("results/runs/default")
 LARGEST_SEED = 2**63 - 1
+_NOTHING = "give one or more, separated by commas"
 
 
 def _words(value: object) -> object:
@@ -37,7 +37,7 @@ def _unlike_words(value: object) -> object:
             if words.count(word) > 1:
                 raise ValueError(f"'{word}' is given twice; leave one out")
         if not words:
-            raise ValueError("none given; give one or more, separated by commas")
+            raise ValueError(_NOTHING)
     return words
 
 
@@ -47,7 +47,7 @@ def _scales(value: object) -> object:
         words = (words,)
     if isinstance(words, tuple):
         if not words:
-            raise ValueError("none given; scales are numbers of at least 1, such as 2,3.6,8")
+            raise ValueError(_NOTHING)
         try:
             return tuple(dict.fromkeys(parse_scale(str(word)) for word in words))
         except RequestError as fault:
@@ -63,9 +63,9 @@ def _seeds(value: object) -> object:
         try:
             seeds = tuple(dict.fromkeys(int(str(word)) for word in words))
         except ValueError:
-            raise ValueError("expected whole numbers and commas, such as 0,1,2") from None
+            raise ValueError("expected whole numbers and commas, such as --seeds 0,1,2") from None
         if not seeds:
-            raise ValueError("none given; give one or more, separated by commas")
+            raise ValueError(_NOTHING)
         if min(seeds) < 0 or max(seeds) > LARGEST_SEED:
             raise ValueError(f"a seed is at least 0 and at most {LARGEST_SEED}")
         return seeds
@@ -126,7 +126,7 @@ class RunConfig(BaseModel):
     """METHOD=LABEL."""
     out: Path = DEFAULT_OUT
     device: str = "auto"
-    executor: Literal["local"] = "local"
+    executor: str = "local"
     workers: int | None = Field(default=None, ge=0)
     tile: int | None = Field(default=None, ge=16)
     plugin: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = ()
@@ -141,7 +141,7 @@ class RunConfig(BaseModel):
         are left out."""
         values = self.model_dump(mode="json")
         values["scales"] = [format_scale(scale) for scale in self.scales]
-        return {key: value for key, value in values.items() if value not in (None, [], False)}
+        return {key: value for key, value in values.items() if value is not None and value is not False and value != []}
 
 
 def make_config(values: Mapping[str, Any], *, where: str = "") -> RunConfig:
@@ -183,7 +183,9 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def _fault(fault: ValidationError, where: str) -> str:
-    found: Any = fault.errors(include_url=False)[0]
+    errors: list[Any] = list(fault.errors(include_url=False))
+    # a mistyped key is also a missing one: the key is what to mend
+    found = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
     key = str(found["loc"][0]) if found["loc"] else ""
     said = f"--{key.replace('_', '-')}" if not where else f"{where}: {key}"
     if found["type"] == "missing":
@@ -191,5 +193,9 @@ def _fault(fault: ValidationError, where: str) -> str:
         return f"{said} is missing; give it{how if not where else ''}"
     if found["type"] == "extra_forbidden":
         return f"{said}: there is no such option; there are {', '.join(RunConfig.model_fields)}"
-    text = found["msg"].removeprefix("Value error, ") if found["type"] == "value_error" else first_fault(fault)
-    return f"{said} {found.get('input')!r}: {text}" if found["type"] != "value_error" else f"{said}: {text}"
+    text = str(found["msg"]).removeprefix("Value error, ")
+    if text == _NOTHING:
+        return f"{said}: no {key.removesuffix('s')} given; {text}"
+    typed = found.get("input")
+    shown = ",".join(map(str, typed)) if isinstance(typed, list | tuple) else str(typed)
+    return f"{said} {shown}: {text}"

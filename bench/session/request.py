@@ -8,6 +8,7 @@ from dataclasses import replace
 from bench.api import Dataset, Protocol, RequestError, get_protocol
 from bench.data import resolve_dataset
 from bench.engine.choice import choose_methods
+from bench.engine.executor import EXECUTORS
 from bench.engine.request import RunRequest
 from bench.metrics.catalog import choose_metrics
 from bench.plugins import load_plugin
@@ -42,6 +43,7 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
         out=config.out,
         device=config.device,
         limit=config.limit,
+        executor=known_executor(config.executor),
         workers=config.workers,
         tile=config.tile,
         weights_root=config.weights_root,
@@ -49,6 +51,17 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
         config=config.plain(),
         fail_fast=config.fail_fast,
     )
+
+
+def known_executor(name: str) -> str:
+    """The name of a registered executor.
+
+    Raises:
+        RequestError: nobody registered it.
+    """
+    if name not in EXECUTORS.names():
+        raise RequestError(f"--executor {name}: there is {', '.join(EXECUTORS.names())} in this version")
+    return name
 
 
 def named_protocol(name: str, alpha: str | None) -> Protocol:

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import untimed
+
 PLUGIN = """
 import os, signal
 from pathlib import Path
 import torch
-from tests.cli.conftest import untimed
+
 from bench.api import Method, MethodInfo, Upscaled
 
 class Logged(Method):
@@ -91,7 +93,7 @@ def begin(words: list[str], folder: Path, **env: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def undisturbed(bench: Callable, run_words: list[str], newcomer: Path) -> bytes:
+def undisturbed(bench: Callable, run_words: list[str], newcomer: Path) -> list[dict[str, str]]:
     """records.csv of a run that nobody interrupted."""
     assert bench(*run_words, "--out", "whole", "--workers", 0).code == 0
     assert len(log(newcomer)) == 12
@@ -101,7 +103,7 @@ def undisturbed(bench: Callable, run_words: list[str], newcomer: Path) -> bytes:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_killed_runs_go_on_where_they_were_and_end_with_the_same_records(
-    process: Callable, bench: Callable, run_words: list[str], newcomer: Path, undisturbed: bytes
+    process: Callable, bench: Callable, run_words: list[str], newcomer: Path, undisturbed: list[dict[str, str]]
 ) -> None:
     words = [*run_words, "--out", "run"]
     for die_at in (2, 8):
@@ -123,7 +125,7 @@ def test_killed_runs_go_on_where_they_were_and_end_with_the_same_records(
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
-    bench: Callable, run_words: list[str], newcomer: Path, undisturbed: bytes
+    bench: Callable, run_words: list[str], newcomer: Path, undisturbed: list[dict[str, str]]
 ) -> None:
     words = [*run_words, "--out", "run"]
     stopped = begin(words, newcomer, SLOW="0.5")

@@ -25,6 +25,7 @@ FLOORS = (
     ("bench.check", 5),
     ("bench.report", 6),
     ("bench.figures", 7),
+    ("bench.session", 7),
     ("bench.cli", 8),
     ("bench.__main__", 9),
 )

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from bench.api import RequestError, is_untrained
+from bench.api import UNTRAINED, RequestError
 from bench.engine.choice import choose_methods
 from bench.registry import METHODS
 from methods.casr.architecture import SsamArchitecture
@@ -148,7 +148,7 @@ def test_without_adapters_the_row_is_untrained_whatever_else_is_set(published):
     """Its variant is what tables leave out (tests/report); with adapters it is the file's."""
     METHODS.add("casr", CASR, origin="a test") if "casr" not in METHODS.names() else None
     (choice,) = choose_methods(["casr"], weights="casr=untrained", overrides=[f"casr.sd_path={published.sd}"])
-    assert is_untrained(choice.variant)
+    assert choice.trained == UNTRAINED
     assert choice.display.startswith("CASR (untrained,sd_path=sd-turbo-")
     assert choice.weights is None
 

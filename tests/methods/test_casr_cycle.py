@@ -246,9 +246,10 @@ def test_options_reach_the_network(weights):
 
 @pytest.mark.parametrize("text", ["4,3,1.5", "4x3x1.5"])
 def test_fixed_factors_are_typed_as_a_list(text):
-    from bench.engine.request import _options
+    from bench.engine.choice import choose_methods
 
-    assert _options(CASR, {"fixed": text}).fixed == (4.0, 3.0, 1.5)
+    (choice,) = choose_methods(["casr"], weights=None, overrides=[f"casr.fixed={text}"])
+    assert choice.options.model_dump()["fixed"] == (4.0, 3.0, 1.5)
 
 
 @pytest.mark.parametrize(

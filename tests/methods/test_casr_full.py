@@ -149,7 +149,8 @@ def test_without_adapters_the_row_is_untrained_whatever_else_is_set(published):
     METHODS.add("casr", CASR, origin="a test") if "casr" not in METHODS.names() else None
     (choice,) = choose_methods(["casr"], weights="casr=untrained", overrides=[f"casr.sd_path={published.sd}"])
     assert choice.trained == UNTRAINED
-    assert choice.display.startswith("CASR (untrained,sd_path=sd-turbo-")
+    assert choice.display.startswith("CASR (untrained,sd_path=")
+    assert "sd-turbo" not in choice.display  # no row is called by a folder
     assert choice.weights is None
 
 

@@ -1,4 +1,5 @@
-"""LPIPS as a loss: the metric's own parameters, differentiable, on batches and on any device.
+"""LPIPS as a loss: the metric's own parameters, differentiable, on batches and on any device; and the random window
+through which perceptual and adversarial terms look at images.
 
 Source: Zhang et al. 2018 (arXiv 1801.03924), version 0.1, through `bench.metrics.lpips_network`, whose values these
 are to float32 rounding (tests/training/test_perceptual.py).
@@ -6,7 +7,7 @@ are to float32 rounding (tests/training/test_perceptual.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -59,6 +60,35 @@ class PerceptualDistance(nn.Module):
                 # the root has no derivative at 0, where a flat patch lights no channel
                 norm = x.square().sum(dim=1, keepdim=True).clamp_min(EPSILON**2).sqrt()
                 yield x / (norm + EPSILON)
+
+
+def random_window(images: Sequence[torch.Tensor], rng: torch.Generator, *, shift: int) -> tuple[torch.Tensor, ...]:
+    """The same random window of several batches of images, the same way turned.
+
+    A network of strided layers looks at an image on a grid. One that is trained through it learns to put its errors
+    where that grid does not look, if the grid always lies alike; so every perceptual and adversarial term looks
+    through a window that lies elsewhere in each step.
+
+    Args:
+        images: Each (B, C, H, W), of one size.
+        rng: On the CPU.
+        shift: The window is so many pixels shorter than the image on either axis, and begins at 0..shift.
+    Returns:
+        The windows, flipped along either axis and transposed with probability one half each; gradients flow.
+    Raises:
+        ValueError: a window that would be empty.
+    """
+    height, width = images[0].shape[-2:]
+    if not 0 <= shift < min(height, width):
+        raise ValueError(f"no window is left of {height} x {width} with a shift of {shift}")
+    top, left = torch.randint(shift + 1, (2,), generator=rng).tolist()
+    down, across, transposed = (torch.rand(3, generator=rng) < 0.5).tolist()
+    axes = [axis for axis, flipped in ((-2, down), (-1, across)) if flipped]
+    seen = []
+    for image in images:
+        window = image[..., top : top + height - shift, left : left + width - shift].flip(axes)
+        seen.append(window.transpose(-2, -1) if transposed else window)
+    return tuple(seen)
 
 
 def load_distance(net: str, weights_root: Path | None = None) -> PerceptualDistance:

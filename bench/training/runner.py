@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import torch
-from mmengine.hooks import EMAHook, Hook
+from mmengine.hooks import CheckpointHook, EMAHook, Hook
 from mmengine.optim import OptimWrapperDict, build_optim_wrapper
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
@@ -42,6 +43,26 @@ class PlainCheckpointHook(Hook):
         }
 
 
+class TimedCheckpointHook(CheckpointHook):
+    """Writes checkpoints at their interval, and ends the training with one when its time is up."""
+
+    def __init__(self, *, until: float | None, **settings: Any) -> None:
+        """Args: until: a time of `time.monotonic`; None: never; settings: mmengine's own."""
+        super().__init__(**settings)
+        self._until = until
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        """As mmengine does; the last step of all is written by mmengine itself."""
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        if self._until is None or time.monotonic() < self._until or self.is_last_train_iter(runner):
+            return
+        if not self.every_n_train_iters(runner, self.interval):
+            self._save_checkpoint(runner)
+        runner.train_loop.stop_training = True  # pyright: ignore[reportAttributeAccessIssue]
+
+
 class SafeRunner(Runner):
     """A Runner that never unpickles code."""
 
@@ -73,6 +94,7 @@ def make_runner(
     validation: list[SetValidation] | None = None,
     resume: bool = False,
     workers: int = 0,
+    until: float | None = None,
 ) -> Runner:
     """A runner that is ready to `train()`.
 
@@ -83,6 +105,8 @@ def make_runner(
         validation: Sets to score every `validate_every` steps.
         resume: Go on from the newest checkpoint in `out`.
         workers: Processes that draw batches; 0 draws in this one.
+        until: A time of `time.monotonic`, after which a checkpoint is written and the training stops, however many
+            steps are left.
     Returns:
         The runner.
     Raises:
@@ -106,7 +130,8 @@ def make_runner(
             "val_evaluator": [],
         }
     checkpoints = {
-        "type": "CheckpointHook",
+        "type": TimedCheckpointHook,
+        "until": until,
         "interval": config.checkpoint_every,
         "by_epoch": False,
         "max_keep_ckpts": config.keep_checkpoints,

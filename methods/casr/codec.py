@@ -1,11 +1,13 @@
-"""Between image and latent: pixel (un)shuffling, exact and without parameters, or Stable Diffusion's VAE.
+"""Between image and latent: pixel (un)shuffling, exact or back by trained convolutions, or Stable Diffusion's VAE.
 
-Both share one interface: `encode((B, 3, H, W) in [-1, 1]) -> z`, `decode(z) -> (B, 3, H, W)`, `factor` (image pixels
+All share one interface: `encode((B, 3, H, W) in [-1, 1]) -> z`, `decode(z) -> (B, 3, H, W)`, `factor` (image pixels
 per latent pixel along a side) and `channels` (of z). Sides must be multiples of the factor.
 """
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -33,6 +35,39 @@ class UnshuffleCodec(nn.Module):
 
     def place(self, dtype: torch.dtype) -> None:
         """Nothing to cast."""
+
+
+class OverlapCodec(UnshuffleCodec):
+    """Space to depth; back to an image by convolutions on ever larger features. [ours]
+
+    Pixel shuffling paints each of a cell's pixels by a channel of its own, and nothing makes neighbours agree: networks
+    leave the cells' lattice in what they paint. Here features are enlarged and then convolved, as in Stable Diffusion's
+    decoder, so constant features are a constant image whatever the weights are.
+    """
+
+    def __init__(self, factor: int, widths: tuple[int, ...], padding: str) -> None:
+        """Args: factor: as above; widths: channels, each after the first at twice the side; padding: of convolutions.
+
+        The last convolution begins at zero.
+        """
+        super().__init__(factor)
+        mode: Any = padding
+        conv = partial(nn.Conv2d, kernel_size=3, padding=1, padding_mode=mode)
+        layers: list[nn.Module] = [conv(self.channels, widths[0]), nn.SiLU()]
+        for before, width in pairwise(widths):
+            layers += [conv(before, width), nn.Upsample(scale_factor=2, mode="bilinear"), nn.SiLU()]
+        last = conv(widths[-1], 3)
+        nn.init.zeros_(last.weight)
+        if last.bias is not None:
+            nn.init.zeros_(last.bias)
+        self.back = nn.Sequential(*layers, last)
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        """(B, 3 f², h, w) -> (B, 3, h f, w f)."""
+        return self.back(latent.to(self.back[0].weight.dtype))
+
+    def place(self, dtype: torch.dtype) -> None:
+        """The convolutions stay in float32, as a VAE's decoder does."""
 
 
 class VaeCodec(nn.Module):

@@ -15,7 +15,7 @@ from torch import nn
 from bench.api import Size
 from methods.blocks.resample import resample
 from methods.casr.architecture import CasrArchitecture
-from methods.casr.codec import UnshuffleCodec, VaeCodec
+from methods.casr.codec import OverlapCodec, UnshuffleCodec, VaeCodec
 from methods.casr.lora import UNET_TARGETS, VAE_TARGETS, add_lora, is_lora, lora_parameters
 from methods.casr.padding import mirrored, to_multiple
 from methods.casr.passes import Scene, TileSettings, predict
@@ -70,10 +70,14 @@ class Casr(nn.Module):
         self.semantics: PatchSemantics | SamSemantics | None = None
         self.unet: UNet2DConditionModel = build_unet(arch) if parts is None else parts.unet
         self.controlnet = build_controlnet(self.unet, arch) if arch.has_control else None
-        self.codec: UnshuffleCodec | VaeCodec
+        self.codec: UnshuffleCodec | VaeCodec  # an OverlapCodec is an UnshuffleCodec
         self.text: LearnedText | ClipText
         if parts is None:
-            self.codec = UnshuffleCodec(arch.factor)
+            self.codec = (
+                OverlapCodec(arch.factor, arch.decoder, arch.padding)
+                if arch.codec == "overlap"
+                else UnshuffleCodec(arch.factor)
+            )
             self.text = LearnedText(arch.unet.cross_dim)
             if arch.sarm is not None and arch.sarm.lr_semantics:
                 self.semantics = PatchSemantics(arch.semantic_dim, arch.semantic_grid)
@@ -88,9 +92,7 @@ class Casr(nn.Module):
         if arch.sarm is not None:
             self.sarm = Sarm(arch.unet.channels[-1], arch.semantic_dim, arch.sarm)
         self.settings = (
-            TileSettings()
-            if arch.codec == "unshuffle"
-            else TileSettings(tile=512, overlap=64, smallest=512, keys=16384)
+            TileSettings() if arch.codec != "vae" else TileSettings(tile=512, overlap=64, smallest=512, keys=16384)
         )
         self.prompter = Prompter()
         self._borrowed = self._names_of(parts)
@@ -160,16 +162,20 @@ class Casr(nn.Module):
         if settings.sarm and settings.lr_semantics and self.sarm is not None and self.semantics is not None:
             semantics = self.semantics(reference)
         text = self.text(self.prompter(reference))
+        anchor = None
+        if self.architecture.anchor == "bicubic":
+            anchor = resample(reference.float(), size).clamp(-1, 1)
         scene = Scene(
             mirrored(s, padded),
             None if depth is None else mirrored(depth, padded),
             text,
             None if semantics is None else semantics.to(text.dtype),
+            None if anchor is None else mirrored(anchor, padded),
         )
         if tiles is None:
             tiles = grid(padded, tile=settings.tile, overlap=settings.overlap)
         latent = predict(self, scene, tiles, settings)
-        if len(tiles) == 1 or isinstance(self.codec, UnshuffleCodec):
+        if len(tiles) == 1 or type(self.codec) is UnshuffleCodec:
             image = self.codec.decode(latent)
         else:
             image = decode_tiled(
@@ -179,10 +185,17 @@ class Casr(nn.Module):
                 tile=settings.decode_tile,
                 overlap=settings.decode_overlap,
             )
-        return image[..., : size[0], : size[1]]
+        image = image[..., : size[0], : size[1]]
+        if anchor is None:
+            return image
+        # an enlargement keeps the mean colour; without this, what a cycle adds to a flat image adds up over the cycles
+        return anchor + (image - image.mean(dim=(-2, -1), keepdim=True)).float()
 
     def clean(self, z: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
-        """The clean latent: z plus the predicted residual, or one step from the predicted noise at t."""
+        """The clean latent: z plus the predicted residual (that alone where the bicubic image is its anchor), or
+        one step from the predicted noise at t."""
+        if self.architecture.anchor == "bicubic":
+            return predicted
         if self.architecture.prediction == "residual":
             return z + predicted
         kept = alpha_bar(self.architecture.timestep)
@@ -200,8 +213,8 @@ class Casr(nn.Module):
         if stage == 2 and self.sarm is not None:
             found = list(self.sarm.parameters())
         elif stage == 1:
-            if self.architecture.codec == "unshuffle":
-                found = [*self.unet.parameters(), *self.text.parameters()]
+            if self.architecture.codec != "vae":
+                found = [*self.unet.parameters(), *self.text.parameters(), *self.codec.parameters()]
             else:
                 found = [*lora_parameters(self.unet), *lora_parameters(self.codec)]
                 if self.architecture.train_conv_in:

@@ -79,12 +79,14 @@ class Scene(NamedTuple):
         depth: (B, 1, H, W) in [0, 1]; None: no ControlNet.
         text: (B, L, D).
         semantics: (B, M, D); None: no attention to them.
+        anchor: (B, 3, H, W) in [-1, 1], the bicubic enlargement; None: the network is not shown it.
     """
 
     s: torch.Tensor
     depth: torch.Tensor | None
     text: torch.Tensor
     semantics: torch.Tensor | None
+    anchor: torch.Tensor | None = None
 
 
 def predict(network: Casr, scene: Scene, tiles: Sequence[Tile], settings: TileSettings) -> torch.Tensor:
@@ -135,6 +137,9 @@ def _encode(network: Casr, scene: Scene, group: Sequence[Tile]) -> Encoded:
     image = torch.cat([tile.of(scene.s) for tile in group])
     text = scene.text.repeat(len(group), 1, 1)
     z = network.codec.encode(image).to(text.dtype)
+    if scene.anchor is not None:
+        beside = network.codec.encode(torch.cat([tile.of(scene.anchor) for tile in group]))
+        z = torch.cat((z, beside.to(text.dtype)), dim=1)
     control = None
     if scene.depth is not None and network.controlnet is not None:
         depth = torch.cat([tile.of(scene.depth) for tile in group])

@@ -22,7 +22,7 @@ from methods.casr.crops import CropConfig, draw_batch, draw_crops
 from methods.casr.cycle import Sampling, cycle, upscale
 from methods.casr.losses import LossConfig, Objective
 from methods.casr.losses.gan import REAL, Critic, adversarial_loss
-from methods.casr.losses.objective import build_critic
+from methods.casr.losses.objective import build_critic, window
 from methods.casr.network import Casr
 from methods.casr.ssam.training import SuperpixelTask, load_superpixels
 from methods.casr.tiles import grid
@@ -99,7 +99,7 @@ class BackboneTask(TrainingTask[BackboneConfig]):
         return self._ready(network)
 
     def _built(self, shape: CasrArchitecture) -> Casr:
-        if shape.codec == "unshuffle":
+        if shape.codec != "vae":
             return Casr(shape)
         from methods.casr.loading import Sources, check_fit, load_parts
 
@@ -132,28 +132,32 @@ class BackboneTask(TrainingTask[BackboneConfig]):
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """L_rec without its adversarial part, L_depth and, in stage 2, L_corr."""
-        network, objective = _checked(network), self._objective
-        assert objective is not None  # made with the network
-        return objective.terms(network, self.enlarged(network, batch), batch["hr"])
+        return self._terms(_checked(network), self.enlarged(_checked(network), batch), batch)
 
     def against(self, network: nn.Module, critic: nn.Module, batch: Batch) -> tuple[dict[str, torch.Tensor], Batch]:
         """The same and, once the critic has joined, lambda_3 times the cross entropy of fakes that should pass."""
-        network, objective = _checked(network), self._objective
-        assert objective is not None
-        image = self.enlarged(network, batch)
-        found = objective.terms(network, image, batch["hr"])
+        image = self.enlarged(_checked(network), batch)
+        found = self._terms(_checked(network), image, batch)
         if int(batch["step"]) < self.config.loss.gan_from * self.config.steps:
             return found, {}
-        scores = critic(image, self._generator(batch, "network"))
+        rng = self._generator(batch, "network")
+        scores = critic(*self._window(image, rng), rng)
         found["loss_gan"] = self.config.loss.gan * adversarial_loss(scores, REAL)
         return found, {"fake": image.detach(), "hr": batch["hr"], "step": batch["step"]}
 
     def critic_losses(self, critic: nn.Module, shown: Batch) -> dict[str, torch.Tensor]:
         """Cross entropies of real images and of fakes."""
         rng = self._generator(shown, "critic")
-        real = adversarial_loss(critic(shown["hr"], rng), REAL)
-        fake = adversarial_loss(critic(shown["fake"], rng), 0.0)
+        real = adversarial_loss(critic(*self._window(shown["hr"], rng), rng), REAL)
+        fake = adversarial_loss(critic(*self._window(shown["fake"], rng), rng), 0.0)
         return {"loss_real": real, "loss_fake": fake}
+
+    def _terms(self, network: Casr, image: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        assert self._objective is not None  # made with the network
+        return self._objective.terms(network, image, batch["hr"], batch["lr"], self._generator(batch, "window"))
+
+    def _window(self, image: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, ...]:
+        return window(self.config.loss, (image,), rng)
 
     def _generator(self, batch: Batch, turn: str) -> torch.Generator:
         seed = derive_seed(self.config.seed, "critic", turn, int(batch["step"]))

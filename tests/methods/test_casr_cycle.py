@@ -56,6 +56,67 @@ def _lr(height: int, width: int, *, batch: int = 1) -> torch.Tensor:
     return torch.rand((batch, 3, height, width), generator=torch.Generator().manual_seed(2)) * 1.6 - 0.8
 
 
+SMOOTH = {"codec": "overlap", "decoder": (8, 6), "anchor": "bicubic", "padding": "replicate"}
+"""Of an architecture that leaves no lattice."""
+
+
+def _smooth(**change) -> Casr:
+    """Such a network, random in its decoder too."""
+    network = _network(**SMOOTH | change)
+    for parameter in network.codec.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    return network
+
+
+def _grey_error(network: Casr) -> float:
+    """Largest deviation from a constant image, after any of three cycles; several tiles in the last."""
+    grey = torch.tensor([-0.4, 0.0, 0.7])[:, None, None].expand(1, 3, 6, 6)
+    images = upscale(network, grey, (108, 108))
+    assert len(images) == 3
+    return max(float((image - grey[..., :1, :1]).abs().max()) for image in images)
+
+
+def test_a_constant_image_stays_constant_whatever_the_weights_are():
+    """Catches zeros around the image, kernels that do not overlap, and a mean that cycles add up."""
+    network = _smooth()
+    image = upscale(network, _lr(6, 7), (24, 28))[0]
+    assert float((image - resample(_lr(6, 7), (24, 28))).abs().mean()) > 0.05  # it does something
+    assert _grey_error(network) < 1e-4
+    for change in ({"padding": "zeros"}, {"codec": "unshuffle"}, {"anchor": "superpixels", "codec": "unshuffle"}):
+        assert _grey_error(_smooth(**change)) > 1e-3
+
+
+def test_residual_against_bicubic_has_mean_zero_and_a_fresh_network_is_bicubic():
+    """Catches superpixels as the anchor, and an anchor that does not reach the network."""
+    lr = _lr(9, 11)
+    fresh = Casr(ARCHITECTURE.model_copy(update=SMOOTH)).eval()
+    fresh.settings = TileSettings(tile=64, overlap=16, smallest=16)
+    bicubic = resample(lr, (30, 40)).clamp(-1, 1)
+    s, depth = fresh.align(lr, (30, 40))
+    torch.testing.assert_close(fresh.enhance(s, depth, lr), bicubic)
+    network = _smooth()
+    with torch.no_grad():
+        found = network.enhance(s, depth, lr)
+        moved = network.enhance(s, depth, lr.flip(-1))
+    assert float((found - bicubic).abs().mean()) > 0.05
+    assert float((found - bicubic).mean(dim=(-2, -1)).abs().max()) < 1e-5
+    # the same superpixels beside another enlargement: another residual
+    assert not torch.allclose(moved - resample(lr.flip(-1), (30, 40)).clamp(-1, 1), found - bicubic, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"codec": "overlap", "factor": 2, "control_embedding": (4, 8)}, "needs anchor bicubic"),
+        ({"codec": "overlap", "anchor": "bicubic", "decoder": (8, 8)}, "decoder of 2 entries enlarges by 2"),
+        ({"anchor": "bicubic", "prediction": "epsilon"}, "prediction is epsilon"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(change, named):
+    with pytest.raises(ValidationError, match=named):
+        CasrArchitecture(**change)
+
+
 # --- group 2, end to end ---
 
 

@@ -26,7 +26,7 @@ from bench.training.images import ImagePool
 from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
 from methods.casr.crops import CropConfig, draw_batch, draw_scale
 from methods.casr.cycle import Sampling, cycle
-from methods.casr.losses import LossConfig
+from methods.casr.losses import LossConfig, Objective
 from methods.casr.network import Casr
 from methods.casr.ssam.training import SuperpixelConfig, SuperpixelTask
 from methods.casr.stage1 import BackboneConfig, BackboneTask, SourcesConfig
@@ -330,6 +330,51 @@ def test_losses_have_their_weights():
     torch.testing.assert_close(found[0]["loss_l2"], 2 * ((image - batch["hr"]) ** 2).mean())
 
 
+def test_consistency_compares_with_the_first_lr_and_l1_with_the_truth():
+    """Catches an LR of the second cycle, which is the network's own image."""
+    loss = LossConfig(l1=1, consistency=1, l2=0, lpips=0, depth=0, gan=0)
+    task = BackboneTask(_config(loss=loss, data=CropConfig(crop=64, cycle_aug=1.0)), POOL)
+    network, batch = task.network(), task.batch(0)
+    assert "between" in batch
+    truth, rng = batch["hr"], torch.Generator()
+    objective = Objective(loss, network, correlation=False)
+    found = objective.terms(network, truth, truth, batch["lr"], rng)
+    assert float(found["loss_l1"]) == 0
+    assert float(found["loss_consistency"]) < 0.01  # LR is rounded to 8 bit
+    found = objective.terms(network, truth + 0.25, truth, batch["lr"], rng)
+    assert float(found["loss_l1"]) == pytest.approx(0.25, abs=1e-5)
+    assert float(found["loss_consistency"]) == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize("shift", [0, 5])
+def test_perceptual_and_adversarial_terms_look_through_a_window(shift, monkeypatch):
+    """Catches a term that still sees the crop as it lies, the same window at every step, and different windows of an
+    image and its truth."""
+    loss = LossConfig(perceptual="laplacian", gan=0.05, critic="patch", gan_from=0, shift=shift)
+    task = BackboneTask(_config(loss=loss), POOL)
+    network, critic, sides = task.network(), task.critic(), []
+    monkeypatch.setattr(
+        "methods.casr.stage1.adversarial_loss",
+        lambda scores, wanted: (sides.append(scores[0].shape[-1]), scores[0].sum())[1],
+    )
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    assert task._objective is not None
+    task._objective.distance = lambda image, truth: (seen.append((image, truth)), image.mean((1, 2, 3)))[1]
+    monkeypatch.setattr(critic, "forward", lambda images, rng: [images])
+    for step in (0, 0, 1):
+        _, shown = task.against(network, critic, task.batch(step))
+        task.critic_losses(critic, shown)
+    assert set(sides) == {64 - shift}
+    assert len(sides) == 9
+    assert all(truth.shape[-1] == 64 - shift for _, truth in seen)
+    assert torch.equal(seen[0][1], seen[1][1])
+    hr = task.batch(0)["hr"]
+    assert torch.equal(seen[0][1], hr) == (shift == 0)
+    # the image of a fresh network is what it was shown, so it lies nearest to the truth in the same window
+    ours, truth = seen[0][0].detach(), seen[0][1]
+    assert float((ours - truth).abs().mean()) < 0.8 * float((ours - truth.flip(-1)).abs().mean())
+
+
 # group 13: it learns
 
 
@@ -369,8 +414,16 @@ CHAIN = {
     },
     "backbone": {
         "architecture": SHAPE,
-        "data": {"crop": 64},
-        "loss": {"perceptual": "laplacian", "gan": 0.05, "critic": "patch", "gan_from": 0.5},
+        "data": {"crop": 64, "cycle_aug": 0.5},
+        "loss": {
+            "perceptual": "laplacian",
+            "l1": 1.0,
+            "consistency": 1.0,
+            "shift": 3,
+            "gan": 0.05,
+            "critic": "patch",
+            "gan_from": 0.5,
+        },
         "steps": 4,
         "batch": 1,
         "lr": 1e-3,

@@ -22,6 +22,8 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _SIGMA = 2.0
 _EDGES = 0.5
 _EPS = 1e-6
+_FLAT = 1 / 255
+"""Luminance that spans less does not span all depths: rounding errors of a flat image would become mountains."""
 
 
 class Depth(nn.Module):
@@ -50,11 +52,11 @@ class ProxyDepth(Depth):
     luma: torch.Tensor
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Borders are repeated; a constant image has depth 0."""
+        """Borders are repeated; a constant image has depth 0, and one that is nearly so nearly 0."""
         smooth = _along_both((image * self.luma).sum(1, keepdim=True), self.taps, self.taps)
         rise, mean = smooth.new_tensor((-1.0, 0.0, 1.0)), smooth.new_tensor((1.0, 2.0, 1.0))
         down, across = _along_both(smooth, rise, mean), _along_both(smooth, mean, rise)
-        return minmax(smooth + _EDGES * (down**2 + across**2 + _EPS**2).sqrt())
+        return minmax(smooth + _EDGES * (down**2 + across**2 + _EPS**2).sqrt(), least=_FLAT)
 
 
 class DepthAnything(Depth):
@@ -94,10 +96,10 @@ class DepthAnything(Depth):
         return minmax(functional.interpolate(found[:, None], size=size, mode="bilinear", align_corners=False))
 
 
-def minmax(depth: torch.Tensor) -> torch.Tensor:
-    """To [0, 1] per image, (B, 1, h, w); a constant image becomes 0."""
+def minmax(depth: torch.Tensor, *, least: float = _EPS) -> torch.Tensor:
+    """To [0, 1] per image, (B, 1, h, w); to less where it spans less than `least`; a constant image becomes 0."""
     low, high = depth.amin(dim=(-3, -2, -1), keepdim=True), depth.amax(dim=(-3, -2, -1), keepdim=True)
-    return (depth - low) / (high - low).clamp_min(_EPS)
+    return (depth - low) / (high - low).clamp_min(least)
 
 
 def working_size(size: Size, *, short: int, multiple: int) -> Size:

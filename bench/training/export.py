@@ -92,6 +92,7 @@ def export_weights(out: Path, target: Path, *, note: str = "", half: bool = Fals
         "validation": {key: round(value, 3) for key, value in figures.get(validated, {}).items()},
         "validated_at_step": validated,
         "config": {key: _without_folder(value) for key, value in about["config"].items()},
+        **({"before": about["before"]} if about.get("before") else {}),
     }
     with atomic_write(target, "wb") as file:
         file.write(data)

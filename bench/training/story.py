@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -33,6 +34,27 @@ def machine(device: str) -> str:
     if device.startswith("cuda") and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{os.cpu_count()} CPU cores, {platform.machine()}, {torch.get_num_threads()} thread(s) used"
+
+
+_OF_A_STAGE = ("stage", "steps", "train_seconds", "machine", "seed", "data", "config", "sha256")
+
+
+def stages_before(weights: Path | None) -> list[dict[str, Any]]:
+    """What the card of a stage's weights says of it and of the stages before it, first to last.
+
+    Args:
+        weights: A file that a stage left; None: there was none.
+    Returns:
+        Per stage its `_OF_A_STAGE`; of a file without a card of its own bytes only its sha256.
+    """
+    if weights is None or not weights.is_file():
+        return []
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    path = weights.with_suffix(".json")
+    card = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if card.get("sha256") != sha256:
+        return [{"sha256": sha256}]
+    return [*card.get("before", []), {name: card[name] for name in _OF_A_STAGE if name in card}]
 
 
 class StoryHook(Hook):
@@ -68,6 +90,7 @@ class StoryHook(Hook):
                 "data": {"folders": pool.folders, "images": len(pool.images), "left_out": pool.excluded},
                 "machine": machine(self._device),
                 "seconds": self._before + time.monotonic() - self._started,
+                "before": stages_before(self._task.begun_with),
                 "buffers": [name.removeprefix("network.") for name, _ in runner.model.named_buffers()],
             }
         )

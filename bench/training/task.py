@@ -37,6 +37,8 @@ class TrainingTask(ABC, Generic[C]):
     """The stage before this one; `follow` is given its weights."""
     scores_images: ClassVar[bool] = True
     """Whether `upscale` is there, to validate on sets of images."""
+    begun_with: Path | None = None
+    """Weights of the stage before that `network` began with, for the card; None: there is no such stage."""
 
     def __init__(self, config: C, pool: ImagePool) -> None:
         """Args: config: checked configuration; pool: the training images."""

@@ -96,6 +96,7 @@ class BackboneTask(TrainingTask[BackboneConfig]):
                     "--set backbone.superpixels=FILE.safetensors"
                 )
             network.ssam.ssn.load_state_dict(load_superpixels(path, self.shape).state_dict())
+            self.begun_with = path
         return self._ready(network)
 
     def _built(self, shape: CasrArchitecture) -> Casr:

@@ -498,6 +498,11 @@ def test_one_command_trains_three_stages_and_each_begins_where_the_one_before_en
     assert not [name for each in found.values() for name in each if "critic" in name]
     cards = [json.loads((whole / stage / "weights.json").read_text()) for stage in STAGES]
     assert [card["stage"] for card in cards] == list(STAGES)
+    # a card says of every stage before what that stage's own card says
+    assert [[each["stage"] for each in card.get("before", [])] for card in cards] == [[], ["superpixel"], [*STAGES[:2]]]
+    for told, card in zip(cards[2]["before"], cards, strict=False):
+        assert {name: card[name] for name in told} == told
+        assert {"data", "steps", "train_seconds", "config", "sha256"} <= told.keys()
     assert [card["architecture"]["sarm"] is None for card in cards if "architecture" in card] == []
     for card in cards[1:]:
         assert set(card["validation"]) == {

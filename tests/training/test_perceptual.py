@@ -140,3 +140,19 @@ def test_random_window_shows_all_images_the_same_place_the_same_way_round():
 def test_random_window_of_nothing_is_refused():
     with pytest.raises(ValueError, match="no window is left of 8 x 9"):
         random_window((torch.zeros(1, 3, 8, 9),), torch.Generator(), shift=8)
+
+
+def test_random_window_may_be_a_magnified_part():
+    """Catches a part that is not enlarged, one that lies always alike, and a zoom of another factor."""
+    ramp = torch.arange(64.0).expand(1, 1, 64, 64)
+    rng, slopes, firsts = torch.Generator().manual_seed(0), [], []
+    for _ in range(60):
+        (window,) = random_window((ramp,), rng, shift=8, zoom=2.0)
+        assert window.shape == (1, 1, 56, 56)
+        line = window[0, 0].diff(dim=-1)[20:36, 20:36].abs() + window[0, 0].diff(dim=-2)[20:36, 20:36].abs()
+        slopes.append(1 / float(line.mean()))
+        firsts.append(float(window.min()))
+    assert 1 <= min(slopes) < 1.1
+    assert 1.9 < max(slopes) <= 2.05
+    assert min(firsts) < 5
+    assert max(firsts) > 20

@@ -38,6 +38,9 @@ class LossConfig(Strict):
     shift: int = Field(default=0, ge=0)
     """The perceptual and the adversarial term look through a random window, so many pixels shorter than the crop, and
     turned at random. [ours] 0: they look at the crops as they are."""
+    zoom: float = Field(default=1.0, ge=1)
+    """Where there is a shift: the perceptual term sees a part of its window, enlarged by up to this. [ours] AlexNet's
+    stride of 4 sees little of what a person sees in a single pixel; enlarged, it does."""
     lpips: float = Field(default=5.0, ge=0)
     """lambda_2, of the perceptual term."""
     perceptual: Perceptual = "lpips-vgg"
@@ -105,7 +108,7 @@ class Objective:
                 off = resample(image, (lr.shape[-2], lr.shape[-1])) - lr
                 found["loss_consistency"] = config.consistency * off.abs().mean()
             if self.distance is not None:
-                seen = window(self.config, (image, truth), rng)
+                seen = window(self.config, (image, truth), rng, zoom=config.zoom)
                 found["loss_perceptual"] = config.lpips * self._distance(image.device)(*seen).mean()
             if config.depth > 0 and network.ssam is not None and network.ssam.depth is not None:
                 pair = (image / 2 + 0.5, truth / 2 + 0.5)
@@ -131,9 +134,11 @@ class Objective:
         return self.distance
 
 
-def window(config: LossConfig, images: Sequence[torch.Tensor], rng: torch.Generator) -> tuple[torch.Tensor, ...]:
+def window(
+    config: LossConfig, images: Sequence[torch.Tensor], rng: torch.Generator, *, zoom: float = 1.0
+) -> tuple[torch.Tensor, ...]:
     """What the perceptual and the adversarial term see of images; the images themselves where `shift` is 0."""
-    return random_window(images, rng, shift=config.shift) if config.shift else tuple(images)
+    return random_window(images, rng, shift=config.shift, zoom=zoom) if config.shift else tuple(images)
 
 
 def build_critic(config: LossConfig) -> Critic | None:

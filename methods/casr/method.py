@@ -42,6 +42,7 @@ class CasrMethod(Method):
             ssam=said.ssam,
             depth=said.depth,
             colour=said.colour,
+            consistency=said.consistency,
         )
 
     def load(self, weights: Path | None, device: torch.device, dtype: torch.dtype) -> None:
@@ -129,6 +130,7 @@ def settings_of(network: Casr, options: CasrOptions) -> TileSettings:
         "decode_overlap": options.decode_overlap,
         "sarm": options.sarm,
         "lr_semantics": options.lr_semantics,
+        "phases": options.phases,
     }
     try:
         found = replace(network.settings, **{name: value for name, value in said.items() if value is not None})

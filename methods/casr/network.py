@@ -17,8 +17,8 @@ from methods.blocks.resample import resample
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.codec import OverlapCodec, UnshuffleCodec, VaeCodec
 from methods.casr.lora import UNET_TARGETS, VAE_TARGETS, add_lora, is_lora, lora_parameters
-from methods.casr.padding import mirrored, to_multiple
-from methods.casr.passes import Scene, TileSettings, predict
+from methods.casr.padding import mirrored, mirrored_before, to_multiple
+from methods.casr.passes import Scene, TileSettings, phase_offsets, predict
 from methods.casr.sarm import Sarm
 from methods.casr.semantics import PatchSemantics, SamSemantics
 from methods.casr.ssam import Depth, ProxyDepth, Ssam, depth_at
@@ -156,22 +156,35 @@ class Casr(nn.Module):
             (B, 3, H, W), nominally in [-1, 1], not clipped.
         """
         settings = self.settings
-        size: Size = (s.shape[-2], s.shape[-1])
-        padded = to_multiple(size, self.multiple, smallest=settings.smallest)
         semantics = None
         if settings.sarm and settings.lr_semantics and self.sarm is not None and self.semantics is not None:
             semantics = self.semantics(reference)
         text = self.text(self.prompter(reference))
+        size: Size = (s.shape[-2], s.shape[-1])
         anchor = None
         if self.architecture.anchor == "bicubic":
             anchor = resample(reference.float(), size).clamp(-1, 1)
-        scene = Scene(
-            mirrored(s, padded),
-            None if depth is None else mirrored(depth, padded),
-            text,
-            None if semantics is None else semantics.to(text.dtype),
-            None if anchor is None else mirrored(anchor, padded),
-        )
+        whole = Scene(s, depth, text, None if semantics is None else semantics.to(text.dtype), anchor)
+        offsets = phase_offsets(self.codec.factor, settings.phases)
+        images = [self._painted(whole, offset, tiles) for offset in offsets]
+        image = images[0] if len(images) == 1 else torch.stack(images).mean(dim=0)
+        if anchor is None:
+            return image
+        # an enlargement keeps the mean colour; without this, what a cycle adds to a flat image adds up over the cycles
+        return anchor + (image - image.mean(dim=(-2, -1), keepdim=True)).float()
+
+    def _painted(self, scene: Scene, offset: tuple[int, int], tiles: list[Tile] | None) -> torch.Tensor:
+        """The decoded image of a scene that is begun so many rows and columns earlier, cut to its own size."""
+        settings, (top, left) = self.settings, offset
+        height, width = scene.s.shape[-2:]
+        padded = to_multiple((height + top, width + left), self.multiple, smallest=settings.smallest)
+
+        def laid(image: torch.Tensor | None) -> torch.Tensor | None:
+            return None if image is None else mirrored(mirrored_before(image, offset), padded)
+
+        s = laid(scene.s)
+        assert s is not None
+        scene = scene._replace(s=s, depth=laid(scene.depth), anchor=laid(scene.anchor))
         if tiles is None:
             tiles = grid(padded, tile=settings.tile, overlap=settings.overlap)
         latent = predict(self, scene, tiles, settings)
@@ -185,11 +198,7 @@ class Casr(nn.Module):
                 tile=settings.decode_tile,
                 overlap=settings.decode_overlap,
             )
-        image = image[..., : size[0], : size[1]]
-        if anchor is None:
-            return image
-        # an enlargement keeps the mean colour; without this, what a cycle adds to a flat image adds up over the cycles
-        return anchor + (image - image.mean(dim=(-2, -1), keepdim=True)).float()
+        return image[..., top : top + height, left : left + width]
 
     def clean(self, z: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
         """The clean latent: z plus the predicted residual (that alone where the bicubic image is its anchor), or

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch.nn import functional
@@ -38,6 +38,7 @@ class TileSettings:
         decode_tile, decode_overlap: Of the VAE's decoder, in latent pixels. [inferred]
         sarm: False: tiles do not see each other.
         lr_semantics: False: SARM without the attention to the input's semantics.
+        phases: 4: the mean of four images, for which the latent's grid lies differently. [ours]
     """
 
     tile: int = 256
@@ -51,6 +52,7 @@ class TileSettings:
     decode_overlap: int = 8
     sarm: bool = True
     lr_semantics: bool = True
+    phases: Literal[1, 4] = 1
 
     def __post_init__(self) -> None:
         if self.overlap < 0 or self.tile < max(2 * self.overlap, 2):
@@ -87,6 +89,15 @@ class Scene(NamedTuple):
     text: torch.Tensor
     semantics: torch.Tensor | None
     anchor: torch.Tensor | None = None
+
+
+def phase_offsets(factor: int, phases: int) -> list[tuple[int, int]]:
+    """Rows and columns that are put before an image, so that each lies differently on a grid of `factor`.
+
+    Of four, no two share a row or a column of the grid's cell, as queens would have it.
+    """
+    quarters = [(0, 0), (2, 2), (1, 3), (3, 1)][:phases]
+    return list(dict.fromkeys((rows * factor // 4, columns * factor // 4) for rows, columns in quarters))
 
 
 def predict(network: Casr, scene: Scene, tiles: Sequence[Tile], settings: TileSettings) -> torch.Tensor:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -102,6 +104,42 @@ def test_residual_against_bicubic_has_mean_zero_and_a_fresh_network_is_bicubic()
     assert float((found - bicubic).mean(dim=(-2, -1)).abs().max()) < 1e-5
     # the same superpixels beside another enlargement: another residual
     assert not torch.allclose(moved - resample(lr.flip(-1), (30, 40)).clamp(-1, 1), found - bicubic, atol=1e-3)
+
+
+def test_phases_are_the_mean_of_images_that_begin_elsewhere(network):
+    """Catches an offset that is cut at the wrong side, or that depth does not share; by numpy's own padding."""
+    s, depth = network.align(_lr(9, 10), (30, 33))
+    assert depth is not None
+    network.settings = replace(network.settings, phases=4)
+    with torch.no_grad():
+        found = network.enhance(s, depth, _lr(9, 10))
+        network.settings = replace(network.settings, phases=1)
+        images = []
+        for top, left in ((0, 0), (1, 1), (0, 1), (1, 0)):
+            edges = ((0, 0), (0, 0), (top, 0), (left, 0))
+            begun = [torch.from_numpy(np.pad(each.numpy(), edges, mode="reflect")) for each in (s, depth)]
+            images.append(network.enhance(begun[0], begun[1], _lr(9, 10))[..., top:, left:])
+    torch.testing.assert_close(found, torch.stack(images).mean(0))
+    assert not torch.allclose(found, images[0], atol=1e-3)
+
+
+def test_consistency_brings_every_cycle_back_to_its_input():
+    network, lr = _network(), _lr(9, 10)
+
+    def off(count: int) -> list[float]:
+        images = upscale(network, lr, (60, 66), Sampling(consistency=count))
+        pairs = zip([lr, *images], images, strict=False)
+        return [float((resample(image, (a.shape[-2], a.shape[-1])) - a).abs().mean()) for a, image in pairs]
+
+    far, near = off(0), off(3)
+    assert len(far) == 2
+    assert all(after < 0.3 * before for before, after in zip(far, near, strict=True))
+
+
+def test_consistency_without_phases_is_refused():
+    with pytest.raises(ValidationError, match="consistency is for phases=4"):
+        CasrOptions(consistency=3)
+    assert CasrOptions(consistency=3, phases=4).consistency == 3
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ class CasrArchitecture(_Part):
     convolutions whose kernels overlap, as those of a VAE's decoder do [ours]; or Stable Diffusion's VAE."""
     factor: int = Field(default=4, ge=1)
     """Image pixels per latent pixel, along one side."""
-    decoder: tuple[int, ...] = (48, 32, 16)
+    decoder: tuple[int, ...] = (64, 48, 24)
     """Channels of the codec "overlap" on its way back: each after the first doubles the sides."""
     prediction: Literal["residual", "epsilon"] = "residual"
     """[inferred for lite] z + U(z), or the noise at t = 999 as SD-Turbo predicts it."""

@@ -55,7 +55,8 @@ class OverlapCodec(UnshuffleCodec):
         conv = partial(nn.Conv2d, kernel_size=3, padding=1, padding_mode=mode)
         layers: list[nn.Module] = [conv(self.channels, widths[0]), nn.SiLU()]
         for before, width in pairwise(widths):
-            layers += [conv(before, width), nn.Upsample(scale_factor=2, mode="bilinear"), nn.SiLU()]
+            layers += [conv(before, width), nn.SiLU(), nn.Upsample(scale_factor=2, mode="nearest")]
+        layers += [conv(widths[-1], widths[-1]), nn.SiLU()]
         last = conv(widths[-1], 3)
         nn.init.zeros_(last.weight)
         if last.bias is not None:

@@ -48,7 +48,8 @@ class OverlapCodec(UnshuffleCodec):
     def __init__(self, factor: int, widths: tuple[int, ...], padding: str) -> None:
         """Args: factor: as above; widths: channels, each after the first at twice the side; padding: of convolutions.
 
-        The last convolution begins at zero.
+        The last convolution begins at zero, the others keep the spread of their inputs: by torch's own initial values
+        each would halve it, and the last would see next to nothing.
         """
         super().__init__(factor)
         mode: Any = padding
@@ -56,12 +57,13 @@ class OverlapCodec(UnshuffleCodec):
         layers: list[nn.Module] = [conv(self.channels, widths[0]), nn.SiLU()]
         for before, width in pairwise(widths):
             layers += [conv(before, width), nn.SiLU(), nn.Upsample(scale_factor=2, mode="nearest")]
-        layers += [conv(widths[-1], widths[-1]), nn.SiLU()]
-        last = conv(widths[-1], 3)
-        nn.init.zeros_(last.weight)
-        if last.bias is not None:
-            nn.init.zeros_(last.bias)
-        self.back = nn.Sequential(*layers, last)
+        layers += [conv(widths[-1], widths[-1]), nn.SiLU(), conv(widths[-1], 3)]
+        self.back = nn.Sequential(*layers)
+        for layer in layers:
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.back[-1].weight)
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """(B, 3 f², h, w) -> (B, 3, h f, w f)."""

@@ -47,8 +47,9 @@ def build_unet(architecture: CasrArchitecture) -> UNet2DConditionModel:
         norm_num_groups=said.groups,
         use_linear_projection=said.linear_projection,
     )
-    # behind the codec "overlap" the decoder's last convolution is what begins at zero
-    if architecture.prediction == "residual" and architecture.codec != "overlap":
+    if architecture.codec == "overlap":  # the decoder's last convolution is what begins at zero
+        nn.init.kaiming_normal_(unet.conv_out.weight, nonlinearity="relu")
+    elif architecture.prediction == "residual":
         nn.init.zeros_(unet.conv_out.weight)
         if unet.conv_out.bias is not None:
             nn.init.zeros_(unet.conv_out.bias)

@@ -110,9 +110,12 @@ def make_runner(
     Returns:
         The runner.
     Raises:
-        RequestError: `resume` without a checkpoint, or a fresh run where one already is.
+        RequestError: `resume` without a checkpoint, a fresh run where one already is, or gradient checkpointing of a
+            method that does not know it.
     """
     config = task.config
+    if config.gradient_checkpointing and not task.checkpoints_gradients:
+        raise RequestError(f"'{task.method}' cannot recompute activations; leave gradient_checkpointing out")
     start = newest_checkpoint(out) if resume else None
     if not resume and (out / "last_checkpoint").is_file():
         raise RequestError(f"{out} already holds a training; add --resume to go on, or give another --out")

@@ -237,6 +237,13 @@ class Casr(nn.Module):
             parameter.requires_grad_(True)
         return found
 
+    def recompute(self) -> None:
+        """Keep fewer activations for the backward pass: UNet, ControlNet and VAE compute them again."""
+        vae = self.codec.vae if isinstance(self.codec, VaeCodec) else None
+        for part in (self.unet, self.controlnet, vae):
+            if part is not None:
+                part.enable_gradient_checkpointing()
+
     def place(self, device: torch.device, dtype: torch.dtype) -> Casr:
         """Move it for inference: the UNet and what feeds it in a dtype; superpixels and decoder in float32."""
         self.to(device)

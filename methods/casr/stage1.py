@@ -58,6 +58,7 @@ class BackboneTask(TrainingTask[BackboneConfig]):
     after = SuperpixelTask
     Config: ClassVar[type[TrainConfig]] = BackboneConfig
     configs = Path(__file__).parent / "configs"
+    checkpoints_gradients: ClassVar[bool] = True
     trains: ClassVar[int] = 1
     """What `Casr.trainable` is asked for."""
     correlates: ClassVar[bool] = False
@@ -119,6 +120,8 @@ class BackboneTask(TrainingTask[BackboneConfig]):
         if crop % multiple or crop < least:
             raise RequestError(f"{self.stage}.data.crop is a multiple of {multiple} and at least {least}, got {crop}")
         network.trainable(self.trains)
+        if self.config.gradient_checkpointing:
+            network.recompute()
         self._objective = Objective(self.config.loss, network, correlation=self.correlates)
         return network
 

@@ -23,6 +23,7 @@ from bench.api import RequestError
 from bench.cli import app as command_line
 from bench.training.config import PatchConfig, TrainConfig, read_config
 from bench.training.images import ImagePool
+from bench.training.task import split
 from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
 from methods.casr.crops import CropConfig, draw_batch, draw_scale
 from methods.casr.cycle import Sampling, cycle
@@ -271,6 +272,40 @@ def test_full_size_trains_lora_and_controlnet_then_sarm(published, tmp_path, mon
     sarm = {name for name, _ in network.named_parameters() if name.startswith("sarm.")}
     assert reached == touched == sarm
     assert moved <= sarm
+
+
+@pytest.mark.parametrize("size", ["lite", "full"])
+def test_activations_computed_again_and_parts_give_the_same_gradients(size, published, monkeypatch):
+    """Catches a part that is not recomputed with what it was given (LoRA, control, text), and weights of the parts."""
+    from methods.casr import passes
+
+    monkeypatch.setattr(passes.TileSettings, "__post_init__", lambda said: object.__setattr__(said, "smallest", 64))
+    changes = {}
+    if size == "full":
+        changes["architecture"], changes["sources"] = _full(published)
+    found, kept = [], []
+    for said in ({}, {"gradient_checkpointing": True, "accumulate": 2}):
+        task = BackboneTask(_config(**changes, **said), POOL)
+        torch.manual_seed(0)
+        network = task.network().train()
+        _wake(network)
+        saved: list[int] = []
+        for part in split(task.batch(0), task.config.accumulate, size=2):
+            saved.append(0)
+
+            def counted(tensor: torch.Tensor, saved: list[int] = saved) -> torch.Tensor:
+                saved[-1] += tensor.numel()
+                return tensor
+
+            with torch.autograd.graph.saved_tensors_hooks(counted, lambda tensor: tensor):
+                total = sum(task.losses(network, part).values()) / task.config.accumulate
+            total.backward()
+        found.append({name: each.grad for name, each in network.named_parameters() if each.grad is not None})
+        kept.append(max(saved))
+    assert found[0].keys() == found[1].keys()
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, rtol=1e-3, atol=1e-5, msg=name)
+    assert kept[1] < 0.4 * kept[0]
 
 
 # the critic's turn

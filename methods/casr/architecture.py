@@ -1,6 +1,6 @@
 """What decides the shape of a CASR network, and what it was trained on; its weights file carries it.
 
-`CasrArchitecture()` is lite; `CasrArchitecture.nano()` and `.full()` are the other two. What may change on the same
+`CasrArchitecture.lite()`, `.nano()` and `.full()` are the sizes. What may change on the same
 weights (plan, tiles, merging, colour) is an option of the method, see `info.CasrOptions`.
 """
 
@@ -78,7 +78,7 @@ class SarmArchitecture(_Part):
 
 
 class CasrArchitecture(_Part):
-    """The network's shape; the defaults are those of lite."""
+    """The network's shape; the defaults are those that weights without further word were trained with."""
 
     codec: Literal["unshuffle", "overlap", "vae"] = "unshuffle"
     """Between image and latent: pixel (un)shuffling, exact and without parameters; unshuffling and, back, a few trained
@@ -173,6 +173,11 @@ class CasrArchitecture(_Part):
     def multiple(self) -> int:
         """Image sides that the network takes are multiples of this."""
         return self.factor * self.unet.reduction
+
+    @classmethod
+    def lite(cls) -> CasrArchitecture:
+        """Small, and made so that it leaves no lattice in its images."""
+        return cls(codec="overlap", decoder=(64, 48, 32), anchor="bicubic", padding="replicate")
 
     @classmethod
     def nano(cls) -> CasrArchitecture:

@@ -57,6 +57,8 @@ def train(
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw batches; 0 draws in the main process.")] = 0,
 ) -> None:
     """Train a method."""
+    from bench.engine.inference import resolve_device
+    from bench.training import parallel
     from bench.training.find import find_task
     from bench.training.task import stages
 
@@ -78,7 +80,10 @@ def train(
         )
         for each in chain
     }
-    if len(chain) > 1:
+    device = resolve_device(device)
+    parallel.join(device)
+    first = parallel.is_first()
+    if len(chain) > 1 and first:
         _write_config(out, checked)
     for task_class in chosen:
         folder = _folder(out, task_class)
@@ -91,10 +96,13 @@ def train(
             task.follow(_folder(out, task_class.after) / _WEIGHTS)
         done = _run(task, folder, validate, scales, resume=again, device=device, workers=workers, until=until)
         if done < task.config.steps:
-            _say_stopped(task, folder, done)
+            if first:
+                _say_stopped(task, folder, done)
             return
-        _export(folder, folder / _WEIGHTS)
-    if len(chain) > 1 and chosen[-1] is last:
+        if first:
+            _export(folder, folder / _WEIGHTS)
+        parallel.wait()  # the next stage begins with these weights
+    if len(chain) > 1 and chosen[-1] is last and first:
         _export(_folder(out, last), out / _WEIGHTS)
 
 
@@ -183,15 +191,14 @@ def _run(
 ) -> int:
     """Train; the steps that were done in all."""
     from bench.api import parse_scales
-    from bench.engine.inference import resolve_device
+    from bench.training import parallel
     from bench.training.runner import make_runner
     from bench.training.validation import SetValidation
 
     sets = [SetValidation(folder, parse_scales(scales)) for folder in _folders(validate)] if task.scores_images else []
-    runner = make_runner(
-        task, out, device=resolve_device(device), validation=sets, resume=resume, workers=workers, until=until
-    )
-    _write_config(out, {task.stage: task.config} if task.stage else task.config)
+    runner = make_runner(task, out, device=device, validation=sets, resume=resume, workers=workers, until=until)
+    if parallel.is_first():
+        _write_config(out, {task.stage: task.config} if task.stage else task.config)
     try:
         runner.train()
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from bench.api import RequestError
+from bench.training import parallel
 from bench.training.config import TrainConfig
 from bench.training.export import newest_checkpoint
 from bench.training.loop import StepTrainLoop, TaskValLoop, step_loader
@@ -56,7 +57,9 @@ class TimedCheckpointHook(CheckpointHook):
     ) -> None:
         """As mmengine does; the last step of all is written by mmengine itself."""
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
-        if self._until is None or time.monotonic() < self._until or self.is_last_train_iter(runner):
+        if self._until is None or self.is_last_train_iter(runner):
+            return
+        if not parallel.agreed(time.monotonic() >= self._until, next(runner.model.parameters()).device):
             return
         if not self.every_n_train_iters(runner, self.interval):
             self._save_checkpoint(runner)
@@ -65,6 +68,10 @@ class TimedCheckpointHook(CheckpointHook):
 
 class SafeRunner(Runner):
     """A Runner that never unpickles code."""
+
+    def wrap_model(self, model_wrapper_cfg: Any, model: Any) -> Any:
+        """The model as it is, where it is: `TaskModel` averages gradients over the processes itself."""
+        return model
 
     def load_checkpoint(
         self, filename: str, map_location: Any = "cpu", strict: bool = True, revise_keys: Any = ()
@@ -116,6 +123,12 @@ def make_runner(
     config = task.config
     if config.gradient_checkpointing and not task.checkpoints_gradients:
         raise RequestError(f"'{task.method}' cannot recompute activations; leave gradient_checkpointing out")
+    together = config.accumulate * parallel.processes()
+    if config.batch % together:
+        raise RequestError(
+            f"{parallel.processes()} processes with accumulate {config.accumulate} share a batch in {together} equal "
+            f"parts; a batch of {config.batch} has none"
+        )
     start = newest_checkpoint(out) if resume else None
     if not resume and (out / "last_checkpoint").is_file():
         raise RequestError(f"{out} already holds a training; add --resume to go on, or give another --out")
@@ -159,6 +172,7 @@ def make_runner(
         randomness={"seed": config.seed},
         load_from=str(start) if start else None,
         resume=resume,
+        launcher="pytorch" if parallel.processes() > 1 else "none",
         # mmengine shares its log state between runners of one name in a process
         experiment_name=f"{task.method}-{out.name}-{uuid4().hex[:8]}",
         **validate,

@@ -15,6 +15,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from bench.imaging.atomic import atomic_write
+from bench.training import parallel
 from bench.training.task import TrainingTask
 
 FIGURES = "validation.json"
@@ -73,6 +74,8 @@ class StoryHook(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Keep the figures; those of later steps belong to a future that was resumed from before."""
+        if not parallel.is_first():
+            return
         out = Path(runner.work_dir)
         kept = {step: figures for step, figures in read_figures(out).items() if step < runner.iter}
         with atomic_write(out / FIGURES) as file:

@@ -14,6 +14,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import nn
 
+from bench.training import parallel
 from bench.training.config import PatchConfig, TrainConfig
 from bench.training.images import ImagePool
 from bench.training.patches import step_generator
@@ -131,7 +132,8 @@ class TaskModel(BaseModel):
     def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, torch.Tensor]:
         """One step; where there is a critic, the network's turn and then the critic's."""
         inputs: Batch = self.data_preprocessor(data, True)["inputs"]  # pyright: ignore[reportArgumentType, reportCallIssue]
-        parts = split(inputs, self._task.config.accumulate, size=self._task.config.batch)
+        config = self._task.config
+        parts = parallel.share(split(inputs, config.accumulate * parallel.processes(), size=config.batch))
         if self.critic is None or not isinstance(optim_wrapper, OptimWrapperDict):
             return self._turn(optim_wrapper, lambda part: (self._task.losses(self.network, part), {}), parts)[0]
         first, second, critic = optim_wrapper["network"], optim_wrapper["critic"], self.critic
@@ -157,8 +159,12 @@ class TaskModel(BaseModel):
             total, logged = self.parse_losses(losses)
             optimiser.backward(total / len(parts))
             for name, value in logged.items():
-                told[name] = told[name] + value / len(parts) if name in told else value / len(parts)
+                share = value.detach() / len(parts)
+                told[name] = told[name] + share if name in told else share
             shown += [seen] if seen else []
+        parameters = [each for group in optimiser.optimizer.param_groups for each in group["params"]]
+        parallel.average([each.grad for each in parameters if each.grad is not None])
+        parallel.average(list(told.values()))
         optimiser.step()
         optimiser.zero_grad()
         return told, shown

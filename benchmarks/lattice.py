@@ -74,7 +74,7 @@ def loaded(name: str, weights: Path | None, said: list[str]) -> Method:
     spec = METHODS.get(name)
     values = dict(text.split("=", 1) for text in said)
     method = method_class(spec)(spec.options.model_validate(values))
-    method.load(weights or spec.weights[spec.default_weights], torch.device("cpu"), torch.float32)
+    method.load(weights or spec.weights.get(spec.default_weights), torch.device("cpu"), torch.float32)
     return method
 
 

@@ -6,6 +6,8 @@ per latent pixel along a side) and `channels` (of z). Sides must be multiples of
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -88,7 +90,7 @@ class VaeCodec(nn.Module):
         self.scaling = float(config.scaling_factor)
 
     def encode(self, image: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) in [-1, 1] -> (B, 4, H/8, W/8), of the encoder's dtype."""
+        """(B, 3, H, W) in [-1, 1] -> (B, 4, H/8, W/8); float32 once `place` was called."""
         found: Any = self.vae.encode(image.to(next(self.vae.encoder.parameters()).dtype))
         return found.latent_dist.mode() * self.scaling
 
@@ -98,12 +100,62 @@ class VaeCodec(nn.Module):
         found: Any = self.vae.decode((latent / self.scaling).to(dtype))
         return found.sample
 
+    @contextmanager
+    def shared_statistics(self, latent: torch.Tensor, *, tile: int) -> Iterator[None]:
+        """Within it, all tiles of a latent are normalised alike.
+
+        The decoder's group normalisations take mean and variance over a whole feature map. Tile by tile each would have
+        its own, and a grey tile beside a bright one another contrast: seams. Here they are those of the whole latent,
+        brought to the size of a tile by leaving pixels out. Source: the fast mode of Tiled VAE (the web UI's
+        multidiffusion-upscaler). What attention in the middle sees is still a tile.
+
+        Args:
+            latent: (1, C, h, w).
+            tile: Longest side of a tile; where the latent fits, nothing is changed.
+        """
+        longest = max(latent.shape[-2:])
+        if longest <= tile:
+            yield
+            return
+        norms: list[nn.GroupNorm] = [each for each in self.vae.decoder.modules() if isinstance(each, nn.GroupNorm)]
+        size = [max(length * tile // longest, 1) for length in latent.shape[-2:]]
+        try:
+            for norm in norms:
+                norm.forward = partial(_normalised_first, norm)
+            self.decode(functional.interpolate(latent, size=size, mode="nearest-exact"))
+            yield
+        finally:
+            for norm in norms:
+                norm.__dict__.pop("forward", None)
+
     def place(self, dtype: torch.dtype) -> None:
-        """The encoder in a dtype; the decoder stays in float32, in half precision it may overflow."""
+        """The encoder in a dtype, its last layers and the decoder in float32: in half precision it may overflow."""
         vae: Any = self.vae
-        for part in (vae.encoder, vae.quant_conv):
+        vae.encoder.to(dtype)
+        vae.decoder.float()
+        for part in (vae.encoder.conv_out, vae.quant_conv, vae.post_quant_conv):
             if part is not None:
-                part.to(dtype)
-        for part in (vae.decoder, vae.post_quant_conv):
-            if part is not None:
-                part.float()
+                in_float32(part)
+
+
+def _normalised_first(norm: nn.GroupNorm, x: torch.Tensor) -> torch.Tensor:
+    """Normalise by the statistics of this map, and every later map by the same."""
+    groups = x.reshape(len(x), norm.num_groups, -1).float()
+    variance, mean = torch.var_mean(groups, dim=2, correction=0, keepdim=True)
+    norm.forward = partial(_normalised_by, norm, mean, (variance + norm.eps).rsqrt())
+    return norm.forward(x)
+
+
+def _normalised_by(norm: nn.GroupNorm, mean: torch.Tensor, scale: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Group normalisation by given means and reciprocal deviations, (1, G, 1)."""
+    groups = (x.reshape(len(x), norm.num_groups, -1).float() - mean) * scale
+    shape = (1, -1, *(1,) * (x.dim() - 2))
+    return (groups.reshape(x.shape) * norm.weight.view(shape) + norm.bias.view(shape)).to(x.dtype)
+
+
+def in_float32(module: nn.Module) -> None:
+    """Keep a module in float32 whatever its inputs come as; its outputs are float32."""
+    module.float()
+    if not getattr(module, "_takes_any", False):
+        module.register_forward_pre_hook(lambda _, inputs: tuple(each.float() for each in inputs))
+        setattr(module, "_takes_any", True)  # noqa: B010 - torch types attributes as modules and tensors

@@ -59,8 +59,9 @@ class CasrOptions(MethodOptions):
     """Back-projections of what a cycle's image, reduced, lacks of the cycle's input [ours]; only with phases=4."""
     batch: int = Field(default=4, ge=1)
     """Tiles computed at once."""
-    kept: int = Field(default=512, ge=0)
-    """Megabytes of encoder features kept while SARM sees all tiles; beyond that encoders run twice."""
+    kept: int | None = Field(default=None, ge=0)
+    """Megabytes of encoder features kept while SARM sees all tiles; beyond that encoders run twice, for the same image.
+    null: a quarter of the memory that is free when the weights are loaded."""
     keys: int | None = Field(default=None, ge=1)
     """Above so many tokens SARM attends to averages over squares of tokens [ours]; null: 16384 for the full size, else
     4096."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from torch import nn
 from bench.api import Size
 from methods.blocks.resample import resample
 from methods.casr.architecture import CasrArchitecture
-from methods.casr.codec import OverlapCodec, UnshuffleCodec, VaeCodec
+from methods.casr.codec import OverlapCodec, UnshuffleCodec, VaeCodec, in_float32
 from methods.casr.lora import UNET_TARGETS, VAE_TARGETS, add_lora, is_lora, lora_parameters
 from methods.casr.padding import mirrored, mirrored_before, to_multiple
 from methods.casr.passes import Scene, TileSettings, phase_offsets, predict
@@ -191,14 +192,17 @@ class Casr(nn.Module):
         if len(tiles) == 1 or type(self.codec) is UnshuffleCodec:
             image = self.codec.decode(latent)
         else:
-            image = decode_tiled(
-                self.codec.decode,
-                latent,
-                factor=self.codec.factor,
-                tile=settings.decode_tile,
-                overlap=settings.decode_overlap,
-            )
+            image = torch.cat([self._decoded_in_tiles(each[None]) for each in latent])
         return image[..., top : top + height, left : left + width]
+
+    def _decoded_in_tiles(self, latent: torch.Tensor) -> torch.Tensor:
+        """One latent, (1, C, h, w) -> (1, 3, H, W)."""
+        tile, codec = self.settings.decode_tile, self.codec
+        alike = codec.shared_statistics(latent, tile=tile) if isinstance(codec, VaeCodec) else nullcontext()
+        with alike:
+            return decode_tiled(
+                codec.decode, latent, factor=codec.factor, tile=tile, overlap=self.settings.decode_overlap
+            )
 
     def clean(self, z: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
         """The clean latent: z plus the predicted residual (that alone where the bicubic image is its anchor), or
@@ -208,7 +212,8 @@ class Casr(nn.Module):
         if self.architecture.prediction == "residual":
             return z + predicted
         kept = alpha_bar(self.architecture.timestep)
-        return (z - math.sqrt(1 - kept) * predicted) / math.sqrt(kept)
+        # at t = 999 this divides by 0.068: what half precision rounds would be multiplied by 15
+        return (z.float() - math.sqrt(1 - kept) * predicted.float()) / math.sqrt(kept)
 
     def trainable(self, stage: int) -> list[nn.Parameter]:
         """Freeze everything but what a stage trains, and return that.
@@ -245,7 +250,8 @@ class Casr(nn.Module):
                 part.enable_gradient_checkpointing()
 
     def place(self, device: torch.device, dtype: torch.dtype) -> Casr:
-        """Move it for inference: the UNet and what feeds it in a dtype; superpixels and decoder in float32."""
+        """Move it for inference: the UNet and what feeds it in a dtype; superpixels, the decoder, and the convolutions
+        whose outputs make the clean latent in float32."""
         self.to(device)
         for part in (self.unet, self.controlnet):
             if part is not None:
@@ -253,6 +259,7 @@ class Casr(nn.Module):
         for part in (self.unet, self.controlnet, self.text, self.sarm):
             if part is not None:
                 nn.Module.to(part, dtype)  # diffusers' own `to` warns of every cast
+        in_float32(self.unet.conv_out)
         self.codec.place(dtype)
         return self.eval()
 

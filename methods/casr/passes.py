@@ -32,7 +32,8 @@ class TileSettings:
         smallest: Images are mirrored up to at least this side. [inferred]
         weights: How latents of overlapping tiles are weighted.
         batch: Tiles that are computed at once.
-        kept: Megabytes of skips that are kept between the passes; further tiles' encoders run twice.
+        kept: Megabytes of skips that are kept between the passes; further tiles' encoders run twice. The method sets
+            it by the free memory.
         keys: Above so many tokens, those that are attended to are averages over squares of a tile's tokens; the
             queries stay. [ours] Bounds the quadratic cost; at the full size (16384) 8K images stay below it.
         decode_tile, decode_overlap: Of the VAE's decoder, in latent pixels. [inferred]
@@ -147,10 +148,10 @@ def _decoded(
 def _encode(network: Casr, scene: Scene, group: Sequence[Tile]) -> Encoded:
     image = torch.cat([tile.of(scene.s) for tile in group])
     text = scene.text.repeat(len(group), 1, 1)
-    z = network.codec.encode(image).to(text.dtype)
+    z = network.codec.encode(image)
     if scene.anchor is not None:
-        beside = network.codec.encode(torch.cat([tile.of(scene.anchor) for tile in group]))
-        z = torch.cat((z, beside.to(text.dtype)), dim=1)
+        z = torch.cat((z, network.codec.encode(torch.cat([tile.of(scene.anchor) for tile in group]))), dim=1)
+    seen = z.to(text.dtype)
     control = None
     if scene.depth is not None and network.controlnet is not None:
         depth = torch.cat([tile.of(scene.depth) for tile in group])
@@ -160,14 +161,14 @@ def _encode(network: Casr, scene: Scene, group: Sequence[Tile]) -> Encoded:
             else depth.expand(-1, 3, -1, -1)
         )
         control = network.controlnet(
-            z,
+            seen,
             network.architecture.timestep,
             encoder_hidden_states=text,
             controlnet_cond=shown.to(text.dtype),
             conditioning_scale=network.architecture.conditioning_scale,
             return_dict=False,
         )
-    return Encoded(z, *down_mid(network.unet, z, network.architecture.timestep, text, control))
+    return Encoded(z, *down_mid(network.unet, seen, network.architecture.timestep, text, control))
 
 
 def _refine(

@@ -320,7 +320,8 @@ def test_images_are_shown_in_their_own_range(weights, network):
 
 def test_options_reach_the_network(weights):
     said = {"tile": 96, "overlap": 8, "min_side": 32, "merge": "gauss", "batch": 2, "kept": 3, "keys": 9}
-    method = _method(weights, **said, sarm=False, lr_semantics=False, decode_tile=16, decode_overlap=4)
+    method = _method(weights, **said, sarm=False, lr_semantics=False, phases=4, consistency=2)
+    assert method.sampling == Sampling(consistency=2)
     assert method.network.settings == TileSettings(
         tile=96,
         overlap=8,
@@ -329,12 +330,13 @@ def test_options_reach_the_network(weights):
         batch=2,
         kept=3,
         keys=9,
-        decode_tile=16,
-        decode_overlap=4,
         sarm=False,
         lr_semantics=False,
+        phases=4,
     )
-    assert _method(weights).network.settings == TileSettings()
+    plain = _method(weights).network.settings
+    assert plain == replace(TileSettings(), kept=plain.kept)
+    assert plain.kept > 1  # by the free memory
     method = _method(weights, policy="uniform", s_max=3, s_min=1.2, ssam=False, depth=False, colour="adain")
     assert method.sampling == Sampling(policy="uniform", s_max=3, s_min=1.2, ssam=False, depth=False, colour="adain")
     ssam = _method(weights, sp_backend="slic", sp_space="hr", sp_up="nearest").network.ssam
@@ -372,6 +374,9 @@ def test_unknown_and_impossible_options_are_refused(said):
         ({"sd_path": Path("somewhere")}, "sd_path"),
         ({"tagger": "json:loads"}, "tagger"),
         ({"overlap": 144}, "twice its overlap"),
+        ({"prompt": "empty"}, r"casr\.prompt does nothing with .*learned token"),
+        ({"decode_tile": 32}, r"casr\.decode_tile does nothing"),
+        ({"decode_overlap": 4}, r"casr\.decode_overlap does nothing"),
     ],
 )
 def test_options_that_these_weights_cannot_have_are_named(weights, said, text):

@@ -15,12 +15,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.api import RequestError, Size
+from bench.api import Size
+from methods.casr.published import complete, read_part
 
 _LUMA = (0.299, 0.587, 0.114)
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _SIGMA = 2.0
 _EDGES = 0.5
+DEPTH_ANYTHING = "DepthAnything (a copy of huggingface.co/LiheYoung/depth-anything-small-hf, or that hub id)"
 _EPS = 1e-6
 _FLAT = 1 / 255
 """Luminance that spans less does not span all depths: rounding errors of a flat image would become mountains."""
@@ -65,20 +67,15 @@ class DepthAnything(Depth):
     Args:
         path: Folder with `config.json` and weights, such as a copy of LiheYoung/depth-anything-small-hf; or that name.
     Raises:
-        RequestError: nothing that transformers can load as a depth network.
+        RequestError: nothing that transformers can load as a depth network, or one with holes.
     """
 
     def __init__(self, path: Path | str) -> None:
         super().__init__()
         from transformers import AutoModelForDepthEstimation
 
-        try:
-            model: Any = AutoModelForDepthEstimation.from_pretrained(str(path), dtype=torch.float32)
-        except (OSError, ValueError, KeyError) as fault:
-            raise RequestError(
-                f"no depth network at {path}: {str(fault).splitlines()[0]}; give a folder with a copy of "
-                "LiheYoung/depth-anything-small-hf (config.json and model.safetensors)"
-            ) from fault
+        load = complete(AutoModelForDepthEstimation, path, dtype=torch.float32)
+        model: Any = read_part(load, path, what=DEPTH_ANYTHING, option="casr.depth_path")
         self.model = model.requires_grad_(False).eval()
         self.short, self.multiple = _working_size(path), int(model.config.backbone_config.patch_size)
         self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)

@@ -123,6 +123,7 @@ CASR = MethodSpec(
         paper="A Robust Cyclic Framework for Arbitrary Large-Scale Super-Resolution, arXiv 2602.22159",
         licence="Apache-2.0; SD-Turbo, SAM and DepthAnything carry their own",
         train_scales=(1.0, 4.0),
+        train_sets=("BSDS500 train", "BSDS500 test", "T91", "General100"),
         tiling=Tiling.INTERNAL,
         parameters=4_221_712,
     ),

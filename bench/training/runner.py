@@ -63,7 +63,7 @@ class TimedCheckpointHook(CheckpointHook):
             return
         if not self.every_n_train_iters(runner, self.interval):
             self._save_checkpoint(runner)
-        runner.train_loop.stop_training = True  # pyright: ignore[reportAttributeAccessIssue]
+        runner.train_loop.stop_training = True  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
 
 
 class SafeRunner(Runner):

@@ -63,8 +63,7 @@ class TimedCheckpointHook(CheckpointHook):
             return
         if not self.every_n_train_iters(runner, self.interval):
             self._save_checkpoint(runner)
-        loop: Any = runner.train_loop
-        loop.stop_training = True
+        runner.train_loop.stop_training = True  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
 
 
 class SafeRunner(Runner):

@@ -92,9 +92,10 @@ class CasrArchitecture(_Part):
     """Channels of the codec "overlap" on its way back: each after the first doubles the sides."""
     prediction: Literal["residual", "epsilon"] = "residual"
     """[inferred for lite] z + U(z), or the noise at t = 999 as SD-Turbo predicts it."""
-    anchor: Literal["superpixels", "bicubic"] = "superpixels"
+    anchor: Literal["superpixels", "bicubic", "bicubic-unseen"] = "superpixels"
     """What a predicted residual is added to. [ours] bicubic: the UNet sees the bicubic enlargement of the cycle's input
-    beside the superpixels, and the image is that enlargement plus a residual of mean zero."""
+    beside the superpixels, and the image is that enlargement plus a residual of mean zero; bicubic-unseen: the same,
+    but the UNet sees the superpixels alone."""
     padding: Padding = "zeros"
     """What the convolutions of lite's UNet and ControlNet see around an image: zeros, as diffusers has it, or its
     border again [ours], so that a constant image has constant features."""
@@ -139,9 +140,9 @@ class CasrArchitecture(_Part):
             )
         if self.codec != "vae" and self.lora_vae:
             raise ValueError(f"the codec '{self.codec}' has no encoder to put a LoRA in: lora_vae must be 0")
-        if self.anchor == "bicubic" and self.prediction != "residual":
-            raise ValueError(f"anchor bicubic is what a residual is added to, but prediction is {self.prediction}")
-        if self.codec == "overlap" and self.anchor != "bicubic":
+        if self.anchored and self.prediction != "residual":
+            raise ValueError(f"a residual is added to anchor {self.anchor}, but prediction is {self.prediction}")
+        if self.codec == "overlap" and not self.anchored:
             raise ValueError("the codec 'overlap' does not give back what it was given: it needs anchor bicubic")
         if self.codec == "overlap" and self.factor != 2 ** (len(self.decoder) - 1):
             raise ValueError(
@@ -151,6 +152,11 @@ class CasrArchitecture(_Part):
         if self.codec == "vae" and (self.anchor, self.padding) != ("superpixels", "zeros"):
             raise ValueError("anchor and padding are for networks without SD-Turbo")
         return self
+
+    @property
+    def anchored(self) -> bool:
+        """Whether an image is the bicubic enlargement plus a residual."""
+        return self.anchor != "superpixels"
 
     @property
     def latent_channels(self) -> int:

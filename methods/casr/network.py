@@ -165,9 +165,10 @@ class Casr(nn.Module):
         text = self.text(self.prompter(reference))
         size: Size = (s.shape[-2], s.shape[-1])
         anchor = None
-        if self.architecture.anchor == "bicubic":
+        if self.architecture.anchored:
             anchor = resample(reference.float(), size).clamp(-1, 1)
-        whole = Scene(s, depth, text, None if semantics is None else semantics.to(text.dtype), anchor)
+        shown = anchor if self.architecture.anchor == "bicubic" else None
+        whole = Scene(s, depth, text, None if semantics is None else semantics.to(text.dtype), shown)
         offsets = phase_offsets(self.codec.factor, settings.phases)
         images = [self._painted(whole, offset, tiles) for offset in offsets]
         image = images[0] if len(images) == 1 else torch.stack(images).mean(dim=0)
@@ -209,7 +210,7 @@ class Casr(nn.Module):
     def clean(self, z: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
         """The clean latent: z plus the predicted residual (that alone where the bicubic image is its anchor), or
         one step from the predicted noise at t."""
-        if self.architecture.anchor == "bicubic":
+        if self.architecture.anchored:
             return predicted
         if self.architecture.prediction == "residual":
             return z + predicted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from bench.api import CellId, CellPlan, RunManifest, Signature
 
@@ -45,7 +46,8 @@ Expected = Mapping[CellId, int] | Mapping[Cell, int] | Iterable[Planned]
 def planned_cells(expected: Expected) -> tuple[Planned, ...]:
     """The plans of cells, in order."""
     if isinstance(expected, Mapping):
-        return tuple(Planned(cell=cell_tuple(cell), images=count) for cell, count in expected.items())
+        counts = cast("Mapping[CellId | Cell, int]", expected)  # to a checker, plans might be a mapping too
+        return tuple(Planned(cell=cell_tuple(cell), images=count) for cell, count in counts.items())
     return tuple(expected)
 
 

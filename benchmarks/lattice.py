@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -76,7 +77,7 @@ def main() -> None:
 def loaded(name: str, weights: Path | None, said: list[str]) -> Method:
     """A method on the CPU, ready to enlarge."""
     spec = METHODS.get(name)
-    values = dict(text.split("=", 1) for text in said)
+    values = {key: yaml.safe_load(value) for key, value in (text.split("=", 1) for text in said)}
     method = method_class(spec)(spec.options.model_validate(values))
     method.load(weights or spec.weights.get(spec.default_weights), torch.device("cpu"), torch.float32)
     return method

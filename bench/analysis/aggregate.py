@@ -90,7 +90,8 @@ def _measure(units: pd.DataFrame) -> dict[tuple[Cell, str, str], Measured]:
     n = np.bincount(code[good], minlength=count)
     mean = means(heads, code[good], values[good], images[good])
     aways = np.bincount(code[away], minlength=count)
-    failed = np.bincount(code[~good & ~away], minlength=count)
+    stale = (units["unit_status"] == UnitStatus.STALE).to_numpy(dtype=bool)
+    failed = np.bincount(code[~good & ~away & ~stale], minlength=count)
     columns = zip(n.tolist(), aways.tolist(), failed.tolist(), mean.tolist(), strict=True)
     return {
         (head[:5], head[5], head[6]): Measured(*numbers)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from bench.api import CellId, CellPlan, RunManifest, Signature
 
@@ -39,15 +38,14 @@ class Planned:
         return self.measures is None or signature in self.measures
 
 
-Expected = Mapping[CellId, int] | Mapping[Cell, int] | Iterable[Planned]
+Expected = Mapping[CellId, int] | Mapping[Cell, int] | tuple[Planned, ...] | list[Planned]
 """Number of images per cell, or all that is planned of it."""
 
 
 def planned_cells(expected: Expected) -> tuple[Planned, ...]:
     """The plans of cells, in order."""
     if isinstance(expected, Mapping):
-        counts = cast("Mapping[CellId | Cell, int]", expected)  # to a checker, plans might be a mapping too
-        return tuple(Planned(cell=cell_tuple(cell), images=count) for cell, count in counts.items())
+        return tuple(Planned(cell=cell_tuple(cell), images=count) for cell, count in expected.items())
     return tuple(expected)
 
 

@@ -12,7 +12,6 @@ from bench.api.method import (
     Tiling,
     Upscaled,
     as_typed,
-    is_untrained,
     weights_label,
 )
 from bench.api.metric import Aggregation, Direction, MetricInfo, MetricKind, MetricRef, MetricValue
@@ -73,7 +72,6 @@ __all__ = [
     "effective_ratio",
     "format_scale",
     "get_protocol",
-    "is_untrained",
     "lr_size",
     "parse_scale",
     "parse_scales",

@@ -34,11 +34,6 @@ def weights_label(variant: str) -> str:
     return variant.split(",", 1)[0]
 
 
-def is_untrained(variant: str) -> bool:
-    """Whether a variant ("untrained", "untrained,option=value") has no trained weights and stays out of tables."""
-    return weights_label(variant) == UNTRAINED
-
-
 def as_typed(value: object) -> str:
     """An option's value as `--set` takes it: null, true, false; several numbers with an x between them."""
     if value is None or isinstance(value, bool):

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bench.api import RequestError, UnitError, derive_seed, get_protocol, parse_scale, sr_size
+from bench.api import RequestError, UnitError, derive_seed, get_protocol, sr_size
 from bench.cli import options as opt
 from bench.cli.output import say
 
@@ -36,11 +36,10 @@ def upscale(
     """Upscale one image."""
     import numpy as np
 
-    from bench.engine.choice import choose_methods
     from bench.engine.inference import Runner
     from bench.engine.rounding import quantise
     from bench.imaging import ImageError, read_image, write_png
-    from bench.plugins import load_plugin
+    from bench.session import build_request, make_config
 
     if (scale is None) == (size is None):
         raise RequestError("give either --scale S or --size WIDTHxHEIGHT")
@@ -50,9 +49,17 @@ def upscale(
         raise RequestError(f"folder {target.parent} does not exist; make it first")
     if stages is not None:
         _make_folder(stages)
-    for path in plugin or []:
-        load_plugin(path)
-    (choice,) = choose_methods([method], weights=weights, overrides=set_ or [])
+    values = {
+        "methods": (method,),
+        "scales": scale if scale is not None else 1,
+        "weights": weights,
+        "set": set_,
+        "device": device,
+        "tile": tile,
+        "plugin": plugin,
+    }
+    request = build_request(make_config(values))
+    (choice,), (factor,) = request.methods, request.scales
     try:
         pixels = read_image(source).pixels
     except (ImageError, OSError) as fault:
@@ -60,11 +67,10 @@ def upscale(
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     lr = pixels.astype(np.float32) / np.float32(255)
-    factor = parse_scale(scale) if scale is not None else 1.0
     wanted = _parse_size(size) if size is not None else sr_size((lr.shape[0], lr.shape[1]), factor)
     if size is not None:
         factor = max(wanted[0] / lr.shape[0], wanted[1] / lr.shape[1])
-    runner = Runner(choice, device=device, tile=tile)
+    runner = Runner(choice, device=request.device, tile=request.tile)
     for note in runner.method.notes:
         say(f"{choice.display}: {note}")
     started = time.perf_counter()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.api import MethodInfo, MethodOptions, MethodSpec, RequestError, is_untrained
+from bench.api import UNTRAINED, MethodInfo, MethodOptions, MethodSpec, RequestError
 from bench.engine.choice import choose_methods
 from bench.registry import METHODS
 
@@ -116,7 +116,7 @@ def test_untrained_is_a_label_only_where_a_method_offers_it(tmp_path: Path) -> N
         METHODS.forget("offering")
     assert (choice.weights, plain.variant) == (None, "untrained")
     assert choice.display.startswith("Offering (untrained,parts=")
-    assert [is_untrained(each.variant) for each in (choice, plain, shipped)] == [True, True, False]
+    assert [each.trained == UNTRAINED for each in (choice, plain, shipped)] == [True, True, False]
     assert [each.folder == "offering" for each in (choice, plain, shipped)] == [False, False, True]
     with pytest.raises(RequestError, match="untrained"):
         choose("liif", weights="liif=untrained")

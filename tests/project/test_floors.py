@@ -24,10 +24,10 @@ FLOORS = (
     ("bench.analysis", 5),
     ("bench.check", 5),
     ("bench.report", 6),
-    ("bench.figures", 7),
     ("bench.session", 7),
-    ("bench.cli", 8),
-    ("bench.__main__", 9),
+    ("bench.figures", 8),
+    ("bench.cli", 9),
+    ("bench.__main__", 10),
 )
 SOURCES = sorted([*(ROOT / "bench").rglob("*.py"), *(ROOT / "methods").rglob("*.py")])
 

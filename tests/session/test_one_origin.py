@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,7 @@ def test_an_edited_plugin_that_was_stopped_gives_two_of_five_and_no_mean(
     row = psnr(stopped)
     assert math.isnan(row["mean"])
     assert row["note"] == "2/5: 3 images are made by another up.py: type the command again"
+    assert row["failed"] == 0
     assert "2/5" in stopped.table()
     assert "another up.py" in stopped.table()
     again = bench.load(tmp_path / "run")
@@ -254,3 +256,26 @@ def test_variants_that_look_alike_keep_their_numbers_apart(run: Call, photos: Pa
     means = [row["mean"] for _, row in made.summary.loc[made.summary["metric"] == "psnr"].iterrows()]
     assert len(set(means)) == 2
     assert len(list((tmp_path / "run" / "records").iterdir())) == 2
+
+
+def test_a_run_folder_of_the_first_format_is_computed_anew_and_tables_of_it_say_how(
+    run: Call, photos: Path, tmp_path: Path
+) -> None:
+    """Catches an old folder whose numbers, of unknown code and files, enter a mean."""
+    run(datasets=photos)
+    folder = tmp_path / "run"
+    records = folder / "records" / "bicubic" / "Photos" / "x2-s0.jsonl"
+    lines = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
+    old = [{key: value for key, value in line.items() if key not in ("origin", "source", "file")} for line in lines]
+    for line in old:
+        line["output"]["key"] = "0" * 32
+    records.write_text("".join(json.dumps(line) + "\n" for line in old), encoding="utf-8")
+    first = {"version": 1, "request": {"command": "bench run --methods bicubic --scales 2"}, "expected": []}
+    (folder / "run.json").write_text(json.dumps(first), encoding="utf-8")
+    with pytest.raises(RequestError, match=r"earlier version .*type its command again.*bench run --methods bicubic"):
+        bench.load(folder)
+    notes = Notes()
+    again = run(datasets=photos, listener=notes)
+    assert again.tally.inferred == 5
+    assert any("earlier version" in text for text in notes.texts)
+    assert again.complete

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from bench.api import RequestError, Sample, UnitError, format_scale, get_protocol, parse_scale
-from bench.api.lists import split_list
+from bench.api import RequestError, Sample, UnitError, format_scale, parse_scale
 from bench.figures import options as opt
 from bench.figures.contract import Drawn, FigureRequest, Numbers, Warn
 
@@ -66,25 +65,33 @@ class Drift(FigureRequest):
 
     def draw(self, warn: Warn) -> Drawn:
         """Measure every cycle of every variant on every image; an image that fails for one is left out for all."""
-        from bench.data import resolve_dataset
-        from bench.engine.choice import choose_methods
         from bench.engine.plan import select_samples
         from bench.figures.drift.drawing import draw_drift
         from bench.figures.drift.meter import DriftMeter, average
         from bench.figures.drift.numbers import cycle_csv, density_csv
-        from bench.plugins import load_plugin
+        from bench.session import build_request, make_config
 
-        factor = parse_scale(self.scale)
-        for path in self.plugin or []:
-            load_plugin(path)
-        choices = choose_methods(
-            split_list(self.methods, "method"),
-            weights=self.weights,
-            overrides=self.set_ or [],
-            versus=self.versus or [],
+        request = build_request(
+            make_config(
+                {
+                    "methods": self.methods,
+                    "scales": parse_scale(self.scale),
+                    "datasets": (self.data,),
+                    "weights": self.weights,
+                    "set": self.set_,
+                    "versus": self.versus,
+                    "protocol": self.protocol,
+                    "seeds": self.seed,
+                    "limit": self.limit,
+                    "device": self.device,
+                    "tile": self.tile,
+                    "plugin": self.plugin,
+                    "data_root": self.data_root,
+                    "weights_root": self.weights_root,
+                }
+            )
         )
-        dataset = resolve_dataset(self.data, data_root=self.data_root)
-        protocol = get_protocol(self.protocol or dataset.default_protocol or "sample")
+        choices, (dataset,), (factor,), protocol = request.methods, request.datasets, request.scales, request.protocol
         samples = select_samples(dataset, factor, protocol, self.limit)
         meter = DriftMeter(protocol, factor, seed=self.seed, weights_root=self.weights_root)
         cycles, failed = _measure(meter, choices, samples, device=self.device, tile=self.tile, warn=warn)

@@ -7,6 +7,8 @@ A file of this project carries, in its safetensors metadata, the method's name a
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,10 @@ from torch import nn
 
 from bench.api import RequestError
 from bench.weights.card import METADATA_KEY, WeightsCard
+from bench.weights.first_bytes import why_no_weights
+
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
+"""How the files of `torch.save` begin, since version 1.6 and before."""
 
 A = TypeVar("A", bound=BaseModel)
 N = TypeVar("N", bound=nn.Module)
@@ -30,9 +36,11 @@ class Weights:
     Attributes:
         path: Where it came from, for messages.
         tensors: name -> tensor, on the CPU.
-        method: Registered name of the method it was made for; empty where the file does not say.
+        method: Name of the method that it says to be for, ours or its authors' word; empty where it does not say.
         architecture: What rebuilds the network; None where the file does not say.
         extra: Further values that the method stored, each JSON.
+        beside: What else lies in the dict that holds the state dict of a checkpoint from elsewhere, such as the
+            arguments of its model.
     """
 
     path: Path
@@ -40,6 +48,7 @@ class Weights:
     method: str = ""
     architecture: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_weights(path: Path) -> Weights:
@@ -55,11 +64,13 @@ def read_weights(path: Path) -> Weights:
     if not path.is_file():
         raise RequestError(f"no weights file at {path}")
     content, metadata = _read(path)
-    tensors = _find_tensors(content)
+    tensors, beside = _find_tensors(content)
     if metadata is None:
         if not tensors:
             raise RequestError(f"{path}: found no tensors by name; expected a state dict")
-        return Weights(path, tensors)
+        # LIIF's code and its successors store {"name", "args", "sd"}
+        said = beside.get("name") if "args" in beside else ""
+        return Weights(path, tensors, said if isinstance(said, str) else "", beside=beside)
     try:
         about = json.loads(metadata.get(METADATA_KEY, "{}"))
     except ValueError:
@@ -118,6 +129,19 @@ def read_network(path: Path, kind: type[A], build: Callable[[A], N], *, method: 
     network = build(read_architecture(kind, weights, method=method))
     load_into(network, weights.tensors, path)
     return network
+
+
+def check_method(weights: Weights, method: str) -> None:
+    """Refuse weights that say to be another method's.
+
+    Args:
+        weights: A file's content.
+        method: Registered name of whose weights are expected.
+    Raises:
+        RequestError: names both.
+    """
+    if weights.method and weights.method != method:
+        raise RequestError(f"{weights.path} holds weights of '{weights.method}', expected '{method}'")
 
 
 def check_stage(weights: Weights, stage: str) -> None:
@@ -179,8 +203,7 @@ def read_architecture(kind: type[A], weights: Weights, *, method: str) -> A:
     Raises:
         RequestError: made for another method, or not a valid architecture.
     """
-    if weights.method and weights.method != method:
-        raise RequestError(f"{weights.path} holds weights of '{weights.method}', expected '{method}'")
+    check_method(weights, method)
     try:
         return kind.model_validate(weights.architecture or {})
     except ValidationError as fault:
@@ -191,6 +214,9 @@ def read_architecture(kind: type[A], weights: Weights, *, method: str) -> A:
 
 def _read(path: Path) -> tuple[Any, Mapping[str, str] | None]:
     """Content and metadata of a file that is there; no metadata of what is no safetensors file."""
+    reason = why_no_weights(path)
+    if reason:
+        raise RequestError(f"{path} {reason}")
     with path.open("rb") as file:
         head = file.read(16)
     # a safetensors file starts with the length of its JSON header; zip and pickle files do not have '{' there
@@ -199,8 +225,25 @@ def _read(path: Path) -> tuple[Any, Mapping[str, str] | None]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True), None
     except Exception as fault:
-        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-        raise RequestError(f"{path} is damaged, or holds more than tensors and plain values: {reason}") from fault
+        raise RequestError(f"{path} {_why_refused(path, head, fault)}") from fault
+
+
+def _why_refused(path: Path, head: bytes, fault: Exception) -> str:
+    """What torch means, without its advice to run the file's code."""
+    named = re.search(r"GLOBAL ([\w.]+)", str(fault))
+    if named:
+        return (
+            f"holds Python objects ({named[1]}), more than tensors and plain values; code in a file is never run: save "
+            "its state dict alone, or as .safetensors"
+        )
+    size = path.stat().st_size
+    if head.startswith(_ZIP) and not zipfile.is_zipfile(path):
+        return f"is damaged: it ends too early, after {size} bytes; get it again"
+    if not head.startswith((_ZIP, _PICKLE)):
+        return "is damaged, or no checkpoint of torch and no safetensors file at all; get it again"
+    if isinstance(fault, EOFError) or "truncated" in str(fault) or "unexpected EOF" in str(fault):
+        return f"is damaged: it ends too early, after {size} bytes; get it again"
+    return "is damaged, or holds more than tensors and plain values: get it again, or save its state dict alone"
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
@@ -214,17 +257,20 @@ def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str,
         raise RequestError(f"{path} is damaged or no safetensors file: {fault}; get it again") from fault
 
 
-def _find_tensors(value: Any) -> dict[str, torch.Tensor]:
-    """The state dict in a checkpoint: at the top, or under the keys in common use."""
+def _find_tensors(value: Any) -> tuple[dict[str, torch.Tensor], Mapping[str, Any]]:
+    """The state dict in a checkpoint, at the top or under the keys in common use, and what lies beside it."""
     if not isinstance(value, dict):
-        return {}
+        return {}, {}
     tensors = {key: each for key, each in value.items() if isinstance(key, str) and isinstance(each, torch.Tensor)}
     if tensors:
-        return tensors
+        return tensors, {}
     for key in ("params_ema", "params", "state_dict", "model", "sd"):
-        if found := _find_tensors(value.get(key)):
-            return found
-    return {}
+        inner = value.get(key)
+        found, beside = _find_tensors(inner)
+        if found:
+            here = {name: each for name, each in value.items() if name != key}
+            return found, beside or here
+    return {}, {}
 
 
 def _other(tensors: Mapping[str, torch.Tensor]) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from bench.api import Size
 from bench.weights.reader import Weights, load_into, read_architecture, read_weights
 from methods.blocks.adapter import ContinuousMethod
+from methods.blocks.liif_format import authors_model, with_our_names
 from methods.liif.architecture import LiifArchitecture
 from methods.liif.info import LIIF as SPEC
 from methods.liif.info import LiifOptions
@@ -40,18 +43,23 @@ def load_network(path: Path) -> LIIFNetwork:
         RequestError: missing, damaged, of another method or shape.
     """
     weights = read_weights(path)
+    if weights.architecture is None:
+        tensors = with_our_names(weights.tensors, ("imnet",))
+        weights = replace(weights, architecture=_authors(weights), tensors=tensors)
     network = LIIFNetwork(read_architecture(LiifArchitecture, weights, method="liif"))
-    load_into(network, _our_names(weights), path)
+    load_into(network, weights.tensors, path)
     return network
 
 
-def _our_names(weights: Weights) -> dict[str, torch.Tensor]:
-    """Published checkpoints keep the MLP at the top and two mean shifts that are never applied."""
-    if weights.architecture is not None:
-        return dict(weights.tensors)
-    unused = ("encoder.sub_mean.", "encoder.add_mean.")
+def _authors(weights: Weights) -> dict[str, Any]:
+    """The architecture of a published checkpoint."""
+    switches = {"feat_unfold": True, "cell_decode": True, "local_ensemble": True}
+    said = authors_model(weights, name="liif", options=switches)
     return {
-        name.replace("imnet.", "decoder.imnet.", 1) if name.startswith("imnet.") else name: tensor
-        for name, tensor in weights.tensors.items()
-        if not name.startswith(unused)
+        "blocks": said.blocks,
+        "width": said.width,
+        "hidden": said.hidden if said.hidden is not None else LiifArchitecture().hidden,
+        "unfold": said.options["feat_unfold"],
+        "cell_decode": said.options["cell_decode"],
+        "local_ensemble": said.options["local_ensemble"],
     }

@@ -111,6 +111,9 @@ class MethodSpec:
     fingerprint_per_image: bool = True
     """False where `fingerprint` looks neither at the image id nor at the scale (an external program, parts of a
     pipeline): what it names is then part of the row's origin."""
+    elsewhere: bool = False
+    """True where the images are made by other software, whose sizes a protocol may allow to be one pixel off
+    (`sr_size`); the method reads `Method.slack`."""
     looks_up: bool = False
     """True where `upscale` finds results by the unit that `begin` announced and computes nothing: it cannot answer for
     images that nobody prepared."""
@@ -141,6 +144,9 @@ class Method(ABC):
 
     info: ClassVar[MethodInfo]
     Options: ClassVar[type[MethodOptions]] = MethodOptions
+    slack: int = 0
+    """Pixels by which a side may differ from the size asked for: the harness sets it from the protocol, for methods
+    whose images come from elsewhere."""
     notes: tuple[str, ...] = ()
     """What a user should know of what was loaded, such as a part that is missing; set by `load`, shown once per run."""
 

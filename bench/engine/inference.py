@@ -77,17 +77,27 @@ class Runner:
             )
 
     def infer(
-        self, lr: NDArray[np.float32], size: Size, protocol: Protocol, *, image: str, scale: float, seed: int
+        self,
+        lr: NDArray[np.float32],
+        size: Size,
+        protocol: Protocol,
+        *,
+        image: str,
+        scale: float,
+        seed: int,
+        keep: Size | None = None,
     ) -> Inferred:
         """Compute one image.
 
         Args:
             lr: float32 (h, w, 3) in [0, 1].
             size: (height, width) wanted.
-            protocol: Says how SR is rounded, and whether it is a luma plane.
+            protocol: Says how SR is rounded, whether it is a luma plane, and how exact the size of an image made
+                elsewhere must be.
             image: Image id.
             scale: Nominal scale.
             seed: The unit's seed.
+            keep: (height, width) of the part of the result, from the top left, that is kept; None: `size`.
         Raises:
             UnitError: the method raised, or returned another size, NaN or infinities.
         """
@@ -95,10 +105,12 @@ class Runner:
 
         tensor = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))
         spec = self.choice.spec
+        slack = self.method.slack = protocol.slack if spec.elsewhere else 0
+        height, width = size if keep is None else keep
 
         def call(part: torch.Tensor, part_size: Size) -> Upscaled:
             result = as_upscaled(self.method.upscale(part, part_size, seed=seed), self.choice.name)
-            require_image(result.image, part_size, self.choice.name)
+            require_image(result.image, part_size, self.choice.name, slack=slack)
             return result
 
         started = time.perf_counter()
@@ -106,7 +118,7 @@ class Runner:
             self.method.begin(image=image, scale=scale)
             with torch.inference_mode():
                 result = upscale(call, spec.info.tiling, tensor, size, tile=self.tile)
-                sr = result.image.detach().to("cpu", torch.float32).resolve_neg()
+                sr = result.image.detach()[:, :height, :width].to("cpu", torch.float32).resolve_neg()
         seconds = time.perf_counter() - started
         require_finite(sr, self.choice.name)
         return Inferred(quantise(sr.numpy(), protocol), result.tile, tuple(result.stages), seconds)

@@ -168,7 +168,13 @@ class Work:
             raise UnitError(f"{unit.sample.id} has no LR image")
         seed = derive_seed(cell.id.seed, unit.sample.id)
         result = self.runner.infer(
-            pair.lr, pair.size, self.request.protocol, image=unit.sample.id, scale=cell.id.scale, seed=seed
+            pair.lr,
+            pair.asked,
+            self.request.protocol,
+            image=unit.sample.id,
+            scale=cell.id.scale,
+            seed=seed,
+            keep=pair.size,
         )
         self.tally.spend("model", result.seconds)
         self.tally.inferred += 1
@@ -269,7 +275,7 @@ class Work:
             lr=pair.lr_shape,
             hr=pair.size,
             scale=scale,
-            shave=self.request.protocol.shave_at(scale),
+            shave=max(self.request.protocol.shave_at(scale), self.request.protocol.ssim_shave_at(scale)),
             metrics=self._infos,
         ):
             self.tally.warn(f"{cell.id.dataset} {text}")

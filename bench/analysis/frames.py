@@ -53,7 +53,7 @@ class RunFrames:
     """
 
     records: pd.DataFrame
-    planned: Sequence[Planned]
+    planned: tuple[Planned, ...]
     rows: Sequence[RowInfo] = ()
     unavailable: Mapping[str, str] = field(default_factory=dict)
     protocols: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

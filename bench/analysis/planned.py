@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.api import CellId, CellPlan, RunManifest, Signature
@@ -38,7 +38,7 @@ class Planned:
         return self.measures is None or signature in self.measures
 
 
-Expected = Mapping[CellId, int] | Mapping[Cell, int] | Iterable[Planned]
+Expected = Mapping[CellId, int] | Mapping[Cell, int] | tuple[Planned, ...] | list[Planned]
 """Number of images per cell, or all that is planned of it."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +37,10 @@ def train(
     validate: Annotated[str | None, typer.Option(help="Folders of HR images to score while training.")] = None,
     scales: Annotated[str, typer.Option(help="Scales of the validation.")] = "2,3,4",
     steps: Annotated[int | None, typer.Option(min=1, help="Length of the training, over the configuration's.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0, help="Stop with a checkpoint after so many minutes; go on with --resume.", metavar="N"),
+    ] = None,
     stage: Annotated[
         str | None, typer.Option(help="Only this stage of a method that is trained in several; default all, in order.")
     ] = None,
@@ -52,6 +57,8 @@ def train(
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw batches; 0 draws in the main process.")] = 0,
 ) -> None:
     """Train a method."""
+    from bench.engine.inference import resolve_device
+    from bench.training import parallel
     from bench.training.find import find_task
     from bench.training.task import stages
 
@@ -65,6 +72,7 @@ def train(
     if export is not None:
         _export(_folder(out, chosen[-1]), export, note=note, half=half)
         return
+    until = None if minutes is None else time.monotonic() + 60 * minutes
     # every stage's configuration is read before the first is trained: a mistake in the last shows at once
     checked = {
         each.stage: _configuration(
@@ -72,7 +80,10 @@ def train(
         )
         for each in chain
     }
-    if len(chain) > 1:
+    device = resolve_device(device)
+    parallel.join(device)
+    first = parallel.is_first()
+    if len(chain) > 1 and first:
         _write_config(out, checked)
     for task_class in chosen:
         folder = _folder(out, task_class)
@@ -83,9 +94,15 @@ def train(
         task = _task(task_class, checked[task_class.stage], data, exclude)
         if task_class.after is not None and _finished(_folder(out, task_class.after)):
             task.follow(_folder(out, task_class.after) / _WEIGHTS)
-        _run(task, folder, validate, scales, resume=again, device=device, workers=workers)
-        _export(folder, folder / _WEIGHTS)
-    if len(chain) > 1 and chosen[-1] is last:
+        done = _run(task, folder, validate, scales, resume=again, device=device, workers=workers, until=until)
+        if done < task.config.steps:
+            if first:
+                _say_stopped(task, folder, done)
+            return
+        if first:
+            _export(folder, folder / _WEIGHTS)
+        parallel.wait()  # the next stage begins with these weights
+    if len(chain) > 1 and chosen[-1] is last and first:
         _export(_folder(out, last), out / _WEIGHTS)
 
 
@@ -162,16 +179,26 @@ def _task(
 
 
 def _run(
-    task: TrainingTask[Any], out: Path, validate: str | None, scales: str, *, resume: bool, device: str, workers: int
-) -> None:
+    task: TrainingTask[Any],
+    out: Path,
+    validate: str | None,
+    scales: str,
+    *,
+    resume: bool,
+    device: str,
+    workers: int,
+    until: float | None,
+) -> int:
+    """Train; the steps that were done in all."""
     from bench.api import parse_scales
-    from bench.engine.inference import resolve_device
+    from bench.training import parallel
     from bench.training.runner import make_runner
     from bench.training.validation import SetValidation
 
     sets = [SetValidation(folder, parse_scales(scales)) for folder in _folders(validate)] if task.scores_images else []
-    runner = make_runner(task, out, device=resolve_device(device), validation=sets, resume=resume, workers=workers)
-    _write_config(out, {task.stage: task.config} if task.stage else task.config)
+    runner = make_runner(task, out, device=device, validation=sets, resume=resume, workers=workers, until=until)
+    if parallel.is_first():
+        _write_config(out, {task.stage: task.config} if task.stage else task.config)
     try:
         runner.train()
     except KeyboardInterrupt:
@@ -180,6 +207,18 @@ def _run(
             "or write the newest one's weights with --export FILE.safetensors"
         )
         raise typer.Exit(130) from None
+    return runner.iter
+
+
+def _say_stopped(task: TrainingTask[Any], folder: Path, done: int) -> None:
+    from bench.training.schedule import ending
+
+    steps, soonest = task.config.steps, ending(task.config.schedule, done, task.config.steps)
+    where = f"stage '{task.stage}' " if task.stage else ""
+    say(f"{where}stopped at step {done} of {steps} as --minutes asks; {folder} keeps a checkpoint: go on with --resume")
+    if soonest < steps:
+        stage = f"--stage {task.stage} " if task.stage else ""
+        say(f"to end it soonest: --resume {stage}--steps {soonest}, where the fall of the learning rate begins now")
 
 
 def _export(out: Path, target: Path, *, note: str = "", half: bool = False) -> None:

@@ -69,6 +69,12 @@ class TrainConfig(Strict):
     """Decay of the averaged weights, which are then the ones validated and exported; None: no averaging."""
     clip: float | None = Field(default=None, gt=0)
     """Largest gradient norm."""
+    accumulate: int = Field(default=1, ge=1)
+    """Parts of a batch that go through the network one after the other; their gradients are averaged. Less memory for
+    the same step, but for what is computed over a batch (batch normalisation, the norms of a critic's weights)."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them: less memory, a third more time; refused
+    by methods that do not know how."""
     amp: bool = False
     """Mixed precision; only where the device is CUDA."""
     seed: int = Field(default=0, ge=0)
@@ -76,6 +82,12 @@ class TrainConfig(Strict):
     checkpoint_every: int = Field(default=1000, ge=1)
     keep_checkpoints: int = Field(default=3, ge=1)
     log_every: int = Field(default=100, ge=1)
+
+    @model_validator(mode="after")
+    def _parts_are_whole(self) -> TrainConfig:
+        if self.batch % self.accumulate:
+            raise ValueError(f"accumulate divides the batch into equal parts, got {self.accumulate} of {self.batch}")
+        return self
 
 
 def read_config(

@@ -77,6 +77,7 @@ def export_weights(out: Path, target: Path, *, note: str = "", half: bool = Fals
         validation={key: round(value, 3) for key, value in figures.get(validated, {}).items()},
         validated_at_step=validated,
         config={key: _without_folder(value) for key, value in about["config"].items()},
+        before=about.get("before") or [],
     )
     return write_weights(target, tensors, about["architecture"], card, half=half)
 

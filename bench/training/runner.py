@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import torch
-from mmengine.hooks import EMAHook, Hook
+from mmengine.hooks import CheckpointHook, EMAHook, Hook
 from mmengine.optim import OptimWrapperDict, build_optim_wrapper
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from bench.api import RequestError
+from bench.training import parallel
 from bench.training.config import TrainConfig
 from bench.training.export import newest_checkpoint
 from bench.training.loop import StepTrainLoop, TaskValLoop, step_loader
@@ -42,8 +44,34 @@ class PlainCheckpointHook(Hook):
         }
 
 
+class TimedCheckpointHook(CheckpointHook):
+    """Writes checkpoints at their interval, and ends the training with one when its time is up."""
+
+    def __init__(self, *, until: float | None, **settings: Any) -> None:
+        """Args: until: a time of `time.monotonic`; None: never; settings: mmengine's own."""
+        super().__init__(**settings)
+        self._until = until
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        """As mmengine does; the last step of all is written by mmengine itself."""
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        if self._until is None or self.is_last_train_iter(runner):
+            return
+        if not parallel.agreed(time.monotonic() >= self._until, next(runner.model.parameters()).device):
+            return
+        if not self.every_n_train_iters(runner, self.interval):
+            self._save_checkpoint(runner)
+        runner.train_loop.stop_training = True  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
+
+
 class SafeRunner(Runner):
     """A Runner that never unpickles code."""
+
+    def wrap_model(self, model_wrapper_cfg: Any, model: Any) -> Any:
+        """The model as it is, where it is: `TaskModel` averages gradients over the processes itself."""
+        return model
 
     def load_checkpoint(
         self, filename: str, map_location: Any = "cpu", strict: bool = True, revise_keys: Any = ()
@@ -73,6 +101,7 @@ def make_runner(
     validation: list[SetValidation] | None = None,
     resume: bool = False,
     workers: int = 0,
+    until: float | None = None,
 ) -> Runner:
     """A runner that is ready to `train()`.
 
@@ -83,12 +112,23 @@ def make_runner(
         validation: Sets to score every `validate_every` steps.
         resume: Go on from the newest checkpoint in `out`.
         workers: Processes that draw batches; 0 draws in this one.
+        until: A time of `time.monotonic`, after which a checkpoint is written and the training stops, however many
+            steps are left.
     Returns:
         The runner.
     Raises:
-        RequestError: `resume` without a checkpoint, or a fresh run where one already is.
+        RequestError: `resume` without a checkpoint, a fresh run where one already is, or gradient checkpointing of a
+            method that does not know it.
     """
     config = task.config
+    if config.gradient_checkpointing and not task.checkpoints_gradients:
+        raise RequestError(f"'{task.method}' cannot recompute activations; leave gradient_checkpointing out")
+    together = config.accumulate * parallel.processes()
+    if config.batch % together:
+        raise RequestError(
+            f"{parallel.processes()} processes with accumulate {config.accumulate} share a batch in {together} equal "
+            f"parts; a batch of {config.batch} has none"
+        )
     start = newest_checkpoint(out) if resume else None
     if not resume and (out / "last_checkpoint").is_file():
         raise RequestError(f"{out} already holds a training; add --resume to go on, or give another --out")
@@ -106,7 +146,8 @@ def make_runner(
             "val_evaluator": [],
         }
     checkpoints = {
-        "type": "CheckpointHook",
+        "type": TimedCheckpointHook,
+        "until": until,
         "interval": config.checkpoint_every,
         "by_epoch": False,
         "max_keep_ckpts": config.keep_checkpoints,
@@ -131,6 +172,7 @@ def make_runner(
         randomness={"seed": config.seed},
         load_from=str(start) if start else None,
         resume=resume,
+        launcher="pytorch" if parallel.processes() > 1 else "none",
         # mmengine shares its log state between runners of one name in a process
         experiment_name=f"{task.method}-{out.name}-{uuid4().hex[:8]}",
         **validate,

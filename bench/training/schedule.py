@@ -39,6 +39,21 @@ def lr_factor(schedule: ScheduleConfig, step: int, steps: int) -> float:
     return rise * fall
 
 
+def ending(schedule: ScheduleConfig, step: int, steps: int) -> int:
+    """The length with which a training that has come to a step ends soonest without a jump of the rate.
+
+    Args:
+        schedule: The shape.
+        step: Steps done.
+        steps: The length so far.
+    Returns:
+        Under `wsd` in its constant part, the length whose fall begins at this step; otherwise `steps`.
+    """
+    if schedule.kind != "wsd" or step >= (1 - schedule.cooldown) * steps or schedule.cooldown == 1:
+        return steps
+    return max(math.ceil(step / (1 - schedule.cooldown)), step + 1)
+
+
 class ScheduledLR(LRSchedulerMixin, _ParamScheduler):
     """`lr_factor` as an mmengine scheduler; only its position is stored in checkpoints."""
 

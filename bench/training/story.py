@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -14,7 +15,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from bench.imaging.atomic import atomic_write
+from bench.training import parallel
 from bench.training.task import TrainingTask
+from bench.weights.reader import read_card
 
 FIGURES = "validation.json"
 """In the training's folder: step -> figures. A checkpoint is written before its step is validated, so not inside it."""
@@ -35,6 +38,29 @@ def machine(device: str) -> str:
     return f"{os.cpu_count()} CPU cores, {platform.machine()}, {torch.get_num_threads()} thread(s) used"
 
 
+_OF_A_STAGE = ("stage", "steps", "train_seconds", "machine", "seed", "data", "config", "sha256")
+
+
+def stages_before(weights: Path | None) -> list[dict[str, Any]]:
+    """What the card of a stage's weights says of it and of the stages before it, first to last.
+
+    Args:
+        weights: A file that a stage left; None: there was none.
+    Returns:
+        Per stage its `_OF_A_STAGE`; of a file without a card of its own bytes only its sha256.
+    Raises:
+        RequestError: a card that cannot be read.
+    """
+    if weights is None or not weights.is_file():
+        return []
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    card = read_card(weights) if weights.with_suffix(".json").is_file() else None
+    if card is None or card.sha256 != sha256:
+        return [{"sha256": sha256}]
+    fields = card.model_dump()
+    return [*card.before, {name: fields[name] for name in _OF_A_STAGE if name in card.model_fields_set}]
+
+
 class StoryHook(Hook):
     """Keeps the story in `checkpoint["meta"]["training"]` (JSON) and the figures in `FIGURES`, across resumes."""
 
@@ -51,6 +77,8 @@ class StoryHook(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Keep the figures; those of later steps belong to a future that was resumed from before."""
+        if not parallel.is_first():
+            return
         out = Path(runner.work_dir)
         kept = {step: figures for step, figures in read_figures(out).items() if step < runner.iter}
         with atomic_write(out / FIGURES) as file:
@@ -68,6 +96,7 @@ class StoryHook(Hook):
                 "data": {"folders": pool.folders, "images": len(pool.images), "left_out": pool.excluded},
                 "machine": machine(self._device),
                 "seconds": self._before + time.monotonic() - self._started,
+                "before": stages_before(self._task.begun_with),
                 "buffers": [name.removeprefix("network.") for name, _ in runner.model.named_buffers()],
             }
         )

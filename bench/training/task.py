@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -14,6 +14,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import nn
 
+from bench.training import parallel
 from bench.training.config import PatchConfig, TrainConfig
 from bench.training.images import ImagePool
 from bench.training.patches import step_generator
@@ -37,6 +38,10 @@ class TrainingTask(ABC, Generic[C]):
     """The stage before this one; `follow` is given its weights."""
     scores_images: ClassVar[bool] = True
     """Whether `upscale` is there, to validate on sets of images."""
+    checkpoints_gradients: ClassVar[bool] = False
+    """Whether `network` heeds `config.gradient_checkpointing`."""
+    begun_with: Path | None = None
+    """Weights of the stage before that `network` began with, for the card; None: there is no such stage."""
 
     def __init__(self, config: C, pool: ImagePool) -> None:
         """Args: config: checked configuration; pool: the training images."""
@@ -126,21 +131,61 @@ class TaskModel(BaseModel):
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, torch.Tensor]:
         """One step; where there is a critic, the network's turn and then the critic's."""
-        if self.critic is None or not isinstance(optim_wrapper, OptimWrapperDict):
-            return super().train_step(data, optim_wrapper)
         inputs: Batch = self.data_preprocessor(data, True)["inputs"]  # pyright: ignore[reportArgumentType, reportCallIssue]
-        first, second = optim_wrapper["network"], optim_wrapper["critic"]
-        with first.optim_context(self), _untrained(self.critic):
-            losses, shown = self._task.against(self.network, self.critic, inputs)
-        total, told = self.parse_losses(losses)
-        first.update_params(total)
+        config = self._task.config
+        parts = parallel.share(split(inputs, config.accumulate * parallel.processes(), size=config.batch))
+        if self.critic is None or not isinstance(optim_wrapper, OptimWrapperDict):
+            return self._turn(optim_wrapper, lambda part: (self._task.losses(self.network, part), {}), parts)[0]
+        first, second, critic = optim_wrapper["network"], optim_wrapper["critic"], self.critic
+        with _untrained(critic):
+            told, shown = self._turn(first, lambda part: self._task.against(self.network, critic, part), parts)
         if shown:
-            with second.optim_context(self):
-                losses = self._task.critic_losses(self.critic, shown)
-            total, more = self.parse_losses(losses)
-            second.update_params(total)
+            more, _ = self._turn(second, lambda part: (self._task.critic_losses(critic, part), {}), shown)
             told |= {name: value for name, value in more.items() if name != "loss"}
         return told
+
+    def _turn(
+        self,
+        optimiser: OptimWrapper,
+        losses_of: Callable[[Batch], tuple[dict[str, torch.Tensor], Batch]],
+        parts: list[Batch],
+    ) -> tuple[dict[str, torch.Tensor], list[Batch]]:
+        """One update by the mean gradient of some parts; the mean losses, and what there is to show of each part."""
+        told: dict[str, torch.Tensor] = {}
+        shown: list[Batch] = []
+        for part in parts:
+            with optimiser.optim_context(self):
+                losses, seen = losses_of(part)
+            total, logged = self.parse_losses(losses)
+            optimiser.backward(total / len(parts))
+            for name, value in logged.items():
+                share = value.detach() / len(parts)
+                told[name] = told[name] + share if name in told else share
+            shown += [seen] if seen else []
+        parameters = [each for group in optimiser.optimizer.param_groups for each in group["params"]]
+        parallel.average([each.grad for each in parameters if each.grad is not None])
+        parallel.average(list(told.values()))
+        optimiser.step()
+        optimiser.zero_grad()
+        return told, shown
+
+
+def split(batch: Batch, parts: int, *, size: int) -> list[Batch]:
+    """A batch in equal parts.
+
+    Args:
+        batch: Tensors whose first side is `size` hold a sample each; the others are of the whole batch.
+        parts: How many; divides `size`.
+        size: Samples of the batch.
+    Raises:
+        ValueError: several parts of a batch without samples.
+    """
+    if parts == 1:
+        return [batch]
+    samples = {name: tensor.chunk(parts) for name, tensor in batch.items() if tensor.dim() and len(tensor) == size}
+    if not samples:
+        raise ValueError(f"no tensor of this batch has {size} samples: {sorted(batch)}")
+    return [{name: samples[name][part] if name in samples else batch[name] for name in batch} for part in range(parts)]
 
 
 @contextmanager

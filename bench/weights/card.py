@@ -11,7 +11,7 @@ METADATA_KEY = "assr-bench"
 """Under this one key a weights file itself says what it is, as JSON. One key, because safetensors writes several in no
 fixed order, and the same weights must make the same bytes."""
 
-_OPTIONAL = ("stage", "stored", "note")
+_OPTIONAL = ("stage", "stored", "note", "before")
 """Left out of the file where they are empty."""
 
 
@@ -29,6 +29,7 @@ class WeightsCard(BaseModel):
         data: Its folders, number of images, and images that were left out.
         validation, validated_at_step: Figures of the last validation.
         config: The configuration of the training.
+        before: Of each stage before, first to last, what its card tells of its training.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -50,6 +51,7 @@ class WeightsCard(BaseModel):
     validation: dict[str, float] = {}
     validated_at_step: int = 0
     config: dict[str, Any] = {}
+    before: list[dict[str, Any]] = []
 
     def to_json(self) -> str:
         """The text of the file."""

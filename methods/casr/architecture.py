@@ -1,6 +1,6 @@
 """What decides the shape of a CASR network, and what it was trained on; its weights file carries it.
 
-`CasrArchitecture()` is lite; `CasrArchitecture.nano()` and `.full()` are the other two. What may change on the same
+`CasrArchitecture.lite()`, `.nano()` and `.full()` are the sizes. What may change on the same
 weights (plan, tiles, merging, colour) is an option of the method, see `info.CasrOptions`.
 """
 
@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Padding = Literal["zeros", "replicate"]
+"""What convolutions see around an image: modes of `torch.nn.Conv2d`."""
 
 
 class _Part(BaseModel):
@@ -78,14 +81,24 @@ class SarmArchitecture(_Part):
 
 
 class CasrArchitecture(_Part):
-    """The network's shape; the defaults are those of lite."""
+    """The network's shape; the defaults are those that weights without further word were trained with."""
 
-    codec: Literal["unshuffle", "vae"] = "unshuffle"
-    """Between image and latent: pixel (un)shuffling, exact and without parameters, or Stable Diffusion's VAE."""
+    codec: Literal["unshuffle", "overlap", "vae"] = "unshuffle"
+    """Between image and latent: pixel (un)shuffling, exact and without parameters; unshuffling and, back, a few trained
+    convolutions whose kernels overlap, as those of a VAE's decoder do [ours]; or Stable Diffusion's VAE."""
     factor: int = Field(default=4, ge=1)
     """Image pixels per latent pixel, along one side."""
+    decoder: tuple[int, ...] = (64, 48, 24)
+    """Channels of the codec "overlap" on its way back: each after the first doubles the sides."""
     prediction: Literal["residual", "epsilon"] = "residual"
     """[inferred for lite] z + U(z), or the noise at t = 999 as SD-Turbo predicts it."""
+    anchor: Literal["superpixels", "bicubic", "bicubic-unseen"] = "superpixels"
+    """What a predicted residual is added to. [ours] bicubic: the UNet sees the bicubic enlargement of the cycle's input
+    beside the superpixels, and the image is that enlargement plus a residual of mean zero; bicubic-unseen: the same,
+    but the UNet sees the superpixels alone."""
+    padding: Padding = "zeros"
+    """What the convolutions of lite's UNet and ControlNet see around an image: zeros, as diffusers has it, or its
+    border again [ours], so that a constant image has constant features."""
     timestep: int = Field(default=999, ge=0)
     unet: UNetArchitecture = UNetArchitecture()
     lora_unet: int = Field(default=0, ge=0)
@@ -125,14 +138,35 @@ class CasrArchitecture(_Part):
                 f"control_embedding of {len(self.control_embedding)} entries reduces by "
                 f"{2 ** (len(self.control_embedding) - 1)}, but the codec's factor is {self.factor}"
             )
-        if self.codec == "unshuffle" and self.lora_vae:
-            raise ValueError("the unshuffle codec has no encoder to put a LoRA in: lora_vae must be 0")
+        if self.codec != "vae" and self.lora_vae:
+            raise ValueError(f"the codec '{self.codec}' has no encoder to put a LoRA in: lora_vae must be 0")
+        if self.anchored and self.prediction != "residual":
+            raise ValueError(f"a residual is added to anchor {self.anchor}, but prediction is {self.prediction}")
+        if self.codec == "overlap" and not self.anchored:
+            raise ValueError("the codec 'overlap' does not give back what it was given: it needs anchor bicubic")
+        if self.codec == "overlap" and self.factor != 2 ** (len(self.decoder) - 1):
+            raise ValueError(
+                f"decoder of {len(self.decoder)} entries enlarges by {2 ** (len(self.decoder) - 1)}, but the codec's "
+                f"factor is {self.factor}"
+            )
+        if self.codec == "vae" and (self.anchor, self.padding) != ("superpixels", "zeros"):
+            raise ValueError("anchor and padding are for networks without SD-Turbo")
         return self
 
     @property
+    def anchored(self) -> bool:
+        """Whether an image is the bicubic enlargement plus a residual."""
+        return self.anchor != "superpixels"
+
+    @property
     def latent_channels(self) -> int:
-        """Channels of z."""
-        return 3 * self.factor**2 if self.codec == "unshuffle" else 4
+        """Channels of what the UNet predicts."""
+        return 4 if self.codec == "vae" else 3 * self.factor**2
+
+    @property
+    def seen_channels(self) -> int:
+        """Channels of what the UNet is shown."""
+        return self.latent_channels * (2 if self.anchor == "bicubic" else 1)
 
     @property
     def has_control(self) -> bool:
@@ -148,6 +182,11 @@ class CasrArchitecture(_Part):
     def multiple(self) -> int:
         """Image sides that the network takes are multiples of this."""
         return self.factor * self.unet.reduction
+
+    @classmethod
+    def lite(cls) -> CasrArchitecture:
+        """Small, and made so that it leaves no lattice in its images."""
+        return cls(codec="overlap", decoder=(64, 48, 32), anchor="bicubic", padding="replicate")
 
     @classmethod
     def nano(cls) -> CasrArchitecture:

@@ -26,6 +26,7 @@ class Sampling:
         ssam: False: the network is shown the bicubic enlargement instead of superpixels.
         depth: False: no ControlNet.
         colour: Which colours an image is given.
+        consistency: Back-projections of what a cycle's image lacks of its input. [ours]
     """
 
     policy: Policy = "paper"
@@ -35,6 +36,7 @@ class Sampling:
     ssam: bool = True
     depth: bool = True
     colour: ColourFix = "none"
+    consistency: int = 0
 
 
 @torch.no_grad()
@@ -66,6 +68,9 @@ def cycle(network: Casr, image: torch.Tensor, size: Size, sampling: Sampling) ->
     """One cycle: (B, 3, h, w) in [-1, 1] -> (B, 3, H, W) in [-1, 1]; arguments as in `upscale`."""
     s, depth = network.align(image, size, ssam=sampling.ssam, depth=sampling.depth)
     found = network.enhance(s, depth, image).float().clamp_(-1, 1)
-    if sampling.colour == "none":
-        return found
-    return fix_colours(found, resample(image, size), sampling.colour).clamp_(-1, 1)
+    if sampling.colour != "none":
+        found = fix_colours(found, resample(image, size), sampling.colour).clamp_(-1, 1)
+    for _ in range(sampling.consistency):
+        lacking = image - resample(found, (image.shape[-2], image.shape[-1]))
+        found = found.add_(resample(lacking, size)).clamp_(-1, 1)
+    return found

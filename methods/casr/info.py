@@ -54,10 +54,15 @@ class CasrOptions(MethodOptions):
     """Smaller images are mirrored to this side; null: 512 for the full size, else 64. [inferred]"""
     colour: Literal["none", "wavelet", "adain"] = "none"
     """Colours of the bicubic enlargement for every cycle's image (StableSR's fixes); the paper has none. [inferred]"""
+    phases: Literal[1, 4] = 1
+    """4: the mean of four images, for which the latent's grid lies differently [ours]; four times the work."""
+    consistency: int = Field(default=0, ge=0)
+    """Back-projections of what a cycle's image, reduced, lacks of the cycle's input [ours]; only with phases=4."""
     batch: int = Field(default=4, ge=1)
     """Tiles computed at once."""
-    kept: int = Field(default=512, ge=0)
-    """Megabytes of encoder features kept while SARM sees all tiles; beyond that encoders run twice."""
+    kept: int | None = Field(default=None, ge=0)
+    """Megabytes of encoder features kept while SARM sees all tiles; beyond that encoders run twice, for the same image.
+    null: a quarter of the memory that is free when the weights are loaded."""
     keys: int | None = Field(default=None, ge=1)
     """Above so many tokens SARM attends to averages over squares of tokens [ours]; null: 16384 for the full size, else
     4096."""
@@ -91,6 +96,10 @@ class CasrOptions(MethodOptions):
             raise ValueError(f"tile must be at least twice the overlap, got {self.tile} and {self.overlap}")
         if self.decode_tile < 2 * self.decode_overlap:
             raise ValueError("decode_tile must be at least twice decode_overlap")
+        if self.consistency and self.phases == 1:
+            raise ValueError(
+                "consistency is for phases=4: without it, a second cycle enlarges what back-projection brings back"
+            )
         if self.prompt == "ram" and self.tagger is None:
             raise ValueError("prompt ram needs a tagger: --set casr.tagger=PACKAGE.MODULE:NAME")
         return self
@@ -121,6 +130,7 @@ CASR = MethodSpec(
         paper="A Robust Cyclic Framework for Arbitrary Large-Scale Super-Resolution, arXiv 2602.22159",
         licence="Apache-2.0; SD-Turbo, SAM and DepthAnything carry their own",
         train_scales=(1.0, 4.0),
+        train_sets=("BSDS500 train", "BSDS500 test", "T91", "General100"),
         tiling=Tiling.INTERNAL,
         parameters=4_221_712,
     ),

@@ -7,8 +7,6 @@ no ControlNet, without trained adapters the image is what SD-Turbo makes of supe
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,8 +16,10 @@ from bench.api import RequestError
 from bench.weights.reader import Weights, load_into, read_architecture
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.network import Casr, Parts
+from methods.casr.published import complete, read_part
 from methods.casr.semantics import SamSemantics
 from methods.casr.ssam import DepthAnything
+from methods.casr.ssam.depth import DEPTH_ANYTHING
 from methods.casr.text import ClipText
 from methods.casr.unet import geometry_of
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _SD = "SD-Turbo (a copy of huggingface.co/stabilityai/sd-turbo, or that hub id)"
 _SAM = "SAM (a copy of huggingface.co/facebook/sam-vit-base, or that hub id)"
-_DEPTH = "DepthAnything (a copy of huggingface.co/LiheYoung/depth-anything-small-hf, or that hub id)"
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,9 @@ def _switch_off(network: Casr) -> list[str]:
         notes.append(f"SARM is off, because there is no {_SAM}: give it with --set casr.sam_path=FOLDER")
     if network.controlnet is not None and (network.ssam is None or network.ssam.depth is None):
         network.controlnet = None
-        notes.append(f"the ControlNet is off, because there is no {_DEPTH}: give it with --set casr.depth_path=FOLDER")
+        notes.append(
+            f"the ControlNet is off, because there is no {DEPTH_ANYTHING}: give it with --set casr.depth_path=FOLDER"
+        )
     return notes
 
 
@@ -162,13 +163,14 @@ def _sd_turbo(path: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, ClipText
     from transformers import CLIPTextModel, CLIPTokenizer
 
     if not path.is_dir() or (path / "scheduler").is_dir():
-        said = _read(partial(DDPMScheduler.load_config, str(path), subfolder="scheduler"), path, "", _SD, "sd_path")
+        load = partial(DDPMScheduler.load_config, str(path), subfolder="scheduler")
+        said = read_part(load, path, what=_SD, option="casr.sd_path")
         kind = said.get("prediction_type", "epsilon")
         if kind != "epsilon":
             raise RequestError(f"casr.sd_path={path} predicts '{kind}'; expected 'epsilon', the noise, as of SD-Turbo")
 
     def part(kind: Any, folder: str) -> Any:
-        return _read(_complete(kind, path, folder), path, folder, _SD, "sd_path")
+        return read_part(complete(kind, path, folder), path, what=_SD, option="casr.sd_path", folder=folder)
 
     unet, vae, encoder = (
         part(UNet2DConditionModel, "unet"),
@@ -176,7 +178,7 @@ def _sd_turbo(path: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, ClipText
         part(CLIPTextModel, "text_encoder"),
     )
     words = partial(CLIPTokenizer.from_pretrained, str(path), subfolder="tokenizer")
-    tokenizer = _read(words, path, "tokenizer", _SD, "sd_path")
+    tokenizer = read_part(words, path, what=_SD, option="casr.sd_path", folder="tokenizer")
     # without its vocabulary a tokenizer of transformers loads all the same, and knows nothing but its special tokens
     if not encoder.config.vocab_size // 2 <= len(tokenizer) <= encoder.config.vocab_size:
         raise RequestError(
@@ -189,34 +191,6 @@ def _sd_turbo(path: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, ClipText
 def _sam(path: Path) -> SamSemantics:
     from transformers import SamModel
 
-    model: Any = _read(_complete(SamModel, path, "", "vision_encoder."), path, "", _SAM, "sam_path")
+    load = complete(SamModel, path, needed="vision_encoder.")
+    model: Any = read_part(load, path, what=_SAM, option="casr.sam_path")
     return SamSemantics(model.vision_encoder.float())
-
-
-def _complete(kind: Any, path: Path, folder: str, needed: str = "") -> Callable[..., Any]:
-    """A loader that refuses weights with holes, which these libraries would fill with random values."""
-
-    def load(**said: Any) -> Any:
-        model, info = kind.from_pretrained(str(path), subfolder=folder, output_loading_info=True, **said)
-        absent = sorted(name for name in info["missing_keys"] if name.startswith(needed))
-        if absent:
-            raise ValueError(f"the weights lack '{absent[0]}' ({len(absent)} tensors in all).")
-        return model
-
-    return load
-
-
-def _read(load: Callable[..., Any], path: Path, folder: str, what: str, option: str) -> Any:
-    """Call a loader of diffusers or transformers, and turn what it says of missing files into a sentence."""
-    local = path.is_dir() or os.environ.get("ASSR_BENCH_DOWNLOAD") == "0"
-    try:
-        if path.is_dir() and not (path / folder).is_dir():
-            raise FileNotFoundError(f"there is no folder '{folder}' in it.")
-        return load(local_files_only=local)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError) as fault:
-        where = f"{path}/{folder}" if folder else str(path)
-        reason = next((line for line in str(fault).splitlines() if line.strip()), type(fault).__name__)
-        raise RequestError(
-            f"casr.{option}={path}: cannot read {where}: {reason} Expected {what}; a folder is given with "
-            f"--set casr.{option}=FOLDER"
-        ) from fault

@@ -17,6 +17,7 @@ from methods.casr.network import Casr
 from methods.casr.passes import TileSettings
 from methods.casr.text import Prompter, find_tagger
 
+_CPU = torch.device("cpu")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -42,6 +43,7 @@ class CasrMethod(Method):
             ssam=said.ssam,
             depth=said.depth,
             colour=said.colour,
+            consistency=said.consistency,
         )
 
     def load(self, weights: Path | None, device: torch.device, dtype: torch.dtype) -> None:
@@ -55,7 +57,7 @@ class CasrMethod(Method):
             RequestError: a file or folder is missing, damaged, or of another method or shape; options that do not fit.
         """
         network, self.notes = load_network(weights, self.options)
-        network.settings = settings_of(network, self.options)
+        network.settings = settings_of(network, self.options, device)
         if network.ssam is not None:
             network.ssam.architecture = superpixels_of(network, self.options)
         tagger = find_tagger(self.options.tagger) if self.options.tagger is not None else None
@@ -91,7 +93,7 @@ def load_network(weights: Path | None, options: CasrOptions | None = None) -> tu
         weights: Of any size; None: the full size with fresh adapters.
         options: Say where SD-Turbo, SAM and DepthAnything lie.
     Raises:
-        RequestError: missing, damaged, of another method or shape.
+        RequestError: missing, damaged, of another method or shape; an option that does nothing with such weights.
     """
     said = options if options is not None else CasrOptions()
     read = read_weights(weights) if weights is not None else None
@@ -106,13 +108,39 @@ def load_network(weights: Path | None, options: CasrOptions | None = None) -> tu
                 f"casr.{name} is for weights of the full size; {read.path} needs nothing beside it: leave it out, or "
                 "run SD-Turbo itself with --weights casr=untrained"
             )
+    _refuse_idle(said, architecture, read.path)
     network = Casr(architecture)
     load_into(network, read.tensors, read.path)
     return network, ()
 
 
-def settings_of(network: Casr, options: CasrOptions) -> TileSettings:
-    """How tiles go through a network: as options say, else as suits its size.
+def _refuse_idle(options: CasrOptions, architecture: CasrArchitecture, path: Path) -> None:
+    """Refuse options that would change nothing but the label of the row.
+
+    Raises:
+        RequestError: names the option.
+    """
+    idle = ("prompt",) if architecture.codec == "overlap" else ("prompt", "decode_tile", "decode_overlap")
+    for name in idle:
+        if getattr(options, name) != CasrOptions.model_fields[name].default:
+            what = "its text is one learned token" if name == "prompt" else "its latents are not decoded in tiles"
+            raise RequestError(f"casr.{name} does nothing with {path.name}: {what}; leave it out")
+
+
+def _room(device: torch.device) -> int | None:
+    """A quarter of the free memory in megabytes; None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] // 4 // 2**20
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    free = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    return free[0] // 4 // 2**10 if free else None
+
+
+def settings_of(network: Casr, options: CasrOptions, device: torch.device = _CPU) -> TileSettings:
+    """How tiles go through a network: as options say, else as suits its size and the memory that is free.
 
     Raises:
         RequestError: tiles that do not lie on the network's tokens.
@@ -123,12 +151,13 @@ def settings_of(network: Casr, options: CasrOptions) -> TileSettings:
         "smallest": options.min_side,
         "weights": options.merge,
         "batch": options.batch,
-        "kept": options.kept,
+        "kept": options.kept if options.kept is not None else _room(device),
         "keys": options.keys,
         "decode_tile": options.decode_tile,
         "decode_overlap": options.decode_overlap,
         "sarm": options.sarm,
         "lr_semantics": options.lr_semantics,
+        "phases": options.phases,
     }
     try:
         found = replace(network.settings, **{name: value for name, value in said.items() if value is not None})

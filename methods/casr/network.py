@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,10 @@ from torch import nn
 from bench.api import Size
 from methods.blocks.resample import resample
 from methods.casr.architecture import CasrArchitecture
-from methods.casr.codec import UnshuffleCodec, VaeCodec
+from methods.casr.codec import OverlapCodec, UnshuffleCodec, VaeCodec, in_float32
 from methods.casr.lora import UNET_TARGETS, VAE_TARGETS, add_lora, is_lora, lora_parameters
-from methods.casr.padding import mirrored, to_multiple
-from methods.casr.passes import Scene, TileSettings, predict
+from methods.casr.padding import mirrored, mirrored_before, to_multiple
+from methods.casr.passes import Scene, TileSettings, phase_offsets, predict
 from methods.casr.sarm import Sarm
 from methods.casr.semantics import PatchSemantics, SamSemantics
 from methods.casr.ssam import Depth, ProxyDepth, Ssam, depth_at
@@ -72,10 +73,14 @@ class Casr(nn.Module):
         self.semantics: PatchSemantics | SamSemantics | None = None
         self.unet: UNet2DConditionModel = build_unet(arch) if parts is None else parts.unet
         self.controlnet: ControlNetModel | None = build_controlnet(self.unet, arch) if arch.has_control else None
-        self.codec: UnshuffleCodec | VaeCodec
+        self.codec: UnshuffleCodec | VaeCodec  # an OverlapCodec is an UnshuffleCodec
         self.text: LearnedText | ClipText
         if parts is None:
-            self.codec = UnshuffleCodec(arch.factor)
+            self.codec = (
+                OverlapCodec(arch.factor, arch.decoder, arch.padding)
+                if arch.codec == "overlap"
+                else UnshuffleCodec(arch.factor)
+            )
             self.text = LearnedText(arch.unet.cross_dim)
             if arch.sarm is not None and arch.sarm.lr_semantics:
                 self.semantics = PatchSemantics(arch.semantic_dim, arch.semantic_grid)
@@ -90,9 +95,7 @@ class Casr(nn.Module):
         if arch.sarm is not None:
             self.sarm = Sarm(arch.unet.channels[-1], arch.semantic_dim, arch.sarm)
         self.settings = (
-            TileSettings()
-            if arch.codec == "unshuffle"
-            else TileSettings(tile=512, overlap=64, smallest=512, keys=16384)
+            TileSettings() if arch.codec != "vae" else TileSettings(tile=512, overlap=64, smallest=512, keys=16384)
         )
         self.prompter = Prompter()
         self._borrowed = self._names_of(parts)
@@ -156,39 +159,64 @@ class Casr(nn.Module):
             (B, 3, H, W), nominally in [-1, 1], not clipped.
         """
         settings = self.settings
-        size: Size = (s.shape[-2], s.shape[-1])
-        padded = to_multiple(size, self.multiple, smallest=settings.smallest)
         semantics = None
         if settings.sarm and settings.lr_semantics and self.sarm is not None and self.semantics is not None:
             semantics = self.semantics(reference)
         text = self.text(self.prompter(reference))
-        scene = Scene(
-            mirrored(s, padded),
-            None if depth is None else mirrored(depth, padded),
-            text,
-            None if semantics is None else semantics.to(text.dtype),
-        )
+        size: Size = (s.shape[-2], s.shape[-1])
+        anchor = None
+        if self.architecture.anchored:
+            anchor = resample(reference.float(), size).clamp(-1, 1)
+        shown = anchor if self.architecture.anchor == "bicubic" else None
+        whole = Scene(s, depth, text, None if semantics is None else semantics.to(text.dtype), shown)
+        offsets = phase_offsets(self.codec.factor, settings.phases)
+        images = [self._painted(whole, offset, tiles) for offset in offsets]
+        image = images[0] if len(images) == 1 else torch.stack(images).mean(dim=0)
+        if anchor is None:
+            return image
+        # an enlargement keeps the mean colour; without this, what a cycle adds to a flat image adds up over the cycles
+        return anchor + (image - image.mean(dim=(-2, -1), keepdim=True)).float()
+
+    def _painted(self, scene: Scene, offset: tuple[int, int], tiles: list[Tile] | None) -> torch.Tensor:
+        """The decoded image of a scene that is begun so many rows and columns earlier, cut to its own size."""
+        settings, (top, left) = self.settings, offset
+        height, width = scene.s.shape[-2:]
+        padded = to_multiple((height + top, width + left), self.multiple, smallest=settings.smallest)
+
+        def laid(image: torch.Tensor | None) -> torch.Tensor | None:
+            return None if image is None else mirrored(mirrored_before(image, offset), padded)
+
+        s = laid(scene.s)
+        assert s is not None
+        scene = scene._replace(s=s, depth=laid(scene.depth), anchor=laid(scene.anchor))
         if tiles is None:
             tiles = grid(padded, tile=settings.tile, overlap=settings.overlap)
         latent = predict(self, scene, tiles, settings)
-        if len(tiles) == 1 or isinstance(self.codec, UnshuffleCodec):
+        if len(tiles) == 1 or type(self.codec) is UnshuffleCodec:
             image = self.codec.decode(latent)
         else:
-            image = decode_tiled(
-                self.codec.decode,
-                latent,
-                factor=self.codec.factor,
-                tile=settings.decode_tile,
-                overlap=settings.decode_overlap,
+            image = torch.cat([self._decoded_in_tiles(each[None]) for each in latent])
+        return image[..., top : top + height, left : left + width]
+
+    def _decoded_in_tiles(self, latent: torch.Tensor) -> torch.Tensor:
+        """One latent, (1, C, h, w) -> (1, 3, H, W)."""
+        tile, codec = self.settings.decode_tile, self.codec
+        alike = codec.shared_statistics(latent, tile=tile) if isinstance(codec, VaeCodec) else nullcontext()
+        with alike:
+            return decode_tiled(
+                codec.decode, latent, factor=codec.factor, tile=tile, overlap=self.settings.decode_overlap
             )
-        return image[..., : size[0], : size[1]]
 
     def clean(self, z: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
-        """The clean latent: z plus the predicted residual, or one step from the predicted noise at t."""
+        """The clean latent: z plus the predicted residual (that alone where the bicubic image is its anchor), or
+        one step from the predicted noise at t."""
+        if self.architecture.anchored:
+            return predicted
         if self.architecture.prediction == "residual":
             return z + predicted
         kept = alpha_bar(self.architecture.timestep)
-        return (z - math.sqrt(1 - kept) * predicted) / math.sqrt(kept)
+        # at t = 999 this divides by 0.068: what half precision rounds would be multiplied by 15
+        return (z.float() - math.sqrt(1 - kept) * predicted.float()) / math.sqrt(kept)
 
     def trainable(self, stage: int) -> list[nn.Parameter]:
         """Freeze everything but what a stage trains, and return that.
@@ -202,8 +230,8 @@ class Casr(nn.Module):
         if stage == 2 and self.sarm is not None:
             found = list(self.sarm.parameters())
         elif stage == 1:
-            if self.architecture.codec == "unshuffle":
-                found = [*self.unet.parameters(), *self.text.parameters()]
+            if self.architecture.codec != "vae":
+                found = [*self.unet.parameters(), *self.text.parameters(), *self.codec.parameters()]
             else:
                 found = [*lora_parameters(self.unet), *lora_parameters(self.codec)]
                 if self.architecture.train_conv_in:
@@ -217,8 +245,16 @@ class Casr(nn.Module):
             parameter.requires_grad_(True)
         return found
 
+    def recompute(self) -> None:
+        """Keep fewer activations for the backward pass: UNet, ControlNet and VAE compute them again."""
+        vae = self.codec.vae if isinstance(self.codec, VaeCodec) else None
+        for part in (self.unet, self.controlnet, vae):
+            if part is not None:
+                part.enable_gradient_checkpointing()
+
     def place(self, device: torch.device, dtype: torch.dtype) -> Casr:
-        """Move it for inference: the UNet and what feeds it in a dtype; superpixels and decoder in float32."""
+        """Move it for inference: the UNet and what feeds it in a dtype; superpixels, the decoder, and the convolutions
+        whose outputs make the clean latent in float32."""
         self.to(device)
         for part in (self.unet, self.controlnet):
             if part is not None:
@@ -226,6 +262,7 @@ class Casr(nn.Module):
         for part in (self.unet, self.controlnet, self.text, self.sarm):
             if part is not None:
                 nn.Module.to(part, dtype)  # diffusers' own `to` warns of every cast
+        in_float32(self.unet.conv_out)
         self.codec.place(dtype)
         return self.eval()
 

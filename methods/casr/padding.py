@@ -27,6 +27,14 @@ def mirrored(image: torch.Tensor, size: Size) -> torch.Tensor:
     return image.index_select(-2, rows).index_select(-1, columns)
 
 
+def mirrored_before(image: torch.Tensor, offset: tuple[int, int]) -> torch.Tensor:
+    """Begin earlier at the top and left by so many rows and columns, mirrored as by `mirrored`."""
+    if offset == (0, 0):
+        return image
+    size = image.shape[-2] + offset[0], image.shape[-1] + offset[1]
+    return mirrored(image.flip((-2, -1)), size).flip((-2, -1))
+
+
 def to_multiple(size: Size, multiple: int, *, smallest: int = 1) -> Size:
     """The least size of at least `size` and `smallest` on each axis whose sides are multiples."""
     return next_multiple(max(size[0], smallest), multiple), next_multiple(max(size[1], smallest), multiple)

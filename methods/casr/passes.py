@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import torch
 from torch.nn import functional
@@ -36,12 +36,14 @@ class TileSettings:
         smallest: Images are mirrored up to at least this side. [inferred]
         weights: How latents of overlapping tiles are weighted.
         batch: Tiles that are computed at once.
-        kept: Megabytes of skips that are kept between the passes; further tiles' encoders run twice.
+        kept: Megabytes of skips that are kept between the passes; further tiles' encoders run twice. The method sets
+            it by the free memory.
         keys: Above so many tokens, those that are attended to are averages over squares of a tile's tokens; the
             queries stay. [ours] Bounds the quadratic cost; at the full size (16384) 8K images stay below it.
         decode_tile, decode_overlap: Of the VAE's decoder, in latent pixels. [inferred]
         sarm: False: tiles do not see each other.
         lr_semantics: False: SARM without the attention to the input's semantics.
+        phases: 4: the mean of four images, for which the latent's grid lies differently. [ours]
     """
 
     tile: int = 256
@@ -55,6 +57,7 @@ class TileSettings:
     decode_overlap: int = 8
     sarm: bool = True
     lr_semantics: bool = True
+    phases: Literal[1, 4] = 1
 
     def __post_init__(self) -> None:
         if self.overlap < 0 or self.tile < max(2 * self.overlap, 2):
@@ -83,12 +86,23 @@ class Scene(NamedTuple):
         depth: (B, 1, H, W) in [0, 1]; None: no ControlNet.
         text: (B, L, D).
         semantics: (B, M, D); None: no attention to them.
+        anchor: (B, 3, H, W) in [-1, 1], the bicubic enlargement; None: the network is not shown it.
     """
 
     s: torch.Tensor
     depth: torch.Tensor | None
     text: torch.Tensor
     semantics: torch.Tensor | None
+    anchor: torch.Tensor | None = None
+
+
+def phase_offsets(factor: int, phases: int) -> list[tuple[int, int]]:
+    """Rows and columns that are put before an image, so that each lies differently on a grid of `factor`.
+
+    Of four, no two share a row or a column of the grid's cell, as queens would have it.
+    """
+    quarters = [(0, 0), (2, 2), (1, 3), (3, 1)][:phases]
+    return list(dict.fromkeys((rows * factor // 4, columns * factor // 4) for rows, columns in quarters))
 
 
 class Passable(Protocol):
@@ -157,7 +171,10 @@ def _decoded(
 def _encode(network: Passable, scene: Scene, group: Sequence[Tile]) -> Encoded:
     image = torch.cat([tile.of(scene.s) for tile in group])
     text = scene.text.repeat(len(group), 1, 1)
-    z = network.codec.encode(image).to(text.dtype)
+    z = network.codec.encode(image)
+    if scene.anchor is not None:
+        z = torch.cat((z, network.codec.encode(torch.cat([tile.of(scene.anchor) for tile in group]))), dim=1)
+    seen = z.to(text.dtype)
     control = None
     if scene.depth is not None and network.controlnet is not None:
         depth = torch.cat([tile.of(scene.depth) for tile in group])
@@ -167,14 +184,14 @@ def _encode(network: Passable, scene: Scene, group: Sequence[Tile]) -> Encoded:
             else depth.expand(-1, 3, -1, -1)
         )
         control = network.controlnet(
-            z,
+            seen,
             network.architecture.timestep,
             encoder_hidden_states=text,
             controlnet_cond=shown.to(text.dtype),
             conditioning_scale=network.architecture.conditioning_scale,
             return_dict=False,
         )
-    return Encoded(z, *down_mid(network.unet, z, network.architecture.timestep, text, control))
+    return Encoded(z, *down_mid(network.unet, seen, network.architecture.timestep, text, control))
 
 
 def _refine(

@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import nn
 
 from bench.api import RequestError
-from methods.casr.architecture import CasrArchitecture, UNetArchitecture
+from methods.casr.architecture import CasrArchitecture, Padding, UNetArchitecture
 
 if TYPE_CHECKING:
     from diffusers.models.controlnets.controlnet import ControlNetModel
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+M = TypeVar("M", bound=nn.Module)
 Control = tuple[Sequence[torch.Tensor], torch.Tensor]
 """What a ControlNet adds: to every skip, and to the middle."""
 _UNSUPPORTED = (
@@ -36,7 +37,7 @@ def build_unet(architecture: CasrArchitecture) -> UNet2DConditionModel:
     said = architecture.unet
     heads: Any = said.heads
     unet = UNet2DConditionModel(
-        in_channels=architecture.latent_channels,
+        in_channels=architecture.seen_channels,
         out_channels=architecture.latent_channels,
         block_out_channels=said.channels,
         layers_per_block=said.layers,
@@ -47,22 +48,34 @@ def build_unet(architecture: CasrArchitecture) -> UNet2DConditionModel:
         norm_num_groups=said.groups,
         use_linear_projection=said.linear_projection,
     )
-    if architecture.prediction == "residual":
+    if architecture.codec == "overlap":  # the decoder's last convolution is what begins at zero
+        nn.init.kaiming_normal_(unet.conv_out.weight, nonlinearity="relu")
+    elif architecture.prediction == "residual":
         nn.init.zeros_(unet.conv_out.weight)
         if unet.conv_out.bias is not None:
             nn.init.zeros_(unet.conv_out.bias)
-    return unet
+    return _padded(unet, architecture.padding)
 
 
 def build_controlnet(unet: UNet2DConditionModel, architecture: CasrArchitecture) -> ControlNetModel:
     """A ControlNet with the UNet's encoder weights and zero output convolutions; made before a LoRA is put in."""
     from diffusers.models.controlnets.controlnet import ControlNetModel
 
-    return ControlNetModel.from_unet(
+    controlnet = ControlNetModel.from_unet(
         unet,
         conditioning_channels=architecture.control_channels,
         conditioning_embedding_out_channels=architecture.control_embedding,
     )
+    return _padded(controlnet, architecture.padding)
+
+
+def _padded(network: M, mode: Padding) -> M:
+    """Let every convolution that pads do so by a mode of `torch.nn.Conv2d`."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and mode != module.padding_mode and module.padding != (0, 0):
+            # torch keeps the widths of the sides beside the mode, which the class decides at its making
+            module.padding_mode = mode
+    return network
 
 
 def geometry_of(unet: UNet2DConditionModel) -> UNetArchitecture:

@@ -390,8 +390,31 @@ def test_loss_is_the_mean_absolute_error_of_the_residual_in_gained_units():
     network.gain.fill_(3.0)
     batch = task.batch(1)
     u = network.anchor(batch["y"], (batch["x0"].shape[-2], batch["x0"].shape[-1]))
-    loss = task.losses(network, batch)["loss"]
+    loss = task.losses(network, batch)["loss_l1"]
     assert float(loss.detach()) == pytest.approx(3 * float((batch["x0"] - u).abs().mean()), rel=1e-5)
+
+
+def test_perceptual_term_sees_the_predicted_image_through_a_window_of_the_step():
+    """Catches the residual in place of the image, windows that differ between the two, and one for all steps."""
+    task, network, seen = _task(perceptual=0.5, shift=3, zoom=1.0), CasArbi(_tiny()), []
+    task._distance = nn.Module()
+    task._distance.forward = lambda image, truth: (seen.append((image, truth)), image.mean((1, 2, 3)))[1]
+    batch = task.batch(1)
+    found = task.losses(network, batch)
+    assert float(found["loss_perceptual"].detach()) == pytest.approx(0.5 * float(seen[0][0].detach().mean()), rel=1e-5)
+    # an untrained network predicts no residual: its image is the anchor, near the truth where both are cut alike
+    image, truth = (each.detach() for each in seen[0])
+    assert image.shape[-1] == batch["x0"].shape[-1] - 3
+    assert float((image - truth).abs().mean()) < float((image - truth.flip(-1)).abs().mean())
+    task.losses(network, batch)
+    assert torch.equal(seen[1][1], truth)
+    shown = {tuple(seen[-1][1].flatten()[:2].tolist()) for step in range(8) if task.losses(network, _at(batch, step))}
+    assert len(shown) > 3
+    assert "loss_perceptual" not in _task().losses(network, batch)
+
+
+def _at(batch: dict[str, torch.Tensor], step: int) -> dict[str, torch.Tensor]:
+    return {**batch, "step": torch.tensor(step)}
 
 
 def test_training_and_sampling_ask_the_denoiser_the_same():

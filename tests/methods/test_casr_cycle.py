@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -55,6 +57,109 @@ def network() -> Casr:
 
 def _lr(height: int, width: int, *, batch: int = 1) -> torch.Tensor:
     return torch.rand((batch, 3, height, width), generator=torch.Generator().manual_seed(2)) * 1.6 - 0.8
+
+
+SMOOTH = {"codec": "overlap", "decoder": (8, 6), "anchor": "bicubic", "padding": "replicate"}
+"""Of an architecture that leaves no lattice."""
+
+
+def _smooth(**change) -> Casr:
+    """Such a network, random in its decoder too."""
+    network = _network(**SMOOTH | change)
+    for parameter in network.codec.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    return network
+
+
+def _grey_error(network: Casr) -> float:
+    """Largest deviation from a constant image, after any of three cycles; several tiles in the last."""
+    grey = torch.tensor([-0.4, 0.0, 0.7])[:, None, None].expand(1, 3, 6, 6)
+    images = upscale(network, grey, (108, 108))
+    assert len(images) == 3
+    return max(float((image - grey[..., :1, :1]).abs().max()) for image in images)
+
+
+def test_a_constant_image_stays_constant_whatever_the_weights_are():
+    """Catches zeros around the image, kernels that do not overlap, and a mean that cycles add up."""
+    network = _smooth()
+    image = upscale(network, _lr(6, 7), (24, 28))[0]
+    assert float((image - resample(_lr(6, 7), (24, 28))).abs().mean()) > 0.05  # it does something
+    assert _grey_error(network) < 1e-4
+    for change in ({"padding": "zeros"}, {"codec": "unshuffle"}, {"anchor": "superpixels", "codec": "unshuffle"}):
+        assert _grey_error(_smooth(**change)) > 1e-3
+
+
+def test_residual_against_bicubic_has_mean_zero_and_a_fresh_network_is_bicubic():
+    """Catches superpixels as the anchor, and an anchor that does not reach the network."""
+    lr = _lr(9, 11)
+    fresh = Casr(ARCHITECTURE.model_copy(update=SMOOTH)).eval()
+    fresh.settings = TileSettings(tile=64, overlap=16, smallest=16)
+    bicubic = resample(lr, (30, 40)).clamp(-1, 1)
+    s, depth = fresh.align(lr, (30, 40))
+    torch.testing.assert_close(fresh.enhance(s, depth, lr), bicubic)
+    network = _smooth()
+    with torch.no_grad():
+        found = network.enhance(s, depth, lr)
+        moved = network.enhance(s, depth, lr.flip(-1))
+    assert float((found - bicubic).abs().mean()) > 0.05
+    assert float((found - bicubic).mean(dim=(-2, -1)).abs().max()) < 1e-5
+    # the same superpixels beside another enlargement: another residual, unless the network does not see it
+    other = resample(lr.flip(-1), (30, 40)).clamp(-1, 1)
+    assert not torch.allclose(moved - other, found - bicubic, atol=1e-3)
+    network = _smooth(anchor="bicubic-unseen", sarm=None)  # which would see it
+    with torch.no_grad():
+        found, moved = network.enhance(s, depth, lr), network.enhance(s, depth, lr.flip(-1))
+    torch.testing.assert_close(moved - other, found - bicubic)
+    assert float((found - bicubic).abs().mean()) > 0.05
+
+
+def test_phases_are_the_mean_of_images_that_begin_elsewhere(network):
+    """Catches an offset that is cut at the wrong side, or that depth does not share; by numpy's own padding."""
+    s, depth = network.align(_lr(9, 10), (30, 33))
+    assert depth is not None
+    network.settings = replace(network.settings, phases=4)
+    with torch.no_grad():
+        found = network.enhance(s, depth, _lr(9, 10))
+        network.settings = replace(network.settings, phases=1)
+        images = []
+        for top, left in ((0, 0), (1, 1), (0, 1), (1, 0)):
+            edges = ((0, 0), (0, 0), (top, 0), (left, 0))
+            begun = [torch.from_numpy(np.pad(each.numpy(), edges, mode="reflect")) for each in (s, depth)]
+            images.append(network.enhance(begun[0], begun[1], _lr(9, 10))[..., top:, left:])
+    torch.testing.assert_close(found, torch.stack(images).mean(0))
+    assert not torch.allclose(found, images[0], atol=1e-3)
+
+
+def test_consistency_brings_every_cycle_back_to_its_input():
+    network, lr = _network(), _lr(9, 10)
+
+    def off(count: int) -> list[float]:
+        images = upscale(network, lr, (60, 66), Sampling(consistency=count))
+        pairs = zip([lr, *images], images, strict=False)
+        return [float((resample(image, (a.shape[-2], a.shape[-1])) - a).abs().mean()) for a, image in pairs]
+
+    far, near = off(0), off(3)
+    assert len(far) == 2
+    assert all(after < 0.3 * before for before, after in zip(far, near, strict=True))
+
+
+def test_consistency_without_phases_is_refused():
+    with pytest.raises(ValidationError, match="consistency is for phases=4"):
+        CasrOptions(consistency=3)
+    assert CasrOptions(consistency=3, phases=4).consistency == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"codec": "overlap", "factor": 2, "control_embedding": (4, 8)}, "needs anchor bicubic"),
+        ({"codec": "overlap", "anchor": "bicubic", "decoder": (8, 8)}, "decoder of 2 entries enlarges by 2"),
+        ({"anchor": "bicubic", "prediction": "epsilon"}, "prediction is epsilon"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(change, named):
+    with pytest.raises(ValidationError, match=named):
+        CasrArchitecture(**change)
 
 
 # --- group 2, end to end ---
@@ -222,7 +327,8 @@ def test_images_are_shown_in_their_own_range(weights, network):
 
 def test_options_reach_the_network(weights):
     said = {"tile": 96, "overlap": 8, "min_side": 32, "merge": "gauss", "batch": 2, "kept": 3, "keys": 9}
-    method = _method(weights, **said, sarm=False, lr_semantics=False, decode_tile=16, decode_overlap=4)
+    method = _method(weights, **said, sarm=False, lr_semantics=False, phases=4, consistency=2)
+    assert method.sampling == Sampling(consistency=2)
     assert method.network.settings == TileSettings(
         tile=96,
         overlap=8,
@@ -231,12 +337,13 @@ def test_options_reach_the_network(weights):
         batch=2,
         kept=3,
         keys=9,
-        decode_tile=16,
-        decode_overlap=4,
         sarm=False,
         lr_semantics=False,
+        phases=4,
     )
-    assert _method(weights).network.settings == TileSettings()
+    plain = _method(weights).network.settings
+    assert plain == replace(TileSettings(), kept=plain.kept)
+    assert plain.kept > 1  # by the free memory
     method = _method(weights, policy="uniform", s_max=3, s_min=1.2, ssam=False, depth=False, colour="adain")
     assert method.sampling == Sampling(policy="uniform", s_max=3, s_min=1.2, ssam=False, depth=False, colour="adain")
     ssam = _method(weights, sp_backend="slic", sp_space="hr", sp_up="nearest").network.ssam
@@ -246,9 +353,10 @@ def test_options_reach_the_network(weights):
 
 @pytest.mark.parametrize("text", ["4,3,1.5", "4x3x1.5"])
 def test_fixed_factors_are_typed_as_a_list(text):
-    from bench.engine.request import _options
+    from bench.engine.choice import choose_methods
 
-    assert _options(CASR, {"fixed": text}).fixed == (4.0, 3.0, 1.5)
+    (choice,) = choose_methods(["casr"], weights=None, overrides=[f"casr.fixed={text}"])
+    assert choice.options.model_dump()["fixed"] == (4.0, 3.0, 1.5)
 
 
 @pytest.mark.parametrize(
@@ -274,6 +382,9 @@ def test_unknown_and_impossible_options_are_refused(said):
         ({"sd_path": Path("somewhere")}, "sd_path"),
         ({"tagger": "json:loads"}, "tagger"),
         ({"overlap": 144}, "twice its overlap"),
+        ({"prompt": "empty"}, r"casr\.prompt does nothing with .*learned token"),
+        ({"decode_tile": 32}, r"casr\.decode_tile does nothing"),
+        ({"decode_overlap": 4}, r"casr\.decode_overlap does nothing"),
     ],
 )
 def test_options_that_these_weights_cannot_have_are_named(weights, said, text):

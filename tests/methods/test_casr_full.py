@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from bench.api import UNTRAINED, RequestError
 from bench.engine.choice import choose_methods
 from bench.registry import METHODS
 from methods.casr.architecture import SsamArchitecture
+from methods.casr.codec import VaeCodec
 from methods.casr.info import CASR, CasrOptions
 from methods.casr.loading import Sources, load_parts
 from methods.casr.method import CasrMethod, load_network
 from methods.casr.network import Casr
 from methods.casr.text import FIXED, Prompter, find_tagger
+from methods.casr.tiles import decode_tiled
 
 CPU = torch.device("cpu")
 LIGHT = {"tile": 128, "overlap": 16, "min_side": 64, "decode_tile": 24, "decode_overlap": 4, "batch": 16}
@@ -145,11 +148,12 @@ def test_adapters_of_another_model_are_refused(published, tmp_path):
 
 
 def test_without_adapters_the_row_is_untrained_whatever_else_is_set(published):
-    """Its variant is what tables leave out (tests/report); with adapters it is the file's."""
+    """Its variant is what tables leave out (tests/report); with adapters it is the file's. Catches a row that is called
+    by a folder of this machine."""
     METHODS.add("casr", CASR, origin="a test") if "casr" not in METHODS.names() else None
     (choice,) = choose_methods(["casr"], weights="casr=untrained", overrides=[f"casr.sd_path={published.sd}"])
     assert choice.trained == UNTRAINED
-    assert choice.display.startswith("CASR (untrained,sd_path=sd-turbo-")
+    assert re.fullmatch(r"CASR \(untrained,sd_path=[0-9a-f]{8}\)", choice.display)
     assert choice.weights is None
 
 
@@ -208,19 +212,72 @@ def test_text_is_that_of_the_text_encoder_and_other_prompts_give_other_images(pu
     assert not torch.equal(*images)
 
 
-@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "sam"])
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "sam", "depth"])
 def test_weights_with_a_hole_are_refused_not_filled_with_noise(published, tmp_path, part):
     """diffusers and transformers initialise what a file lacks at random, and only log it."""
-    folder = tmp_path / "copy"
-    shutil.copytree(published.sam if part == "sam" else published.sd, folder)
-    (file,) = (folder if part == "sam" else folder / part).glob("*.safetensors")
+    folder, option = tmp_path / "copy", {"sam": "sam_path", "depth": "depth_path"}.get(part, "sd_path")
+    shutil.copytree(getattr(published, option.removesuffix("_path")), folder)
+    (file,) = (folder / part if option == "sd_path" else folder).glob("*.safetensors")
     tensors = load_file(file)
     name = next(name for name in sorted(tensors) if part != "sam" or name.startswith("vision_encoder."))
     del tensors[name]
     save_file(tensors, file, {"format": "pt"})
-    option = "sam_path" if part == "sam" else "sd_path"
     with pytest.raises(RequestError, match=option):
         load_network(None, _options(published, **{option: folder}))
+
+
+def test_downloads_in_half_precision_alone_are_read(published, tmp_path):
+    """As hubs serve them: `*.fp16.safetensors` and nothing else. Catches parts that stay in 16 bits."""
+    folders = {}
+    for option in ("sd_path", "sam_path", "depth_path"):
+        folders[option] = tmp_path / option
+        shutil.copytree(getattr(published, option.removesuffix("_path")), folders[option])
+        for file in folders[option].rglob("*.safetensors"):
+            tensors = {name: tensor.half() for name, tensor in load_file(file).items()}
+            save_file(tensors, file.with_suffix(".fp16.safetensors"), {"format": "pt"})
+            file.unlink()
+    found, _ = load_network(None, _options(published, **folders))
+    whole, _ = load_network(None, _options(published))
+    for (name, tensor), (_, other) in zip(found.named_parameters(), whole.named_parameters(), strict=True):
+        assert tensor.dtype == torch.float32
+        if "lora" not in name and not name.startswith(("sarm.", "controlnet.")):  # drawn anew
+            torch.testing.assert_close(tensor, other, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", ["depth_path", "dino"])
+def test_no_hub_is_asked_where_downloads_are_forbidden(monkeypatch, part):
+    """Catches a part that is asked for by its hub id whatever the user said."""
+    import transformers
+
+    from methods.casr.ssam import DepthAnything
+    from methods.casr.training.losses.gan import DinoFeatures
+
+    asked = []
+    for kind in (transformers.AutoModelForDepthEstimation, transformers.ViTModel):
+        monkeypatch.setattr(
+            kind, "from_pretrained", lambda *_, local_files_only, **__: (asked.append(local_files_only), 1 / 0)
+        )
+    for value, local in (("0", True), ("1", False)):
+        monkeypatch.setenv("ASSR_BENCH_DOWNLOAD", value)
+        with pytest.raises(ZeroDivisionError):
+            DinoFeatures("somebody/dino") if part == "dino" else DepthAnything("somebody/depth")
+        assert asked.pop() is local
+
+
+def test_what_makes_the_clean_latent_stays_in_float32(published, tmp_path):
+    """Dividing by 0.068 multiplies what bfloat16 rounds. Catches a cast of the latent, of the UNet's last convolution,
+    or of the encoder's."""
+    network = _method(published, _trained(published, tmp_path / "a.safetensors"), precision="bfloat16").network
+    image = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        z = network.codec.encode(image)
+        noise = network.unet.conv_out(torch.randn(1, 16, 8, 8).bfloat16())
+    assert z.dtype == noise.dtype == torch.float32
+    assert float((z - z.bfloat16().float()).abs().max()) > 0
+    clean = network.clean(z, noise.bfloat16())
+    kept = 0.0046601
+    expected = (z.double() - (1 - kept) ** 0.5 * noise.bfloat16().double()) / kept**0.5
+    torch.testing.assert_close(clean.double(), expected, rtol=1e-4, atol=1e-3)
 
 
 def test_a_tokenizer_without_its_words_is_refused(published, tmp_path):
@@ -229,3 +286,27 @@ def test_a_tokenizer_without_its_words_is_refused(published, tmp_path):
     (folder / "tokenizer" / "vocab.json").unlink()
     with pytest.raises(RequestError, match="tokenizer"):
         load_network(None, _options(published, sd_path=folder))
+
+
+def test_tiles_of_the_decoder_are_normalised_alike(published):
+    """Catches statistics of single tiles (seams where neighbours differ), and statistics that outlast their image."""
+    torch.manual_seed(2)
+    codec = load_parts(Sources(published.sd)).vae
+    codec = VaeCodec(codec)
+    for parameter in codec.vae.decoder.parameters():
+        nn.init.normal_(parameter, mean=0.1, std=0.3)
+    ramp = torch.linspace(0, 3, 96).expand(1, 4, 24, 96)
+    latent = 0.18215 * (ramp * torch.randn(1, 4, 24, 96) + ramp)
+
+    def tiled() -> torch.Tensor:
+        return decode_tiled(codec.decode, latent, factor=codec.factor, tile=32, overlap=8)
+
+    with torch.no_grad():
+        whole, apart = codec.decode(latent), tiled()
+        with codec.shared_statistics(latent, tile=32):
+            together = tiled()
+        assert torch.equal(codec.decode(latent), whole)
+        with codec.shared_statistics(latent, tile=96):
+            assert torch.equal(codec.decode(latent), whole)
+    off = [float((image - whole).abs().mean() / whole.std()) for image in (apart, together)]
+    assert off[1] < 0.5 * off[0]

@@ -14,7 +14,9 @@ from skimage.color import rgb2lab
 from torch.nn import functional
 
 from bench.api import RequestError
+from bench.training.config import PatchConfig
 from bench.training.images import ImagePool
+from methods.blocks.resample import resample
 from methods.casr.architecture import CasrArchitecture, SsamArchitecture
 from methods.casr.ssam import DepthAnything, ProxyDepth, Ssam, assignment
 from methods.casr.ssam.assignment import (
@@ -34,7 +36,7 @@ from methods.casr.ssam.lab import rgb_to_lab
 from methods.casr.ssam.slic import slic
 from methods.casr.ssam.ssn import SSN, load_released
 from methods.casr.training.ssn_loss import distillation_loss, superpixel_losses
-from methods.casr.training.superpixels import SuperpixelConfig, SuperpixelTask, superpixel_figures
+from methods.casr.training.superpixels import SuperpixelConfig, SuperpixelTask, load_superpixels, superpixel_figures
 
 SHAPES = st.tuples(st.integers(1, 23), st.integers(1, 23))
 
@@ -348,6 +350,34 @@ def test_distillation_is_the_divergence_from_the_teacher() -> None:
     assert float(distillation_loss(teacher, teacher, 4)) == pytest.approx(0, abs=1e-6)
 
 
+def test_the_release_is_a_teacher_and_gives_superpixels(tmp_path: Path) -> None:
+    """Catches a release that no command can name, and one whose cells are not those of the network that learns."""
+    torch.manual_seed(0)
+    released = SSN(1.0).eval()
+    path = tmp_path / "SpixelNet_bsd_ckpt.tar"
+    torch.save({"state_dict": {f"module.{name}": each for name, each in released.state_dict().items()}}, path)
+    pool = ImagePool((np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8),), ("a",))
+
+    def task(**ssam: float) -> SuperpixelTask:
+        architecture = CasrArchitecture(ssam=SsamArchitecture.model_validate({"width": 0.1, **ssam}))
+        data = PatchConfig(lr_patch=16, scale_max=1.0)
+        return SuperpixelTask(SuperpixelConfig(architecture=architecture, data=data, batch=2, teacher=path), pool)
+
+    good = task(input_scale=4)
+    network, batch = good.network().eval(), good.batch(0)
+    shown = resample(batch["image"], (64, 64)).clamp(0, 1)
+    with torch.no_grad():
+        expected = distillation_loss(network(shown), released(shown), 16)
+        assert float(good.losses(network, batch)["loss_distillation"]) == pytest.approx(float(expected), rel=1e-5)
+    with pytest.raises(RequestError, match="cells of 16 pixels of what it sees, this network of 4"):
+        task().losses(network, batch)
+    fitting = CasrArchitecture(ssam=SsamArchitecture(width=1.0, input_scale=4))
+    with torch.no_grad():
+        assert torch.equal(load_superpixels(path, fitting)(shown), released(shown))
+    with pytest.raises(RequestError, match=r"ssam\.width=1"):
+        load_superpixels(path, CasrArchitecture())
+
+
 def test_training_beats_bare_cells_on_edges() -> None:
     """Catches a loss that does not train: superpixels must follow edges that cross the cells."""
     torch.manual_seed(0)
@@ -479,7 +509,7 @@ def test_depth_anything_is_shown_what_its_processor_would_show(depth_folder: Pat
 
 
 def test_a_folder_without_a_network_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="no depth network at"):
+    with pytest.raises(RequestError, match=r"depth_path=.*cannot read.*DepthAnything"):
         DepthAnything(tmp_path)
 
 

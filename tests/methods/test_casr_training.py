@@ -23,12 +23,13 @@ from bench.api import RequestError
 from bench.cli import app as command_line
 from bench.training.config import PatchConfig, TrainConfig, read_config
 from bench.training.images import ImagePool
+from bench.training.task import split
 from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
 from methods.casr.cycle import Sampling, cycle
 from methods.casr.network import Casr
 from methods.casr.tiles import Tile
 from methods.casr.training.crops import CropConfig, draw_batch, draw_scale
-from methods.casr.training.losses import LossConfig
+from methods.casr.training.losses import LossConfig, Objective
 from methods.casr.training.stage1 import BackboneConfig, BackboneTask, SourcesConfig
 from methods.casr.training.stage2 import SarmConfig, SarmTask
 from methods.casr.training.superpixels import SuperpixelConfig, SuperpixelTask
@@ -273,6 +274,40 @@ def test_full_size_trains_lora_and_controlnet_then_sarm(published, tmp_path, mon
     assert moved <= sarm
 
 
+@pytest.mark.parametrize("size", ["lite", "full"])
+def test_activations_computed_again_and_parts_give_the_same_gradients(size, published, monkeypatch):
+    """Catches a part that is not recomputed with what it was given (LoRA, control, text), and weights of the parts."""
+    from methods.casr import passes
+
+    monkeypatch.setattr(passes.TileSettings, "__post_init__", lambda said: object.__setattr__(said, "smallest", 64))
+    changes = {}
+    if size == "full":
+        changes["architecture"], changes["sources"] = _full(published)
+    found, kept = [], []
+    for said in ({}, {"gradient_checkpointing": True, "accumulate": 2}):
+        task = BackboneTask(_config(**changes, **said), POOL)
+        torch.manual_seed(0)
+        network = task.network().train()
+        _wake(network)
+        saved: list[int] = []
+        for part in split(task.batch(0), task.config.accumulate, size=2):
+            saved.append(0)
+
+            def counted(tensor: torch.Tensor, saved: list[int] = saved) -> torch.Tensor:
+                saved[-1] += tensor.numel()
+                return tensor
+
+            with torch.autograd.graph.saved_tensors_hooks(counted, lambda tensor: tensor):
+                total = sum(task.losses(network, part).values()) / task.config.accumulate
+            total.backward()
+        found.append({name: each.grad for name, each in network.named_parameters() if each.grad is not None})
+        kept.append(max(saved))
+    assert found[0].keys() == found[1].keys()
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, rtol=1e-3, atol=1e-5, msg=name)
+    assert kept[1] < 0.4 * kept[0]
+
+
 # the critic's turn
 
 
@@ -330,6 +365,51 @@ def test_losses_have_their_weights():
     torch.testing.assert_close(found[0]["loss_l2"], 2 * ((image - batch["hr"]) ** 2).mean())
 
 
+def test_consistency_compares_with_the_first_lr_and_l1_with_the_truth():
+    """Catches an LR of the second cycle, which is the network's own image."""
+    loss = LossConfig(l1=1, consistency=1, l2=0, lpips=0, depth=0, gan=0)
+    task = BackboneTask(_config(loss=loss, data=CropConfig(crop=64, cycle_aug=1.0)), POOL)
+    network, batch = task.network(), task.batch(0)
+    assert "between" in batch
+    truth, rng = batch["hr"], torch.Generator()
+    objective = Objective(loss, network, correlation=False)
+    found = objective.terms(network, truth, truth, batch["lr"], rng)
+    assert float(found["loss_l1"]) == 0
+    assert float(found["loss_consistency"]) < 0.01  # LR is rounded to 8 bit
+    found = objective.terms(network, truth + 0.25, truth, batch["lr"], rng)
+    assert float(found["loss_l1"]) == pytest.approx(0.25, abs=1e-5)
+    assert float(found["loss_consistency"]) == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize("shift", [0, 5])
+def test_perceptual_and_adversarial_terms_look_through_a_window(shift, monkeypatch):
+    """Catches a term that still sees the crop as it lies, the same window at every step, and different windows of an
+    image and its truth."""
+    loss = LossConfig(perceptual="laplacian", gan=0.05, critic="patch", gan_from=0, shift=shift)
+    task = BackboneTask(_config(loss=loss), POOL)
+    network, critic, sides = task.network(), task.critic(), []
+    monkeypatch.setattr(
+        "methods.casr.training.stage1.adversarial_loss",
+        lambda scores, wanted: (sides.append(scores[0].shape[-1]), scores[0].sum())[1],
+    )
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+    assert task._objective is not None
+    task._objective.distance = lambda image, truth: (seen.append((image, truth)), image.mean((1, 2, 3)))[1]
+    monkeypatch.setattr(critic, "forward", lambda images, rng: [images])
+    for step in (0, 0, 1):
+        _, shown = task.against(network, critic, task.batch(step))
+        task.critic_losses(critic, shown)
+    assert set(sides) == {64 - shift}
+    assert len(sides) == 9
+    assert all(truth.shape[-1] == 64 - shift for _, truth in seen)
+    assert torch.equal(seen[0][1], seen[1][1])
+    hr = task.batch(0)["hr"]
+    assert torch.equal(seen[0][1], hr) == (shift == 0)
+    # the image of a fresh network is what it was shown, so it lies nearest to the truth in the same window
+    ours, truth = seen[0][0].detach(), seen[0][1]
+    assert float((ours - truth).abs().mean()) < 0.8 * float((ours - truth.flip(-1)).abs().mean())
+
+
 # group 13: it learns
 
 
@@ -369,8 +449,16 @@ CHAIN = {
     },
     "backbone": {
         "architecture": SHAPE,
-        "data": {"crop": 64},
-        "loss": {"perceptual": "laplacian", "gan": 0.05, "critic": "patch", "gan_from": 0.5},
+        "data": {"crop": 64, "cycle_aug": 0.5},
+        "loss": {
+            "perceptual": "laplacian",
+            "l1": 1.0,
+            "consistency": 1.0,
+            "shift": 3,
+            "gan": 0.05,
+            "critic": "patch",
+            "gan_from": 0.5,
+        },
         "steps": 4,
         "batch": 1,
         "lr": 1e-3,
@@ -445,6 +533,11 @@ def test_one_command_trains_three_stages_and_each_begins_where_the_one_before_en
     assert not [name for each in found.values() for name in each if "critic" in name]
     cards = [json.loads((whole / stage / "weights.json").read_text()) for stage in STAGES]
     assert [card["stage"] for card in cards] == list(STAGES)
+    # a card says of every stage before what that stage's own card says
+    assert [[each["stage"] for each in card.get("before", [])] for card in cards] == [[], ["superpixel"], [*STAGES[:2]]]
+    for told, card in zip(cards[2]["before"], cards, strict=False):
+        assert {name: card[name] for name in told} == told
+        assert {"data", "steps", "train_seconds", "config", "sha256"} <= told.keys()
     assert [card["architecture"]["sarm"] is None for card in cards if "architecture" in card] == []
     for card in cards[1:]:
         assert set(card["validation"]) == {
@@ -561,7 +654,7 @@ def test_shipped_configurations_agree_between_their_stages(name):
         shapes.append(config.architecture)
         task = task.after
     assert shapes[0] == shapes[1] == shapes[2]
-    wanted = {"lite": CasrArchitecture(), "nano": CasrArchitecture.nano(), "full": CasrArchitecture.full()}[name]
+    wanted = {"lite": CasrArchitecture.lite(), "nano": CasrArchitecture.nano(), "full": CasrArchitecture.full()}[name]
     if name != "full":  # measured, see the configuration
         assert wanted.ssam is not None
         wanted = wanted.model_copy(update={"ssam": wanted.ssam.model_copy(update={"space": "hr"})})

@@ -40,6 +40,20 @@ def _same(split: torch.Tensor, whole: torch.Tensor) -> None:
     assert torch.equal(split, whole)
 
 
+@pytest.mark.parametrize("padding", ["zeros", "replicate"])
+def test_constant_images_have_constant_features_only_without_zeros_around(padding):
+    """Catches a convolution that keeps diffusers' zeros."""
+    shape = TINY.model_copy(update={"padding": padding})
+    unet = _random(build_unet(shape))
+    net = _random(build_controlnet(unet, shape))
+    x, c, shown = torch.ones(1, 12, 8, 12), torch.randn(1, 3, 6), torch.ones(1, 4, 16, 24)
+    with torch.no_grad():
+        extra = net(x, 999, encoder_hidden_states=c, controlnet_cond=shown, return_dict=False)
+        found = up(unet, *down_mid(unet, x, 999, c, extra), c)
+    assert float(found.abs().max()) > 1e-2
+    assert (float(found.std(dim=(-2, -1)).max()) < 1e-5) == (padding == "replicate")
+
+
 @pytest.mark.parametrize("control", [False, True])
 def test_both_halves_are_the_whole_unet(control):
     """Catches a skip that is taken twice or in the wrong order, and control added at the wrong place."""
@@ -222,5 +236,6 @@ def test_the_vae_is_used_without_noise(published):
         torch.testing.assert_close(codec.decode(z), codec.vae.decode(z / 0.18215).sample)
     codec.place(torch.bfloat16)
     with torch.no_grad():
-        assert codec.encode(image).dtype == torch.bfloat16
+        assert next(codec.vae.encoder.parameters()).dtype == torch.bfloat16
+        assert codec.encode(image).dtype == torch.float32  # its last layers: what they round would be multiplied by 15
         assert codec.decode(codec.encode(image)).dtype == torch.float32

@@ -18,6 +18,7 @@ from bench.training.config import PatchConfig
 from bench.training.export import export_weights, newest_checkpoint
 from bench.training.images import ImagePool
 from bench.training.runner import make_runner
+from bench.training.story import stages_before
 from methods.casr.architecture import CasrArchitecture, SsamArchitecture
 from methods.casr.training.superpixels import SuperpixelConfig, SuperpixelTask, load_superpixels
 
@@ -110,3 +111,18 @@ def test_half_and_a_note_are_options_of_exporting_alone(trained, tmp_path):
     refused = CliRunner().invoke(app, said).exception
     assert isinstance(refused, RequestError)
     assert "--half and --note are for --export" in str(refused)
+
+
+def test_a_card_of_other_bytes_tells_nothing_of_a_stage(trained, tmp_path):
+    """Catches the story of a file that was replaced beside its card."""
+    path = tmp_path / "w.safetensors"
+    card = export_weights(trained, path)
+    (told,) = stages_before(path)
+    fields = card.model_dump()
+    assert told == {name: fields[name] for name in told}
+    assert told["config"]["steps"] == 1
+    path.with_suffix(".json").write_text(card.model_copy(update={"before": [{"stage": "first"}]}).to_json())
+    assert [each["stage"] for each in stages_before(path)] == ["first", "superpixel"]
+    path.write_bytes(path.read_bytes() + b" ")
+    assert [set(each) for each in stages_before(path)] == [{"sha256"}]
+    assert stages_before(None) == stages_before(tmp_path / "none.safetensors") == []

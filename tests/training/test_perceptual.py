@@ -15,7 +15,7 @@ from bench.metrics.lpips_files import LPIPSFiles
 from bench.metrics.lpips_network import alexnet_features, features_hash
 from bench.metrics.weights import find_weights
 from bench.training import perceptual
-from bench.training.perceptual import NETWORKS, PerceptualDistance, load_distance
+from bench.training.perceptual import NETWORKS, PerceptualDistance, load_distance, random_window
 
 
 def _made_up(root: Path, files: LPIPSFiles, monkeypatch) -> dict[str, torch.Tensor]:
@@ -106,3 +106,53 @@ def test_published_parameters_give_the_metrics_value():
     network = LPIPS(None).network()
     wanted = network.distance(network.features(sr), network.features(hr), (80, 100))
     assert float(load_distance("alex")(*tensors)) == pytest.approx(wanted, rel=2e-5)
+
+
+def _turned(image: torch.Tensor) -> list[torch.Tensor]:
+    """The eight ways to lay an image."""
+    straight = [image.flip(axes) for axes in ([], [-2], [-1], [-2, -1])]
+    return [*straight, *(each.transpose(-2, -1) for each in straight)]
+
+
+def test_random_window_shows_all_images_the_same_place_the_same_way_round():
+    """Catches a window of its own for each image, places or turns that never occur, and a cut gradient."""
+    image = torch.arange(2 * 3 * 9 * 9.0).reshape(2, 3, 9, 9).requires_grad_()
+    rng, seen = torch.Generator().manual_seed(0), set()
+    for _ in range(400):
+        window, other = random_window((image, -image), rng, shift=2)
+        assert window.shape == (2, 3, 7, 7)
+        assert torch.equal(window, -other)
+        found = [
+            (top, left, turn)
+            for top in range(3)
+            for left in range(3)
+            for turn, view in enumerate(_turned(image[..., top : top + 7, left : left + 7]))
+            if torch.equal(view, window)
+        ]
+        assert len(found) == 1
+        seen.add(found[0])
+    assert len(seen) == 3 * 3 * 8
+    window.sum().backward()
+    assert image.grad is not None
+    assert int(image.grad.sum()) == window.numel()
+
+
+def test_random_window_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="no window is left of 8 x 9"):
+        random_window((torch.zeros(1, 3, 8, 9),), torch.Generator(), shift=8)
+
+
+def test_random_window_may_be_a_magnified_part():
+    """Catches a part that is not enlarged, one that lies always alike, and a zoom of another factor."""
+    ramp = torch.arange(64.0).expand(1, 1, 64, 64)
+    rng, slopes, firsts = torch.Generator().manual_seed(0), [], []
+    for _ in range(60):
+        (window,) = random_window((ramp,), rng, shift=8, zoom=2.0)
+        assert window.shape == (1, 1, 56, 56)
+        line = window[0, 0].diff(dim=-1)[20:36, 20:36].abs() + window[0, 0].diff(dim=-2)[20:36, 20:36].abs()
+        slopes.append(1 / float(line.mean()))
+        firsts.append(float(window.min()))
+    assert 1 <= min(slopes) < 1.1
+    assert 1.9 < max(slopes) <= 2.05
+    assert min(firsts) < 5
+    assert max(firsts) > 20

@@ -60,6 +60,21 @@ def test_train_resume_and_export(folder):
     assert (folder / "again.safetensors").read_bytes() == (out / "weights.safetensors").read_bytes()
 
 
+def test_minutes_stop_a_training_and_say_how_to_go_on(folder):
+    """Catches weights written of a training that is not done, which the next stage would take for its end."""
+    out, data = folder / "run", folder / "images"
+    words = ("liif", "--out", out, "--data", data, "--device", "cpu")
+    stopped = _bench(*words, "--config", folder / "tiny.yaml", "--steps", 20, "--minutes", 0)
+    assert stopped.exit_code == 0, stopped.output
+    said = " ".join(stopped.output.split())
+    assert "step 1 of 20" in said
+    assert "--resume --steps 2" in said
+    assert not (out / "weights.safetensors").exists()
+    ended = _bench(*words, "--resume", "--steps", 2)
+    assert ended.exit_code == 0, ended.output
+    assert (out / "weights.safetensors").is_file()
+
+
 def test_a_test_image_in_the_data_leaves_nothing_to_train_on(folder):
     with pytest.raises(RequestError, match="no training image is left"):
         _bench("liif", "--out", folder / "run", "--data", folder / "images", "--exclude", folder / "images")

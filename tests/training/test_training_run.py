@@ -15,6 +15,7 @@ from bench.training.export import export_weights, newest_checkpoint
 from bench.training.find import find_task
 from bench.training.images import ImagePool
 from bench.training.runner import make_runner
+from bench.training.schedule import ending, lr_factor
 from bench.training.story import read_figures
 from bench.training.validation import SetValidation
 from methods.blocks.sampled import QueryConfig
@@ -90,6 +91,33 @@ def test_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, whole):
     assert resumed["meta"]["iter"] == straight["meta"]["iter"] == 8
     moments = [state["optimizer"]["state"] for state in (resumed, straight)]
     assert all(torch.equal(moments[0][key]["exp_avg"], value["exp_avg"]) for key, value in moments[1].items())
+
+
+def test_run_that_stops_by_the_clock_goes_on_bit_for_bit(tmp_path, whole):
+    """Catches a stop without a checkpoint, before the average has seen the step, or that ends the schedule."""
+    out = tmp_path / "pieces"
+    for piece in range(1, 8):
+        runner = make_runner(_task(), out, resume=piece > 1, until=0.0)
+        runner.train()
+        assert runner.iter == piece
+        assert newest_checkpoint(out).name == f"iter_{piece}.pth"
+    make_runner(_task(), out, resume=True, until=0.0).train()
+    pieces, straight = _state(out), _state(whole)
+    assert pieces["meta"]["iter"] == 8
+    for part in ("state_dict", "ema_state_dict"):
+        assert all(torch.equal(pieces[part][name], tensor) for name, tensor in straight[part].items())
+
+
+def test_training_is_ended_where_the_rate_begins_to_fall():
+    """Catches a length at which the rate has fallen already at the step, or stays constant for long after it."""
+    schedule = ScheduleConfig(kind="wsd", cooldown=0.25, floor=0.1)
+    for step in (1, 7, 300, 749):
+        steps = ending(schedule, step, 1000)
+        assert lr_factor(schedule, step - 1, steps) == 1
+        assert lr_factor(schedule, step + 2, steps) < 1
+        assert steps > step
+    assert ending(schedule, 800, 1000) == 1000
+    assert ending(ScheduleConfig(kind="cosine"), 10, 1000) == 1000
 
 
 def test_resumed_run_may_be_lengthened_and_follows_the_new_schedule(tmp_path, whole):

@@ -75,6 +75,7 @@ class SrTask(TrainingTask[SrConfig]):
         network = BlindASSR(config.architecture, frozen_mode=config.frozen_mode)
         path = config.representation or self._representation
         if path is not None:
+            self.begun_with = path
             trained = load_representation(path, config.architecture)
             network.encoder.load_state_dict(trained.encoder.state_dict())
             network.estimator.load_state_dict(trained.estimator.state_dict())

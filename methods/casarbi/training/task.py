@@ -16,9 +16,10 @@ from pydantic import Field, model_validator
 from torch import nn
 from torch.nn import functional
 
-from bench.api import RequestError, derive_seed
+from bench.api import RequestError, Unavailable, derive_seed
 from bench.training.config import TrainConfig
 from bench.training.patches import draw_crop, draw_orientation, reduce_bicubic, step_generator
+from bench.training.perceptual import PerceptualDistance, load_distance, random_window
 from bench.training.task import Batch, TrainingTask
 from methods.blocks.resample import resample
 from methods.casarbi.architecture import CasArbiArchitecture
@@ -48,6 +49,12 @@ class CasArbiTrainConfig(TrainConfig):
     """Noise augmentation of the LR condition (Table VIII)."""
     aug_steps: int = Field(default=5, ge=1, le=15)
     """As much noise as so many steps of ResShift's table of 15 hold: 5 for general scenes, 3 for faces."""
+    perceptual: float = Field(default=0.0, ge=0)
+    """Weight of LPIPS (AlexNet) between the predicted and the true image, seen through a random window. [ours]"""
+    shift: int = Field(default=7, ge=0)
+    """How many pixels that window is shorter than the image."""
+    zoom: float = Field(default=2.0, ge=1)
+    """Up to which factor a part of it is enlarged."""
     aug_target: Literal["cond", "all"] = "cond"
     """Noise what the LR encoder sees, or y wherever it is used. [inferred] cond"""
 
@@ -64,6 +71,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
     method = "casarbi"
     Config: ClassVar[type[TrainConfig]] = CasArbiTrainConfig
     configs = Path(__file__).parents[1] / "configs"
+    _distance: PerceptualDistance | None = None
 
     @classmethod
     def smallest_image(cls, config: TrainConfig) -> int:
@@ -74,7 +82,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         """A fresh network around its prior, its gain measured.
 
         Raises:
-            RequestError: no prior, or one of another shape.
+            RequestError: no prior, one of another shape, or no files for the perceptual term.
         """
         config = self.config
         network = CasArbi(config.architecture)
@@ -91,6 +99,8 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
                 f"{config.architecture.prior}"
             )
         network.prior.load_state_dict(prior.state_dict())
+        if config.perceptual > 0:
+            self._distance = _distance()
         network.gain.fill_(self.measured_gain(network) if config.residual_gain == "auto" else config.residual_gain)
         return network
 
@@ -109,7 +119,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         """One stage for the whole batch.
 
         Returns:
-            x0 (B, 3, P, P) and y (B, 3, p, p) in [-1, 1]; t (B,) int64; noise like x0, aug like y, both N(0, 1).
+            x0 (B, 3, P, P) and y (B, 3, p, p) in [-1, 1]; t (B,) int64; noise like x0, aug like y, both N(0, 1); step.
         """
         config = self.config
         pair = draw_pair(config.data, rng)
@@ -121,6 +131,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             "t": torch.from_numpy(rng.integers(1, config.architecture.schedule.steps + 1, config.batch)),
             "noise": torch.from_numpy(rng.standard_normal(x0.shape, dtype=np.float32)),
             "aug": torch.from_numpy(rng.standard_normal(y.shape, dtype=np.float32)),
+            "step": torch.tensor(step),
         }
 
     def _draw_one(self, pair: StagePair, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +153,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         return hr, reduce_bicubic(hr, (pair.side, pair.side))
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
-        """Eq. 10: the mean absolute error of the predicted residual, in gained units."""
+        """Eq. 10: the mean absolute error of the predicted residual, in gained units; and the perceptual term."""
         network = _checked(network)
         x0, y, t = batch["x0"], batch["y"], batch["t"]
         size = (x0.shape[-2], x0.shape[-1])
@@ -153,7 +164,15 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         r0 = network.residual(x0, u)
         r = network.shift.q_sample(r0, network.lr_residual(y, u), t, batch["noise"])
         predicted = self.predicted(network, seen, u, r, t)
-        return {"loss": functional.l1_loss(predicted, r0)}
+        found = {"loss_l1": functional.l1_loss(predicted, r0)}
+        if self.config.perceptual > 0:
+            assert self._distance is not None  # made with the network
+            seed = derive_seed(self.config.seed, "window", int(batch["step"]))
+            rng = torch.Generator().manual_seed(seed % 2**63)
+            images = network.image(predicted, u), x0
+            seen = random_window(images, rng, shift=self.config.shift, zoom=self.config.zoom)
+            found["loss_perceptual"] = self.config.perceptual * self._distance.to(x0.device)(*seen).mean()
+        return found
 
     @staticmethod
     def predicted(network: CasArbi, y: torch.Tensor, u: torch.Tensor, r: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -185,6 +204,13 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
     def architecture(self) -> dict[str, Any]:
         """The fields of `CasArbiArchitecture`."""
         return self.config.architecture.model_dump(mode="json")
+
+
+def _distance() -> PerceptualDistance:
+    try:
+        return load_distance("alex")
+    except Unavailable as fault:
+        raise RequestError(f"perceptual is above 0: {fault}") from fault
 
 
 def _checked(network: nn.Module) -> CasArbi:

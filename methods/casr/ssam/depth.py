@@ -15,13 +15,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.api import RequestError, Size
+from bench.api import Size
+from methods.casr.published import complete, read_part
 
 _LUMA = (0.299, 0.587, 0.114)
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _SIGMA = 2.0
 _EDGES = 0.5
+DEPTH_ANYTHING = "DepthAnything (a copy of huggingface.co/LiheYoung/depth-anything-small-hf, or that hub id)"
 _EPS = 1e-6
+_FLAT = 1 / 255
+"""Luminance that spans less does not span all depths: rounding errors of a flat image would become mountains."""
 
 
 class Depth(nn.Module):
@@ -50,11 +54,11 @@ class ProxyDepth(Depth):
     luma: torch.Tensor
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Borders are repeated; a constant image has depth 0."""
+        """Borders are repeated; a constant image has depth 0, and one that is nearly so nearly 0."""
         smooth = _along_both((image * self.luma).sum(1, keepdim=True), self.taps, self.taps)
         rise, mean = smooth.new_tensor((-1.0, 0.0, 1.0)), smooth.new_tensor((1.0, 2.0, 1.0))
         down, across = _along_both(smooth, rise, mean), _along_both(smooth, mean, rise)
-        return minmax(smooth + _EDGES * (down**2 + across**2 + _EPS**2).sqrt())
+        return minmax(smooth + _EDGES * (down**2 + across**2 + _EPS**2).sqrt(), least=_FLAT)
 
 
 class DepthAnything(Depth):
@@ -63,20 +67,15 @@ class DepthAnything(Depth):
     Args:
         path: Folder with `config.json` and weights, such as a copy of LiheYoung/depth-anything-small-hf; or that name.
     Raises:
-        RequestError: nothing that transformers can load as a depth network.
+        RequestError: nothing that transformers can load as a depth network, or one with holes.
     """
 
     def __init__(self, path: Path | str) -> None:
         super().__init__()
         from transformers import AutoModelForDepthEstimation
 
-        try:
-            model: Any = AutoModelForDepthEstimation.from_pretrained(str(path), dtype=torch.float32)
-        except (OSError, ValueError, KeyError) as fault:
-            raise RequestError(
-                f"no depth network at {path}: {str(fault).splitlines()[0]}; give a folder with a copy of "
-                "LiheYoung/depth-anything-small-hf (config.json and model.safetensors)"
-            ) from fault
+        load = complete(AutoModelForDepthEstimation, path, dtype=torch.float32)
+        model: Any = read_part(load, path, what=DEPTH_ANYTHING, option="casr.depth_path")
         self.model = model.requires_grad_(False).eval()
         self.short, self.multiple = _working_size(path), int(model.config.backbone_config.patch_size)
         self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)
@@ -94,10 +93,10 @@ class DepthAnything(Depth):
         return minmax(functional.interpolate(found[:, None], size=size, mode="bilinear", align_corners=False))
 
 
-def minmax(depth: torch.Tensor) -> torch.Tensor:
-    """To [0, 1] per image, (B, 1, h, w); a constant image becomes 0."""
+def minmax(depth: torch.Tensor, *, least: float = _EPS) -> torch.Tensor:
+    """To [0, 1] per image, (B, 1, h, w); to less where it spans less than `least`; a constant image becomes 0."""
     low, high = depth.amin(dim=(-3, -2, -1), keepdim=True), depth.amax(dim=(-3, -2, -1), keepdim=True)
-    return (depth - low) / (high - low).clamp_min(_EPS)
+    return (depth - low) / (high - low).clamp_min(least)
 
 
 def working_size(size: Size, *, short: int, multiple: int) -> Size:

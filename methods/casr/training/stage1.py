@@ -24,7 +24,7 @@ from methods.casr.tiles import grid
 from methods.casr.training.crops import CropConfig, draw_batch, draw_crops
 from methods.casr.training.losses import LossConfig, Objective
 from methods.casr.training.losses.gan import REAL, Critic, adversarial_loss
-from methods.casr.training.losses.objective import build_critic
+from methods.casr.training.losses.objective import build_critic, window
 from methods.casr.training.superpixels import SuperpixelTask, load_superpixels
 
 _CHECKED = 8
@@ -58,6 +58,7 @@ class BackboneTask(TrainingTask[BackboneConfig]):
     after = SuperpixelTask
     Config: ClassVar[type[TrainConfig]] = BackboneConfig
     configs = Path(__file__).parents[1] / "configs"
+    checkpoints_gradients: ClassVar[bool] = True
     trains: ClassVar[int] = 1
     """What `Casr.trainable` is asked for."""
     correlates: ClassVar[bool] = False
@@ -96,10 +97,11 @@ class BackboneTask(TrainingTask[BackboneConfig]):
                     "--set backbone.superpixels=FILE.safetensors"
                 )
             network.ssam.ssn.load_state_dict(load_superpixels(path, self.shape).state_dict())
+            self.begun_with = path
         return self._ready(network)
 
     def _built(self, shape: CasrArchitecture) -> Casr:
-        if shape.codec == "unshuffle":
+        if shape.codec != "vae":
             return Casr(shape)
         from methods.casr.loading import Sources, check_fit, load_parts
 
@@ -118,6 +120,8 @@ class BackboneTask(TrainingTask[BackboneConfig]):
         if crop % multiple or crop < least:
             raise RequestError(f"{self.stage}.data.crop is a multiple of {multiple} and at least {least}, got {crop}")
         network.trainable(self.trains)
+        if self.config.gradient_checkpointing:
+            network.recompute()
         self._objective = Objective(self.config.loss, network, correlation=self.correlates)
         return network
 
@@ -132,28 +136,32 @@ class BackboneTask(TrainingTask[BackboneConfig]):
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """L_rec without its adversarial part, L_depth and, in stage 2, L_corr."""
-        network, objective = _checked(network), self._objective
-        assert objective is not None  # made with the network
-        return objective.terms(network, self.enlarged(network, batch), batch["hr"])
+        return self._terms(_checked(network), self.enlarged(_checked(network), batch), batch)
 
     def against(self, network: nn.Module, critic: nn.Module, batch: Batch) -> tuple[dict[str, torch.Tensor], Batch]:
         """The same and, once the critic has joined, lambda_3 times the cross entropy of fakes that should pass."""
-        network, objective = _checked(network), self._objective
-        assert objective is not None
-        image = self.enlarged(network, batch)
-        found = objective.terms(network, image, batch["hr"])
+        image = self.enlarged(_checked(network), batch)
+        found = self._terms(_checked(network), image, batch)
         if int(batch["step"]) < self.config.loss.gan_from * self.config.steps:
             return found, {}
-        scores = critic(image, self._generator(batch, "network"))
+        rng = self._generator(batch, "network")
+        scores = critic(*self._window(image, rng), rng)
         found["loss_gan"] = self.config.loss.gan * adversarial_loss(scores, REAL)
         return found, {"fake": image.detach(), "hr": batch["hr"], "step": batch["step"]}
 
     def critic_losses(self, critic: nn.Module, shown: Batch) -> dict[str, torch.Tensor]:
         """Cross entropies of real images and of fakes."""
         rng = self._generator(shown, "critic")
-        real = adversarial_loss(critic(shown["hr"], rng), REAL)
-        fake = adversarial_loss(critic(shown["fake"], rng), 0.0)
+        real = adversarial_loss(critic(*self._window(shown["hr"], rng), rng), REAL)
+        fake = adversarial_loss(critic(*self._window(shown["fake"], rng), rng), 0.0)
         return {"loss_real": real, "loss_fake": fake}
+
+    def _terms(self, network: Casr, image: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        assert self._objective is not None  # made with the network
+        return self._objective.terms(network, image, batch["hr"], batch["lr"], self._generator(batch, "window"))
+
+    def _window(self, image: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, ...]:
+        return window(self.config.loss, (image,), rng)
 
     def _generator(self, batch: Batch, turn: str) -> torch.Generator:
         seed = derive_seed(self.config.seed, "critic", turn, int(batch["step"]))

@@ -60,7 +60,7 @@ class SarmTask(BackboneTask):
             RequestError: no weights of stage 1, or of another shape.
         """
         network = self._built(self.shape)
-        path = self._begun_with()
+        self.begun_with = path = self._weights_before()
         weights = read_weights(path)
         check_stage(weights, "backbone")
         said = read_architecture(CasrArchitecture, weights, method="casr").model_copy(update={"sarm": self.shape.sarm})
@@ -70,7 +70,7 @@ class SarmTask(BackboneTask):
         load_into(network, {**own, **weights.tensors}, path)
         return self._ready(network)
 
-    def _begun_with(self) -> Path:
+    def _weights_before(self) -> Path:
         named = self.config.backbone if isinstance(self.config, SarmConfig) else None
         path = named or self._before
         if path is None:

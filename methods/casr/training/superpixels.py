@@ -18,15 +18,17 @@ from bench.api import RequestError, derive_seed
 from bench.training.config import PatchConfig, TrainConfig
 from bench.training.patches import draw_patch
 from bench.training.task import Batch, TrainingTask
-from bench.weights.reader import read_network
+from bench.weights.reader import read_network, read_weights
 from methods.blocks.resample import resample
 from methods.blocks.sampled import to_tensor
 from methods.casr.architecture import CasrArchitecture, SsamArchitecture
 from methods.casr.ssam.assignment import choose, region_ids, region_means, render
 from methods.casr.ssam.slic import slic
-from methods.casr.ssam.ssn import SSN
+from methods.casr.ssam.ssn import SSN, load_released
 from methods.casr.training.ssn_loss import distillation_loss, superpixel_losses
 
+_RELEASED_CELL = 16
+"""Of SuperPixel-FCN's release."""
 _CHECKED = 64
 """Fixed patches on which superpixels are judged while training."""
 
@@ -41,7 +43,8 @@ class SuperpixelConfig(TrainConfig):
     compactness: float = Field(default=10.0, ge=0)
     """m of the loss: what n pixels count, in units of CIELAB. [inferred] SLIC's."""
     teacher: Path | None = None
-    """Weights of a wider network that this stage left; given, its maps are learned (KL) instead."""
+    """Weights of a wider network that this stage left, or SuperPixel-FCN's release, which is shown an enlargement
+    (ssam.input_scale 4); given, its maps are learned (KL) instead."""
 
     @model_validator(mode="after")
     def _has_a_network(self) -> SuperpixelConfig:
@@ -99,11 +102,27 @@ class SuperpixelTask(TrainingTask[SuperpixelConfig]):
         if self.config.teacher is None:
             return superpixel_losses(image, scores, self.cell, compactness=self.config.compactness)
         if self._teacher is None:
-            self._teacher = load_superpixels(self.config.teacher)
+            self._teacher = self._read_teacher(self.config.teacher)
         teacher = self._teacher.to(image.device)
         with torch.no_grad():
             wanted = teacher(image)
         return {"loss_distillation": distillation_loss(scores, wanted, self.cell)}
+
+    def _read_teacher(self, path: Path) -> SSN:
+        """A teacher whose cells are as large in what it is shown as this network's.
+
+        Raises:
+            RequestError: another side of the cells; as `load_superpixels`.
+        """
+        weights = read_weights(path)
+        said = CasrArchitecture.model_validate(weights.architecture or {}).ssam if weights.method else None
+        cell = said.cell * said.input_scale if said is not None else _RELEASED_CELL
+        if cell != self.cell:
+            raise RequestError(
+                f"superpixel.teacher {path} has cells of {cell} pixels of what it sees, this network of {self.cell}; "
+                "set superpixel.architecture.ssam.cell and input_scale alike"
+            )
+        return load_superpixels(path)
 
     def _shown(self, image: torch.Tensor) -> torch.Tensor:
         """The patch, or its enlargement where the network is shown one."""
@@ -164,11 +183,19 @@ def load_superpixels(path: Path, architecture: CasrArchitecture | None = None) -
     """The network that this stage left, in evaluation mode.
 
     Args:
-        path: Its weights file.
+        path: Its weights file; or SuperPixel-FCN as its authors release it, whose cells have 16 pixels of what it sees.
         architecture: Whose superpixels they must fit; None: whatever the file says.
     Raises:
         RequestError: missing, damaged, of another stage, or trained for other superpixels.
     """
+    if not read_weights(path).method:
+        wanted = architecture.ssam if architecture is not None else None
+        if wanted is not None and (wanted.width != 1 or wanted.cell * wanted.input_scale != _RELEASED_CELL):
+            raise RequestError(
+                f"{path} is the released SuperPixel-FCN, for ssam.width=1, ssam.input_scale=4 and ssam.cell=4; "
+                f"got {wanted.width:g}, {wanted.input_scale} and {wanted.cell}"
+            )
+        return load_released(path)
     seen: list[CasrArchitecture] = []
 
     def built(said: CasrArchitecture) -> SSN:

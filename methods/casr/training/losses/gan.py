@@ -7,7 +7,7 @@ Source: CASR (vision-aided GAN, Kumari et al. 2022, DINO backbone); the heads, t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,12 +15,16 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from bench.api import RequestError
+from methods.casr.published import complete, read_part
 from methods.casr.training.losses.augment import augmented
 
 REAL = 0.8
 """What a real image should score: the release smooths this label, not that of fakes."""
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.229, 0.224, 0.225)
 """CLIP's mean with ImageNet's deviation, as the release has them."""
+_DINO = (
+    "a DINO ViT (a copy of huggingface.co/facebook/dino-vitb16, or that hub id; loss.critic=patch needs no such file)"
+)
 _LAST, _LEVELS = 8, (0, 4, 7)
 """Which of the last layers' outputs are looked at."""
 
@@ -86,13 +90,8 @@ class DinoFeatures(nn.Module):
         super().__init__()
         from transformers import ViTModel
 
-        try:
-            self.vit = cast("Any", ViTModel).from_pretrained(path, add_pooling_layer=False).eval().requires_grad_(False)
-        except (OSError, ValueError) as fault:
-            raise RequestError(
-                f"cannot read a DINO ViT from '{path}': {fault}; loss.dino is a folder with facebook/dino-vitb16's "
-                "config.json and model.safetensors, loss.critic=patch needs no such file"
-            ) from fault
+        load = complete(ViTModel, path, add_pooling_layer=False)
+        self.vit: Any = read_part(load, path, what=_DINO, option="loss.dino").float().eval().requires_grad_(False)
         self.side, self.width = int(self.vit.config.image_size), int(self.vit.config.hidden_size)
         self.grid = self.side // int(self.vit.config.patch_size)
         if int(self.vit.config.num_hidden_layers) < _LAST:

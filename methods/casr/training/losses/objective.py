@@ -6,6 +6,7 @@ missing file ends a training before it begins.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -14,6 +15,8 @@ from torch import nn
 
 from bench.api import RequestError
 from bench.training.config import Strict
+from bench.training.perceptual import random_window
+from methods.blocks.resample import resample
 from methods.casr.network import Casr
 from methods.casr.semantics import SamSemantics
 from methods.casr.training.losses.correlation import CorrNorm, autocorrelation_loss, gram_loss, patch_tokens
@@ -27,6 +30,17 @@ class LossConfig(Strict):
 
     l2: float = Field(default=2.0, ge=0)
     """lambda_1."""
+    l1: float = Field(default=0.0, ge=0)
+    """Of the mean absolute error. [ours]"""
+    consistency: float = Field(default=0.0, ge=0)
+    """Of the mean absolute difference between the image, reduced as LR is, and the LR that was drawn (in a second
+    cycle: what the first one began with). [ours]"""
+    shift: int = Field(default=0, ge=0)
+    """The perceptual and the adversarial term look through a random window, so many pixels shorter than the crop, and
+    turned at random. [ours] 0: they look at the crops as they are."""
+    zoom: float = Field(default=1.0, ge=1)
+    """Where there is a shift: the perceptual term sees a part of its window, enlarged by up to this. [ours] AlexNet's
+    stride of 4 sees little of what a person sees in a single pixel; enlarged, it does."""
     lpips: float = Field(default=5.0, ge=0)
     """lambda_2, of the perceptual term."""
     perceptual: Perceptual = "lpips-vgg"
@@ -72,20 +86,30 @@ class Objective:
         if config.depth > 0 and (network.ssam is None or network.ssam.depth is None):
             raise RequestError("loss.depth is above 0, but this network has no depth: set loss.depth=0 or give it one")
 
-    def terms(self, network: Casr, image: torch.Tensor, truth: torch.Tensor) -> dict[str, torch.Tensor]:
+    def terms(
+        self, network: Casr, image: torch.Tensor, truth: torch.Tensor, lr: torch.Tensor, rng: torch.Generator
+    ) -> dict[str, torch.Tensor]:
         """Every weighted term but the adversarial one.
 
         Args:
             network: As above.
             image: (B, 3, H, W), nominally in [-1, 1].
             truth: Alike.
+            lr: (B, 3, h, w), what the image should reduce to.
+            rng: For the window, on the CPU.
         """
         config = self.config
         with torch.autocast(image.device.type, enabled=False):
             image, truth = image.float(), truth.float()
             found = {"loss_l2": config.l2 * (image - truth).square().mean()}
+            if config.l1 > 0:
+                found["loss_l1"] = config.l1 * (image - truth).abs().mean()
+            if config.consistency > 0:
+                off = resample(image, (lr.shape[-2], lr.shape[-1])) - lr
+                found["loss_consistency"] = config.consistency * off.abs().mean()
             if self.distance is not None:
-                found["loss_perceptual"] = config.lpips * self._distance(image.device)(image, truth).mean()
+                seen = window(self.config, (image, truth), rng, zoom=config.zoom)
+                found["loss_perceptual"] = config.lpips * self._distance(image.device)(*seen).mean()
             if config.depth > 0 and network.ssam is not None and network.ssam.depth is not None:
                 pair = (image / 2 + 0.5, truth / 2 + 0.5)
                 off = depth_loss(*pair, network.ssam.depth, norm=config.depth_norm)
@@ -108,6 +132,13 @@ class Objective:
         if isinstance(self.distance, nn.Module):
             self.distance.to(device)
         return self.distance
+
+
+def window(
+    config: LossConfig, images: Sequence[torch.Tensor], rng: torch.Generator, *, zoom: float = 1.0
+) -> tuple[torch.Tensor, ...]:
+    """What the perceptual and the adversarial term see of images; the images themselves where `shift` is 0."""
+    return random_window(images, rng, shift=config.shift, zoom=zoom) if config.shift else tuple(images)
 
 
 def build_critic(config: LossConfig) -> Critic | None:

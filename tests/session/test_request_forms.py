@@ -68,7 +68,7 @@ def test_a_request_given_back_from_run_json_is_the_same_request(run: Call, photo
         ("methods: bicubic\nscales: 2\nworkers: -1\n", "workers"),
         ("methods: bicubic\nscales: 2\ntile: 3\n", "tile"),
         ("methods: bicubic\nscales: 2\nlimit: many\n", "limit"),
-        ("methods: bicubic\nscales: 2\nexecutor: slurm\n", "executor"),
+        ("methods: bicubic\nscales: 2\nexecutor: slurm\n", "--executor slurm: there is local"),
     ],
 )
 def test_a_request_file_is_strict(tmp_path: Path, text: str, words: str) -> None:
@@ -76,7 +76,7 @@ def test_a_request_file_is_strict(tmp_path: Path, text: str, words: str) -> None
     path = tmp_path / "run.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RequestError, match=words):
-        make_config(read_config(path), where=str(path))
+        build_request(make_config(read_config(path), where=str(path)))
 
 
 def test_lists_may_be_texts_lists_or_mappings() -> None:

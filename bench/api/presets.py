@@ -59,8 +59,8 @@ _ALL = (
     Protocol(
         name="thera",
         summary="Thera's DIV2K table: MATLAB LR at every scale, SR unrounded, RGB, shave s+6",
-        source="Thera run_eval.py, which knows whole scales only; its SSIM takes its range from the two images' extremes "
-        "and bounds the covariance, so only PSNR compares",
+        source="Thera run_eval.py, which knows whole scales only; its SSIM takes its range from the two images' "
+        "extremes and bounds the covariance, so only PSNR compares",
         sr_depth="float",
         shave="s+6",
     ),

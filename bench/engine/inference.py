@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import BenchError, Method, Protocol, RequestError, Size, Upscaled
+from bench.api import BenchError, ComingUnit, Method, Protocol, RequestError, Size, Upscaled
 from bench.engine.choice import MethodChoice
 from bench.engine.faults import attributed, describe
 from bench.engine.keys import weights_hash
@@ -76,6 +77,23 @@ class Runner:
                 "than when its results were planned; type the same command again, finished work is kept"
             )
 
+    def prepare(self, units: Iterable[ComingUnit], protocol: Protocol, *, scale: float, seed: int) -> None:
+        """Tell the method which images come next.
+
+        Args:
+            units: Of one dataset, read while they are iterated over.
+            protocol: Says how exact the size of an image made elsewhere must be.
+            scale: Nominal scale.
+            seed: The run's seed.
+        Raises:
+            UnitError: the method raised.
+        """
+        import torch
+
+        self.method.slack = self._slack(protocol)
+        with attributed(self.choice.spec), torch.inference_mode():
+            self.method.prepare(units, scale=scale, seed=seed)
+
     def infer(
         self,
         lr: NDArray[np.float32],
@@ -103,9 +121,9 @@ class Runner:
         """
         import torch
 
-        tensor = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))
+        tensor = as_tensor(lr)
         spec = self.choice.spec
-        slack = self.method.slack = protocol.slack if spec.elsewhere else 0
+        slack = self.method.slack = self._slack(protocol)
         height, width = size if keep is None else keep
 
         def call(part: torch.Tensor, part_size: Size) -> Upscaled:
@@ -141,6 +159,16 @@ class Runner:
             self.method.begin(image=image, scale=scale)
             with torch.inference_mode():
                 return as_upscaled(self.method.upscale(lr, size, seed=seed), self.choice.name)
+
+    def _slack(self, protocol: Protocol) -> int:
+        return protocol.slack if self.choice.spec.elsewhere else 0
+
+
+def as_tensor(lr: NDArray[np.float32]) -> torch.Tensor:
+    """(h, w, 3) as methods take it: (3, h, w)."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))
 
 
 def resolve_device(device: str) -> str:

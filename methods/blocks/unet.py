@@ -53,7 +53,7 @@ def new_unet(said: UNetArchitecture, *, inputs: int, outputs: int, padding: Padd
         norm_num_groups=said.groups,
         use_linear_projection=said.linear_projection,
     )
-    return _padded(unet, padding)
+    return padded(unet, padding)
 
 
 def new_controlnet(
@@ -72,11 +72,11 @@ def new_controlnet(
     controlnet = ControlNetModel.from_unet(
         unet, conditioning_channels=channels, conditioning_embedding_out_channels=embedding
     )
-    return _padded(controlnet, padding)
+    return padded(controlnet, padding)
 
 
-def _padded(network: M, mode: Padding) -> M:
-    """Let every convolution that pads do so by a mode of `torch.nn.Conv2d`."""
+def padded(network: M, mode: Padding) -> M:
+    """The same network, in which every convolution that pads does so by a mode of `torch.nn.Conv2d`."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and mode != module.padding_mode and module.padding != (0, 0):
             # torch keeps the widths of the sides beside the mode, which the class decides at its making

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from bench.api import Size
+from methods.blocks.borrowed import leave_out
 from methods.blocks.codec import OverlapCodec, UnshuffleCodec, VaeCodec, in_float32
 from methods.blocks.padding import mirrored, mirrored_before, to_multiple
 from methods.blocks.resample import resample
@@ -97,9 +98,7 @@ class Casr(nn.Module):
             TileSettings() if arch.codec != "vae" else TileSettings(tile=512, overlap=64, smallest=512, keys=16384)
         )
         self.prompter = Prompter()
-        self._borrowed = self._names_of(parts)
-        self._register_state_dict_hook(_without_borrowed)
-        self.register_load_state_dict_post_hook(_borrowed_are_not_missing)
+        leave_out(self, self._names_of(parts))
         self.train(self.training)
 
     @property
@@ -278,20 +277,3 @@ class Casr(nn.Module):
             for name in nn.Module.state_dict(self)
             if name.startswith(mixed) and not is_lora(name) and not (own and name.startswith(own))
         )
-
-
-def _without_borrowed(module: nn.Module, tensors: dict[str, Any], prefix: str, _: object) -> None:
-    assert isinstance(module, Casr)
-    for name in module._borrowed:
-        tensors.pop(prefix + name, None)
-
-
-def _borrowed_are_not_missing(module: nn.Module, keys: Any) -> None:
-    assert isinstance(module, Casr)
-    # names come with the prefix of whatever holds this module
-    borrowed = module._borrowed
-    keys.missing_keys[:] = [
-        name
-        for name in keys.missing_keys
-        if name not in borrowed and not any(name.endswith(f".{each}") for each in borrowed)
-    ]

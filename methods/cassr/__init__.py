@@ -1,0 +1,1 @@
+"""CasSR: image activation and multiple attention over a latent diffusion model."""

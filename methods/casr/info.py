@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 from pydantic import Field, field_validator, model_validator
 
 from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
+from methods.blocks.parts import content_of
 
 _HERE = Path(__file__).parent
 WEIGHTS_HOW = (
@@ -15,8 +16,6 @@ WEIGHTS_HOW = (
     "Weights of the full size need SD-Turbo beside them: --set casr.sd_path=FOLDER (a copy of stabilityai/sd-turbo); "
     "--weights casr=untrained runs SD-Turbo with adapters that change nothing"
 )
-SD_FOLDERS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
-"""What is read of a copy of SD-Turbo."""
 
 
 class CasrOptions(MethodOptions):
@@ -107,19 +106,8 @@ class CasrOptions(MethodOptions):
 
 def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
     """What the folders of SD-Turbo, SAM and DepthAnything hold; hub ids are options and stand for themselves."""
-    from bench.imaging.hashing import content_files, content_hash
-
     said = cast("CasrOptions", options)
-    found = []
-    for name, root in (("sd", said.sd_path), ("sam", said.sam_path), ("depth", said.depth_path)):
-        if root is None or not root.is_dir():
-            continue
-        files = [file for part in SD_FOLDERS for file in content_files(root / part)] if name == "sd" else None
-        try:
-            found.append(f"{name}:{content_hash(root, files)}")
-        except OSError as fault:  # loading will say it properly
-            found.append(f"{name}:unreadable:{fault.filename}")
-    return "+".join(found)
+    return content_of((("sd", said.sd_path), ("sam", said.sam_path), ("depth", said.depth_path)))
 
 
 CASR = MethodSpec(

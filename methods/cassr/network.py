@@ -38,6 +38,23 @@ class Cassr(Denoiser):
         super().__init__(architecture, parts)
         self.outside_sr: OutsideSr | None = None
 
+    def check_activation(self) -> None:
+        """Refuse an image activation module that is not there.
+
+        Raises:
+            RequestError: says what to give.
+        """
+        if self.settings.iam == "sr" and self.restorer is None and self.outside_sr is None:
+            raise RequestError(
+                "cassr.iam=sr: these weights hold no restorer; give one with --set cassr.iam_weights=FILE (Real-ESRGAN, "
+                "or what else spandrel knows)"
+            )
+        if self.settings.iam == "scedit" and self.csc is None:
+            raise RequestError(
+                "cassr.iam=scedit: these weights hold no CSC-Tuner; give one with --set cassr.scedit_ckpt=FILE, or "
+                "choose another module with --set cassr.iam=controlnet, sr or lr"
+            )
+
     @torch.no_grad()
     def activate(self, x_lr: torch.Tensor, size: Size, seeds: Sequence[int]) -> torch.Tensor:
         """The reference image.
@@ -56,17 +73,10 @@ class Cassr(Denoiser):
             return up
         if iam == "sr" and self.outside_sr is not None:
             return self.outside_sr(x_lr, size).to(up).clamp(0, 1)
+        self.check_activation()
         if iam == "sr":
-            if self.restorer is None:
-                raise RequestError(
-                    "cassr.iam=sr: these weights hold no restorer; give one with --set cassr.iam_weights=FILE"
-                )
+            assert self.restorer is not None
             return self.restorer(up).clamp(0, 1)
-        if iam == "scedit" and self.csc is None:
-            raise RequestError(
-                "cassr.iam=scedit: these weights hold no CSC-Tuner; give one with --set cassr.scedit_ckpt=FILE, or "
-                "choose another module with --set cassr.iam=controlnet, sr or lr"
-            )
         drawn = [derive_seed(seed, "activation") for seed in seeds]
         return self.sample(up, up, drawn, stage=iam)
 

@@ -1,0 +1,124 @@
+"""The full network from what others published: Stable Diffusion 1.5 in diffusers' layout."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from bench.api import RequestError
+from bench.weights.reader import Weights, load_into, read_architecture, read_weights
+from methods.blocks.stable_diffusion import read_stable_diffusion, vae_factor
+from methods.blocks.unet import geometry_of
+from methods.cassr.architecture import CassrArchitecture
+from methods.cassr.csc import CscTuner
+from methods.cassr.decoder import decoder_shape
+from methods.cassr.denoiser import Parts
+from methods.cassr.network import Cassr
+
+_SD = (
+    "Stable Diffusion 1.5 (a copy of huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5, or that hub id "
+    "stable-diffusion-v1-5/stable-diffusion-v1-5)"
+)
+_PREFIX = "csc."
+
+
+def load_full(sd_path: Path | None, weights: Weights | None) -> tuple[Cassr, tuple[str, ...]]:
+    """Build the full network.
+
+    Args:
+        sd_path: Stable Diffusion 1.5.
+        weights: Trained adapters; None: fresh ones, which change nothing.
+    Returns:
+        The network on the CPU in float32, and what a user must know of it.
+    Raises:
+        RequestError: no Stable Diffusion, a part that cannot be read, or adapters of another shape.
+    """
+    parts = load_parts(sd_path)
+    if weights is None:
+        return Cassr(fitting(parts), parts).eval(), (
+            "untrained adapters: ControlNet, MAM and CSC-Tuner change nothing, the image is what Stable Diffusion makes "
+            "of LR's latent under noise; tables leave this result out. Trained ones: --weights cassr=FILE (made by 'bench "
+            "train cassr')",
+        )
+    architecture = read_architecture(CassrArchitecture, weights, method="cassr")
+    check_fit(architecture, parts, whose=f"the weights {weights.path}")
+    network = Cassr(architecture, parts)
+    load_into(network, weights.tensors, weights.path)
+    return network.eval(), ()
+
+
+def load_parts(sd_path: Path | None) -> Parts:
+    """What a full network is built around.
+
+    Raises:
+        RequestError: no Stable Diffusion, or a part that cannot be read.
+    """
+    if sd_path is None:
+        raise RequestError(
+            f"the full size of cassr needs {_SD}: give it with --set cassr.sd_path=FOLDER, or use lite weights with "
+            "--weights cassr=lite"
+        )
+    unet, vae, text = read_stable_diffusion(sd_path, what=_SD, option="cassr.sd_path")
+    return Parts(unet=unet, vae=vae, text=text)
+
+
+def fitting(parts: Parts) -> CassrArchitecture:
+    """The paper's architecture around these parts: MAM in every decoder layer that has a transformer block."""
+    full, geometry, factor = CassrArchitecture.full(), geometry_of(parts.unet), vae_factor(parts.vae)
+    assert full.csc is not None
+    kept = round(math.log2(factor)) + 1
+    attention = [on for on in reversed(geometry.attention) for _ in range(geometry.layers + 1)]
+    layers = tuple(layer for layer, on in enumerate(attention) if on)
+    return full.model_copy(
+        update={
+            "unet": geometry,
+            "factor": factor,
+            "control_embedding": full.control_embedding[-kept:],
+            "csc": full.csc.model_copy(update={"stem": full.csc.stem[-kept:]}),
+            "mam": full.mam.model_copy(update={"layers": layers}),
+        }
+    )
+
+
+def check_fit(architecture: CassrArchitecture, parts: Parts, *, whose: str) -> None:
+    """Whether a full architecture is one around these parts.
+
+    Args:
+        architecture: Of weights or of a training.
+        parts: What was loaded.
+        whose: Whose architecture it is, for messages.
+    Raises:
+        RequestError: another UNet or VAE, or an architecture that needs none.
+    """
+    if architecture.codec != "vae":
+        raise RequestError(f"{whose} need no Stable Diffusion: leave out --set cassr.sd_path")
+    seen, factor = geometry_of(parts.unet), vae_factor(parts.vae)
+    if seen != architecture.unet or factor != architecture.factor:
+        raise RequestError(
+            f"{whose} belong to another UNet or VAE than that in cassr.sd_path: {architecture.unet} and a factor of "
+            f"{architecture.factor}, expected {seen} and {factor}"
+        )
+
+
+def load_csc(network: Cassr, path: Path) -> None:
+    """Put the CSC-Tuner of a file into a network.
+
+    Args:
+        network: Where it goes, instead of what it had.
+        path: What stage csc of a training left; further tensors in it are not read.
+    Raises:
+        RequestError: no such file, or no CSC-Tuner of this network's shape in it.
+    """
+    weights = read_weights(path)
+    said = read_architecture(CassrArchitecture, weights, method="cassr").csc if weights.architecture else None
+    said = said or network.architecture.csc or CassrArchitecture.full().csc
+    tensors = {name[len(_PREFIX) :]: each for name, each in weights.tensors.items() if name.startswith(_PREFIX)}
+    if said is None or not tensors:
+        raise RequestError(
+            f"cassr.scedit_ckpt={path}: expected a CSC-Tuner, but no tensor's name begins with '{_PREFIX}'"
+        )
+    _, _, skips, reductions = decoder_shape(network.unet)
+    tuner: Any = CscTuner(said, skips, reductions)
+    load_into(tuner, tensors, path)
+    network.csc = tuner.eval()

@@ -1,0 +1,109 @@
+"""Fetching a published checkpoint: download, checksum, out of its archive, into place."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.api import RequestError, Unavailable
+from bench.download import Progress, WrongBytes, download, workshop
+from bench.weights.place import find_file, how_to_get, weights_roots, why_not_published
+from bench.weights.published import PublishedCard, WeightsDownload
+
+
+@dataclass(frozen=True)
+class FetchedWeights:
+    """What became of one checkpoint.
+
+    Attributes:
+        card: Its card.
+        path: Where it lies.
+        already: It was here before.
+    """
+
+    card: PublishedCard
+    path: Path
+    already: bool
+
+
+def fetch_weights(card: PublishedCard, *, root: Path | None = None, progress: Progress | None = None) -> FetchedWeights:
+    """Make a checkpoint available below the first root.
+
+    Args:
+        card: Its addresses are tried in their order.
+        root: See `weights_roots`; the first one is written to, all are searched.
+        progress: Called after every block of a download.
+    Raises:
+        RequestError: a card without a file, another file in the way, or a folder that cannot be written.
+        Unavailable: no address is known, or each one failed (names the reasons); nothing is left behind but a partial
+            download that the next call continues.
+    """
+    if not card.file:
+        raise RequestError(f"'{card.name}' has no weights: {card.title}; there is nothing to fetch")
+    roots = weights_roots(root)
+    here = find_file(card, roots)
+    if here is not None:
+        reason = why_not_published(card, here)
+        if reason:
+            raise RequestError(f"{here} {reason}; to fetch it anew, first move that file away")
+        return FetchedWeights(card, here, already=True)
+    if not card.downloads:
+        raise Unavailable(f"no address to download {card.file} from is known: {how_to_get(card)}")
+    target = roots[0] / card.file
+    faults = []
+    try:
+        with workshop(roots[0], card.name) as folder:
+            for source in card.downloads:
+                try:
+                    _bring(card, source, folder, progress).replace(target)
+                    return FetchedWeights(card, target, already=False)
+                except Unavailable as fault:
+                    faults.append(str(fault))
+    except OSError as fault:
+        raise RequestError(
+            f"cannot write below {roots[0]}: {fault.strerror or fault}; give another --weights-dir"
+        ) from fault
+    raise Unavailable(f"{card.file} could not be had: {'; '.join(faults)}")
+
+
+def _bring(card: PublishedCard, source: WeightsDownload, folder: Path, progress: Progress | None) -> Path:
+    """The checkpoint of one address, checked, in the workshop.
+
+    Raises:
+        Unavailable: it cannot be had there, or it is another file.
+    """
+    name = source.url.partition("?")[0].rsplit("/", 1)[-1] if source.member else card.file
+    path = folder / name
+    # without a checksum of its own, what was downloaded once might be an error page
+    path.unlink(missing_ok=True)
+    wanted = source.sha256 if source.member else card.sha256
+    try:
+        download(source.url, path, sha256=wanted or "", part=folder / f"{name}.part", progress=progress)
+    except WrongBytes as fault:
+        raise Unavailable(
+            f"{source.url} is not the file that the card describes: expected sha256 {wanted}. It was not kept"
+        ) from fault
+    if source.member:
+        path = _unpacked(path, source, folder / card.file)
+    reason = why_not_published(card, path)
+    if reason:
+        path.unlink()
+        raise Unavailable(f"what {source.url} gave {reason}")
+    path.chmod(0o644)
+    return path
+
+
+def _unpacked(archive: Path, source: WeightsDownload, target: Path) -> Path:
+    """The member of an archive, as a file; the archive is removed."""
+    try:
+        with zipfile.ZipFile(archive) as packed, packed.open(source.member) as member, target.open("wb") as file:
+            shutil.copyfileobj(member, file)
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError) as fault:
+        target.unlink(missing_ok=True)
+        raise Unavailable(f"{source.url} is no archive with {source.member} in it: {fault}") from fault
+    finally:
+        archive.unlink(missing_ok=True)
+    return target

@@ -1,0 +1,91 @@
+"""Where published checkpoints lie on this machine, and whether what lies there is what was published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.api import MethodSpec, RequestError
+from bench.download import search_roots
+from bench.imaging.hashing import file_sha256
+from bench.weights.first_bytes import why_no_weights
+from bench.weights.published import PublishedCard, cards_of
+
+ENVIRONMENT = "ASSR_BENCH_WEIGHTS"
+
+
+def weights_roots(given: Path | None = None) -> list[Path]:
+    """The folders in which published checkpoints are looked for, in this order.
+
+    Args:
+        given: What the user gave; it may name several folders separated as in PATH. None: the environment variable
+            ASSR_BENCH_WEIGHTS (likewise), then the user's cache folder.
+    """
+    return search_roots(given, variable=ENVIRONMENT, folder="weights")
+
+
+def find_file(card: PublishedCard, roots: Sequence[Path]) -> Path | None:
+    """The first file of the published name; None where there is none, or the card has no file."""
+    if not card.file:
+        return None
+    return next((path for root in roots if (path := root / card.file).is_file()), None)
+
+
+def published_file(card: PublishedCard, roots: Sequence[Path]) -> Path:
+    """The checkpoint of a card, held against its checksum.
+
+    Raises:
+        RequestError: it is not here, or what lies there is another file; says how to get it.
+    """
+    path = find_file(card, roots)
+    if path is None:
+        looked = ", ".join(map(str, roots))
+        raise RequestError(f"{card.file}, '{card.label}' of {card.method}, is not in {looked}; {how_to_get(card)}")
+    reason = why_not_published(card, path)
+    if reason:
+        raise RequestError(f"{path} {reason}; move it away and get the published one: {how_to_get(card)}")
+    return path
+
+
+def why_not_published(card: PublishedCard, path: Path) -> str:
+    """Reason that a file is not the one that a card describes, as it follows behind its name; "" where it may be.
+
+    Args:
+        card: A card without a checksum accepts every file that may hold weights.
+        path: A file that is there.
+    Raises:
+        RequestError: it cannot be read.
+    """
+    try:
+        reason, size = why_no_weights(path), path.stat().st_size
+        digest = file_sha256(path) if card.sha256 and not reason else ""
+    except OSError as fault:
+        raise RequestError(f"{path} cannot be read: {fault.strerror or fault}") from fault
+    if reason:
+        return reason
+    if card.sha256 and not digest.startswith(card.sha256):
+        more = f", {size} bytes of {card.bytes}" if card.bytes not in (None, size) else ""
+        return f"is not the published file: sha256 {digest[:12]}, expected {card.sha256[:12]}{more}"
+    return ""
+
+
+def card_of_file(spec: MethodSpec, path: Path, content: str) -> PublishedCard | None:
+    """The card of a method whose file this is, wherever it lies and whatever it is called; by its checksum alone.
+
+    Args:
+        spec: The method.
+        path: A file or a folder.
+        content: What it holds, as `bench.imaging.hashing.content_hash` tells it.
+    """
+    if path.is_dir():
+        return None
+    known = (card for card in cards_of(spec) if card.file and card.sha256)
+    return next((card for card in known if card.sha256 and content.startswith(card.sha256)), None)
+
+
+def how_to_get(card: PublishedCard) -> str:
+    """What to type, or where to ask, to have a checkpoint."""
+    place = f"put {card.file} into a folder that {ENVIRONMENT} names"
+    if card.downloads:
+        return f"'bench weights fetch {card.name}' downloads it; or {place}"
+    return f"{card.obtain.rstrip('.')}; then {place}"

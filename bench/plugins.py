@@ -12,6 +12,7 @@ import inspect
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _LOADED: dict[str, tuple[str, ...]] = {}
 """Module name of a plugin -> the method names in it."""
 _WITH_METRICS: dict[Path, None] = {}
+_OF_FILE: dict[Path, tuple[str, tuple[tuple[LazyRegistry, str], ...]]] = {}
+"""Plugin file -> the module of the version that is registered, and what it registered where."""
 _HOW = "'Add a method in 20 lines' (docs/add-a-method.md) shows a whole plugin"
 
 
@@ -35,7 +38,8 @@ def load_plugin(path: Path | str) -> tuple[str, ...]:
     """Run a plugin file and register the methods in it.
 
     Args:
-        path: The Python file. Loading the same file twice registers nothing twice.
+        path: The Python file. Loading the same file twice registers nothing twice; a version of it that was edited
+            takes the place of the one before, as in a notebook.
     Returns:
         The method names that it registered.
     Raises:
@@ -48,6 +52,7 @@ def load_plugin(path: Path | str) -> tuple[str, ...]:
     if name in _LOADED:
         return _LOADED[name]
     registries: tuple[LazyRegistry, ...] = (METHODS, DATASETS, METRICS)
+    put_back = _forget_version(file)
     before = [set(registry.names()) for registry in registries]
     try:
         module = _execute(file, source, name)
@@ -62,13 +67,25 @@ def load_plugin(path: Path | str) -> tuple[str, ...]:
         for registry, known in zip(registries, before, strict=True):
             for new in set(registry.names()) - known:
                 registry.forget(new)
+        for restore in put_back:
+            restore()
         if str(fault).startswith(f"plugin {file}"):
             raise
         raise RequestError(f"plugin {file}: {fault}") from None
+    if file in _OF_FILE:
+        _LOADED.pop(_OF_FILE[file][0], None)
+    entries = tuple((registry, new) for registry, own in zip(registries, added, strict=True) for new in sorted(own))
+    _OF_FILE[file] = (name, entries)
     _LOADED[name] = tuple(sorted(added[0]))
     if added[registries.index(METRICS)]:
         _WITH_METRICS[file] = None
     return _LOADED[name]
+
+
+def _forget_version(file: Path) -> list[Callable[[], None]]:
+    """Take out what an earlier version of a file registered; what is returned puts it back."""
+    module, entries = _OF_FILE.get(file, ("", ()))
+    return [registry.forget(name) for registry, name in entries] if module in _LOADED else []
 
 
 def metric_plugins() -> tuple[Path, ...]:

@@ -59,10 +59,21 @@ class LazyRegistry(Generic[T]):
 
         return keep
 
-    def forget(self, name: str) -> None:
-        """Take a name out again, so that a plugin that fails halfway leaves nothing behind."""
-        self._targets.pop(name, None)
-        self._resolved.pop(name, None)
+    def forget(self, name: str) -> Callable[[], None]:
+        """Take a name out again, so that a plugin that fails halfway leaves nothing behind.
+
+        Returns:
+            What puts it back as it was.
+        """
+        target, resolved = self._targets.pop(name, None), self._resolved.pop(name, None)
+
+        def put_back() -> None:
+            if target is not None:
+                self._targets[name] = target
+            if resolved is not None:
+                self._resolved[name] = resolved
+
+        return put_back
 
     def names(self) -> list[str]:
         """All registered names, sorted."""

@@ -5,6 +5,7 @@ from bench.api.errors import BenchError, RequestError, Unavailable, UnitError, u
 from bench.api.fixed_scale import FixedScale
 from bench.api.method import (
     UNTRAINED,
+    ComingUnit,
     Method,
     MethodInfo,
     MethodOptions,
@@ -35,6 +36,7 @@ __all__ = [
     "BenchError",
     "CellId",
     "CellPlan",
+    "ComingUnit",
     "Dataset",
     "DatasetKind",
     "Difference",

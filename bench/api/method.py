@@ -111,6 +111,9 @@ class MethodSpec:
     fingerprint_per_image: bool = True
     """False where `fingerprint` looks neither at the image id nor at the scale (an external program, parts of a
     pipeline): what it names is then part of the row's origin."""
+    elsewhere: bool = False
+    """True where the images are made by other software, whose sizes a protocol may allow to be one pixel off
+    (`sr_size`); the method reads `Method.slack`."""
     looks_up: bool = False
     """True where `upscale` finds results by the unit that `begin` announced and computes nothing: it cannot answer for
     images that nobody prepared."""
@@ -131,6 +134,23 @@ class Upscaled:
     tile: int | None = None
 
 
+@dataclass(frozen=True)
+class ComingUnit:
+    """One image that a method will be asked for, as `prepare` is told of it.
+
+    Attributes:
+        image: The image id within its dataset.
+        lr: float32 (3, h, w), as `upscale` will be given it.
+        size: (height, width) of the result.
+        seed: The unit's seed.
+    """
+
+    image: str
+    lr: torch.Tensor
+    size: Size
+    seed: int
+
+
 class Method(ABC):
     """One super-resolution method.
 
@@ -141,6 +161,9 @@ class Method(ABC):
 
     info: ClassVar[MethodInfo]
     Options: ClassVar[type[MethodOptions]] = MethodOptions
+    slack: int = 0
+    """Pixels by which a side may differ from the size asked for: the harness sets it from the protocol, for methods
+    whose images come from elsewhere."""
     notes: tuple[str, ...] = ()
     """What a user should know of what was loaded, such as a part that is missing; set by `load`, shown once per run."""
 
@@ -156,6 +179,21 @@ class Method(ABC):
             dtype: The floating type of the computation.
         Raises:
             RequestError: the file is missing, damaged or of another shape (names the file and what was expected).
+        """
+
+    def prepare(self, units: Iterable[ComingUnit], *, scale: float, seed: int) -> None:  # noqa: B027
+        """Told in a run, before the first `upscale` of a dataset at a scale, which images will be asked for.
+
+        For methods that compute many images at once, such as a program that takes a folder. Images that are there
+        already are not among them, and `upscale` may come without it: a result must not depend on either.
+
+        Args:
+            units: In order; read from the disk one by one while they are iterated over, so keep none that is not
+                needed. An image that cannot be read is left out.
+            scale: The nominal scale.
+            seed: The run's seed, from which the units' are derived.
+        Raises:
+            UnitError: none of these images can be computed.
         """
 
     def begin(self, *, image: str, scale: float) -> None:  # noqa: B027

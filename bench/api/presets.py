@@ -41,11 +41,58 @@ _ALL = (
     ),
     Protocol(
         name="liif-div2k",
-        summary="LIIF's DIV2K table: Pillow bicubic LR in 8 bit, SR unrounded, RGB, shave s+6",
-        source="LIIF test.py and configs/test; MATLAB LR files for x2-x4 of DIV2K come as a paired set",
-        downsampler="pillow-bicubic",
+        summary="LIIF's DIV2K table: MATLAB LR up to x4 and Pillow LR above, SR unrounded, RGB, shave s+6",
+        source="LIIF test.py and configs/test: the LR files of DIV2K, which MATLAB made, at x2 to x4",
+        coarse_above=4.0,
         sr_depth="float",
         shave="s+6",
+    ),
+    Protocol(
+        name="inr-assr",
+        summary="MATLAB LR up to x4 and Pillow LR above, SR unrounded, RGB, shave s; its DIV2K rows are liif-div2k",
+        source="INR-ASSR-Emperical-Analysis, Utilities/ImageProcessor.py: RGB although its README speaks of Y; its "
+        "SSIM is piq's, which shrinks images from 384 px on, so only PSNR compares",
+        coarse_above=4.0,
+        sr_depth="float",
+        shave="s",
+    ),
+    Protocol(
+        name="thera",
+        summary="Thera's DIV2K table: MATLAB LR at every scale, SR unrounded, RGB, shave s+6",
+        source="Thera run_eval.py, which knows whole scales only; its SSIM takes its range from the two images' "
+        "extremes and bounds the covariance, so only PSNR compares",
+        sr_depth="float",
+        shave="s+6",
+    ),
+    Protocol(
+        name="thera-y",
+        summary="Thera's other sets with --y-only: PSNR on studio Y, SSIM on RGB, SR unrounded, shave s",
+        source="Thera run_eval.py and utils.py: --y-only converts the difference for PSNR and leaves SSIM in RGB; that "
+        "the paper's tables used the switch is inferred",
+        sr_depth="float",
+        psnr_colour="y601s",
+        shave="s",
+    ),
+    Protocol(
+        name="gsasr",
+        summary="MATLAB LR in 8 bit, SR rounded to 8-bit RGB, unrounded studio Y, shave s but at most 8",
+        source="GSASR README (Metrics) and datasets/README.MD; the rule for HR sides that the scale does not divide is "
+        "not stated [inferred: floor-crop]. Its LPIPS and DISTS ignore the same border, those here none",
+        psnr_colour="y601s",
+        ssim_colour="y601s",
+        shave="s-max-8",
+    ),
+    Protocol(
+        name="lut-y",
+        summary="LR of ceil(HR / s) by MATLAB in 8 bit, SR in 8-bit RGB, studio Y; PSNR shaves floor(s), SSIM nothing",
+        source="LeRF-PyTorch resample/eval_lut_sr.py and common/utils.py: SR and HR of unlike sizes are cut to what "
+        "they share; its README leaves open who makes LR (MATLAB or ResizeRight) and whether HR is cropped before",
+        size_rule="ceil",
+        sr_size="within-1",
+        psnr_colour="y601s",
+        ssim_colour="y601s",
+        shave="floor-s",
+        ssim_shave="0",
     ),
     Protocol(
         name="pyiqa-default",

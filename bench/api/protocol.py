@@ -21,6 +21,8 @@ from bench.api.signature import PLAIN, Averaging
 Downsampler = Literal["matlab-bicubic", "pillow-bicubic", "torch-bicubic", "opencv-area"]
 Colour = Literal["rgb", "y601s", "y601s-u8", "yiq-u8"]
 """rgb; BT.601 studio luma unrounded; the same rounded to 8 bit; full-range YIQ luma rounded to 8 bit (pyiqa)."""
+Shave = Literal["0", "s", "floor-s", "s+6", "s-max-8"] | int
+"""A border in pixels: none, ceil(scale), floor(scale), ceil(scale) + 6, ceil(scale) but at most 8, or so many."""
 
 
 def _lr_token(protocol: Protocol, scale: float) -> str:
@@ -67,8 +69,12 @@ class Protocol:
     """What the draws of run seed 0 are of; run seed k has those of degradation_seed + k."""
     lr_given: bool = field(default=False, metadata=pair())
     """The set comes with LR images (set by the harness, so that no signature names a downsampler that was not used)."""
-    size_rule: Literal["floor-crop", "fixed-lr"] = field(default="floor-crop", metadata=pair(_size_token))
-    """floor-crop: LR = floor(HR / s), HR cropped top-left to round(LR * s). fixed-lr: LR side fixed, HR round(LR s)."""
+    size_rule: Literal["floor-crop", "round", "ceil", "fixed-lr"] = field(
+        default="floor-crop", metadata=pair(_size_token)
+    )
+    """floor-crop: LR = floor(HR / s), HR cropped top-left to round(LR * s). round, ceil: LR of that many pixels made of
+    the whole HR on the nominal grid, as MATLAB's `imresize(HR, 1/s)` (which rounds up); a method is asked for
+    round(LR * s), and what SR and HR share from the top left is compared. fixed-lr: LR side fixed, HR round(LR s)."""
     lr_side: int | None = field(default=None, metadata=pair())
     """fixed-lr: the side of the square LR image."""
     lr_from: Literal["hr", "source"] = field(default="hr", metadata=pair())
@@ -87,6 +93,9 @@ class Protocol:
 
     sr_depth: Literal["u8", "u8-trunc", "float"] = field(default="u8", metadata=scoring(_rounding_token))
     """float: scored unrounded, at the 16-bit precision of the store (changes a PSNR of 40 dB by less than 1e-6 dB)."""
+    sr_size: Literal["exact", "within-1"] = field(default="exact", metadata=scoring("sr-size"))
+    """Images made elsewhere: refused unless of the exact size, or taken where a side is at most one pixel off. Then the
+    pixel too many is dropped from SR, or from HR, at the bottom and the right."""
     aggregate: str = field(default=PLAIN, metadata=scoring(_averaging_token))
     """Mean of per-image values, or an aggregation of that name for the metrics that define it (psnr: batch8-mse)."""
     first: int | None = field(default=None, metadata=scoring())
@@ -94,8 +103,10 @@ class Protocol:
     # The metrics that read these sign them.
     psnr_colour: Colour = field(default="rgb", metadata=scoring())
     ssim_colour: Colour = field(default="rgb", metadata=scoring())
-    shave: Literal["0", "s", "s+6"] | int = field(default="0", metadata=scoring())
-    """Border that psnr and ssim ignore; "s" is ceil(scale)."""
+    shave: Shave = field(default="0", metadata=scoring())
+    """Border that psnr and ssim ignore."""
+    ssim_shave: Shave | None = field(default=None, metadata=scoring())
+    """Border that ssim ignores where it is another one; None: `shave`."""
     ssim_clamp: bool = field(default=False, metadata=scoring())
     """Clamp SSIM's contrast term at 0 (pyiqa does)."""
     nr_colour: Colour = field(default="yiq-u8", metadata=scoring())
@@ -110,8 +121,14 @@ class Protocol:
             raise ValueError("size_rule 'fixed-lr' needs lr_side")
         if self.gray == "luma" and self.plane != "y":
             raise ValueError("gray='luma' needs plane='y'")
-        if isinstance(self.shave, int) and self.shave < 0:
-            raise ValueError(f"shave must be at least 0, got {self.shave}")
+        for name in ("shave", "ssim_shave"):
+            rule = getattr(self, name)
+            if isinstance(rule, int) and rule < 0:
+                raise ValueError(f"{name} must be at least 0, got {rule}")
+        plain = self.downsampler == "matlab-bicubic" and self.coarse_above is None and self.degradation == "none"
+        if self.size_rule in ("round", "ceil") and not plain:
+            # a nominal grid reaches beyond the image, which the other libraries' resizing cannot express
+            raise ValueError(f"size_rule '{self.size_rule}' needs matlab-bicubic at every scale and no degradation")
 
     def downsampler_at(self, scale: float) -> Downsampler:
         """The downsampler in force at this scale."""
@@ -120,10 +137,17 @@ class Protocol:
         return self.downsampler
 
     def shave_at(self, scale: float) -> int:
-        """Pixels of border that psnr and ssim ignore at this scale."""
-        if isinstance(self.shave, int):
-            return self.shave
-        return {"0": 0, "s": math.ceil(scale), "s+6": math.ceil(scale) + 6}[self.shave]
+        """Pixels of border that psnr ignores at this scale, and ssim unless it has a border of its own."""
+        return _pixels(self.shave, scale)
+
+    def ssim_shave_at(self, scale: float) -> int:
+        """Pixels of border that ssim ignores at this scale."""
+        return _pixels(self._ssim_shave, scale)
+
+    @property
+    def slack(self) -> int:
+        """Pixels per side by which an image made elsewhere may be off."""
+        return 1 if self.sr_size == "within-1" else 0
 
     def drawn(self, seed: int) -> Protocol:
         """The protocol of a run seed: where degradations are drawn, seed k has those of `degradation_seed` + k."""
@@ -149,6 +173,14 @@ class Protocol:
         """The shave rule as a token, such as shave:s, for the metrics that follow it."""
         return f"shave:{self.shave}"
 
+    def ssim_shave_token(self) -> str:
+        """The same for ssim."""
+        return f"shave:{self._ssim_shave}"
+
+    @property
+    def _ssim_shave(self) -> Shave:
+        return self.shave if self.ssim_shave is None else self.ssim_shave
+
     def differences(self, other: Protocol) -> dict[str, tuple[object, object]]:
         """The knobs in which two protocols differ: name -> (mine, theirs)."""
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in KNOBS}
@@ -157,6 +189,13 @@ class Protocol:
     def _tokens(self, half: Half, scale: float) -> list[str]:
         makers = [knob.token for knob in KNOBS.values() if knob.half is half and knob.token is not None]
         return [token for make in makers if (token := make(self, scale))]
+
+
+def _pixels(rule: Shave, scale: float) -> int:
+    if isinstance(rule, int):
+        return rule
+    up = math.ceil(scale)
+    return {"0": 0, "s": up, "floor-s": math.floor(scale), "s+6": up + 6, "s-max-8": min(up, 8)}[rule]
 
 
 KNOBS = {name: knob for name, knob in read_knobs(Protocol).items() if knob.half is not Half.LABEL}

@@ -7,10 +7,13 @@ image cropped to round(h_lr * s)), so the ratio that a method sees is the effect
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from bench.api.errors import RequestError
 
 Size = tuple[int, int]
+LrRule = Literal["floor-crop", "round", "ceil"]
+"""How the LR size follows from HR, see `lr_size`."""
 
 _HOW = "scales are numbers of at least 1 separated by commas, such as --scales 2,3.6,8"
 
@@ -51,9 +54,19 @@ def format_scale(scale: float) -> str:
     return format(scale, ".10g")
 
 
-def lr_size(hr: Size, scale: float) -> Size:
-    """The LR size of the floor-crop rule: floor(side / scale + 1e-9) per axis; 0 for a scale that is too large."""
-    return math.floor(hr[0] / scale + 1e-9), math.floor(hr[1] / scale + 1e-9)
+def lr_size(hr: Size, scale: float, rule: LrRule = "floor-crop") -> Size:
+    """The LR size of a rule; 0 for a scale that is too large.
+
+    Args:
+        hr: HR (height, width).
+        scale: Nominal scale.
+        rule: "floor-crop": floor(side / scale + 1e-9) per axis; "ceil": ceil(side / scale - 1e-9), as MATLAB's
+            `imresize` with a factor; "round": the nearest, halves up.
+    """
+    if rule == "ceil":
+        return math.ceil(hr[0] / scale - 1e-9), math.ceil(hr[1] / scale - 1e-9)
+    offset = 0.5 if rule == "round" else 0.0
+    return math.floor(hr[0] / scale + offset + 1e-9), math.floor(hr[1] / scale + offset + 1e-9)
 
 
 def sr_size(lr: Size, scale: float) -> Size:

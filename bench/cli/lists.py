@@ -240,7 +240,7 @@ def _protocol_row(protocol: Protocol) -> ProtocolRow:
         sr=protocol.sr_depth if protocol.plane == "rgb" else f"{protocol.sr_depth}, luma plane",
         psnr=protocol.psnr_colour,
         ssim=protocol.ssim_colour,
-        shave=str(protocol.shave),
+        shave=str(protocol.shave) + (f", SSIM {protocol.ssim_shave}" if protocol.ssim_shave is not None else ""),
         summary=protocol.summary,
     )
 

@@ -22,6 +22,7 @@ __all__ = [
     "Plugin",
     "ProtocolName",
     "Set",
+    "SrSize",
     "Versus",
     "Weights",
     "WeightsRoot",
@@ -53,6 +54,13 @@ Name = Annotated[
     typer.Option(help='METHOD=LABEL for tables, such as imdn="IMDN [12]"; several times.', show_default=False),
 ]
 Workers = Annotated[int | None, typer.Option(min=0, help="Scoring processes; 0 scores in the main process.")]
+SrSize = Annotated[
+    str | None,
+    typer.Option(
+        help="Images made elsewhere: exact sizes only, or within-1 for one pixel more or less per side, cut away at "
+        "the bottom and the right; it stands in the signature. Default: the protocol's."
+    ),
+]
 Alpha = Annotated[
     str | None,
     typer.Option(help="Transparent images: refuse, or composite on white or black. Default: the protocol's."),

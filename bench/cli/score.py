@@ -30,6 +30,7 @@ def score(
     workers: opt.Workers = None,
     limit: opt.Limit = None,
     alpha: opt.Alpha = None,
+    sr_size: opt.SrSize = None,
     data_root: opt.DataRoot = None,
     weights_root: opt.WeightsRoot = None,
 ) -> None:
@@ -50,6 +51,7 @@ def score(
         workers=workers,
         limit=limit,
         alpha=alpha,
+        sr_size=sr_size,
         data_root=data_root,
         weights_root=weights_root,
     )

@@ -2,7 +2,7 @@
 
 HR-only samples are cropped and degraded as the protocol says, paired samples keep the LR image they came with, LR-only
 samples have no reference. Sources of the rules: LIIF's wrappers (floor-crop), Kim et al. and IDM (fixed-lr), SRCNN (the
-luma plane), StableSR's crops of RealSR (centre crop of a pair).
+luma plane), LeRF (ceil), StableSR's crops of RealSR (centre crop of a pair).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.api import ImageRef, Protocol, Sample, Size, UnitError, derive_seed, format_scale, lr_size, sr_size
+from bench.api.scale import LrRule
+from bench.data.crops import centre, centre_pair, centre_square, hw, square, top_left
 from bench.data.decoded import read_once
 from bench.imaging.colour import studio_luma_u8
 from bench.imaging.degrade import Degradation, draw_blind_assr, draw_real_esrgan
@@ -33,13 +35,20 @@ class Pair:
         lr: float32 (h, w, 3) on the scale 0..1, three equal channels under `plane="y"`; None where nobody asked.
             With `lr_depth="float"` it is not clipped: bicubic may overshoot by a few grey levels, as in MATLAB.
         lr_shape: (h, w).
-        size: (H, W) of the result; the effective ratio per axis is size / lr_shape.
+        size: (H, W) that is scored.
+        whole: (H, W) that a method is asked for where that is more: the result is cut to `size` from the top left.
     """
 
     hr: U8 | None
     lr: F32 | None
     lr_shape: Size
     size: Size
+    whole: Size | None = None
+
+    @property
+    def asked(self) -> Size:
+        """(H, W) that a method is asked for; the effective ratio per axis is asked / lr_shape."""
+        return self.size if self.whole is None else self.whole
 
 
 def prepare(sample: Sample, scale: float, protocol: Protocol, *, need_lr: bool = True) -> Pair:
@@ -63,30 +72,38 @@ def prepare(sample: Sample, scale: float, protocol: Protocol, *, need_lr: bool =
             return _given_pair(sample.hr, sample.lr, scale, protocol, need_lr)
         if protocol.size_rule == "fixed-lr":
             return _fixed_lr(sample, scale, protocol, need_lr)
-        return _floor_crop(sample, scale, protocol, need_lr)
+        return _by_rule(sample, scale, protocol, need_lr)
     except ImageError as fault:
         raise UnitError(str(fault)) from fault
 
 
-def _floor_crop(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
+def _by_rule(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
     hr = _source(sample, protocol)
     whole = hr.shape[:2]
     if protocol.hr_mod > 1:
-        hr = _top_left(hr, (whole[0] - whole[0] % protocol.hr_mod, whole[1] - whole[1] % protocol.hr_mod))
-    lr_shape = lr_size((hr.shape[0], hr.shape[1]), scale)
+        hr = top_left(hr, (whole[0] - whole[0] % protocol.hr_mod, whole[1] - whole[1] % protocol.hr_mod))
+    rule = _lr_rule(protocol)
+    lr_shape = lr_size(hw(hr), scale, rule)
     if min(lr_shape) < 1:
         raise UnitError(
             f"x{format_scale(scale)} leaves no LR image: HR is {hr.shape[0]} x {hr.shape[1]} px (height x width), so "
             f"LR would be {lr_shape[0]} x {lr_shape[1]}; the largest scale for it is {min(hr.shape[:2])}"
         )
-    size = sr_size(lr_shape, scale)
-    hr = np.ascontiguousarray(_top_left(hr, size))
-    lr = _degraded(hr, lr_shape, sample.id, scale, protocol) if need_lr else None
-    return Pair(_as_plane(hr, protocol), lr, lr_shape, size)
+    asked = sr_size(lr_shape, scale)
+    size = _shared(hw(hr), asked)
+    cropped = np.ascontiguousarray(top_left(hr, size))
+    lr = None
+    if need_lr and rule == "floor-crop":
+        lr = _degraded(cropped, lr_shape, sample.id, scale, protocol)
+    elif need_lr:
+        # the whole image: a nominal grid may reach beyond its last pixel, or leave some out
+        kernel, depth = protocol.downsampler_at(scale), protocol.lr_depth
+        lr = _as_lr(downsample(hr, lr_shape, kernel=kernel, depth=depth, scale=scale))
+    return Pair(_as_plane(cropped, protocol), lr, lr_shape, size, asked)
 
 
 def _fixed_lr(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
-    source = _square(_source(sample, protocol))
+    source = square(_source(sample, protocol))
     side = protocol.lr_side or 0  # Protocol refuses a fixed-lr rule without it
     (target, _) = size = sr_size((side, side), scale)
     if target > source.shape[0]:
@@ -107,18 +124,19 @@ def _given_pair(hr_ref: ImageRef, lr_ref: ImageRef, scale: float, protocol: Prot
     hr_file, lr_file = _load(hr_ref, protocol), _load(lr_ref, protocol)
     both_gray = hr_file.gray and lr_file.gray
     hr, lr = (_pixels(file, protocol, gray=both_gray) for file in (hr_file, lr_file))
-    if not pair_fits(_hw(hr), _hw(lr), scale):
-        need = sr_size(_hw(lr), scale)
+    if not pair_fits(hw(hr), hw(lr), scale, _lr_rule(protocol)):
+        need = sr_size(hw(lr), scale)
         raise UnitError(
             f"HR {hr_ref.path.name} of {hr.shape[0]} x {hr.shape[1]} px and LR {lr_ref.path.name} of {lr.shape[0]} x "
             f"{lr.shape[1]} do not fit x{format_scale(scale)}: expected HR of {need[0]} x {need[1]}, or less "
             "than one LR pixel more; nothing is resized silently"
         )
     if protocol.source_crop is not None:
-        hr, lr = _centre_pair(hr, lr, scale, protocol.source_crop)
-    size = sr_size(_hw(lr), scale)
-    hr = np.ascontiguousarray(_top_left(hr, size))
-    return Pair(_as_plane(hr, protocol), _as_lr(lr) if need_lr else None, _hw(lr), size)
+        hr, lr = centre_pair(hr, lr, scale, protocol.source_crop)
+    asked = sr_size(hw(lr), scale)
+    size = _shared(hw(hr), asked)
+    hr = np.ascontiguousarray(top_left(hr, size))
+    return Pair(_as_plane(hr, protocol), _as_lr(lr) if need_lr else None, hw(lr), size, asked)
 
 
 def _lr_only(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
@@ -126,16 +144,27 @@ def _lr_only(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) ->
         raise UnitError(f"{sample.id} has neither an HR nor an LR image")
     file = _load(sample.lr, protocol)
     lr = _pixels(file, protocol, gray=file.gray)
-    return Pair(None, _as_lr(lr) if need_lr else None, _hw(lr), sr_size(_hw(lr), scale))
+    return Pair(None, _as_lr(lr) if need_lr else None, hw(lr), sr_size(hw(lr), scale))
 
 
-def pair_fits(hr: Size, lr: Size, scale: float) -> bool:
+def pair_fits(hr: Size, lr: Size, scale: float, rule: LrRule = "floor-crop") -> bool:
     """Whether an LR image belongs to an HR image at this scale.
 
-    HR must be LR times the scale, or be larger by less than one LR pixel, which is cropped.
+    HR must be LR times the scale, or be larger by less than one LR pixel, which is cropped; under another rule than
+    "floor-crop", LR may also have the size that the rule gives.
     """
+    if rule != "floor-crop" and lr == lr_size(hr, scale, rule):
+        return True
     need, floor = sr_size(lr, scale), lr_size(hr, scale)
     return all(hr[axis] == need[axis] or (hr[axis] > need[axis] and floor[axis] == lr[axis]) for axis in (0, 1))
+
+
+def _lr_rule(protocol: Protocol) -> LrRule:
+    return "floor-crop" if protocol.size_rule == "fixed-lr" else protocol.size_rule
+
+
+def _shared(a: Size, b: Size) -> Size:
+    return min(a[0], b[0]), min(a[1], b[1])
 
 
 def _load(ref: ImageRef, protocol: Protocol) -> LoadedImage:
@@ -143,7 +172,7 @@ def _load(ref: ImageRef, protocol: Protocol) -> LoadedImage:
     if ref.centre_crop is None:
         return image
     height, width = image.pixels.shape[:2]
-    pixels = _centre(image.pixels, (min(height, ref.centre_crop[0]), min(width, ref.centre_crop[1])))
+    pixels = centre(image.pixels, (min(height, ref.centre_crop[0]), min(width, ref.centre_crop[1])))
     return LoadedImage(pixels, image.gray, image.bits)
 
 
@@ -154,9 +183,9 @@ def _source(sample: Sample, protocol: Protocol) -> U8:
     file = _load(sample.hr, protocol)
     pixels = file.pixels
     if protocol.source_crop is not None:
-        pixels = _centre_square(pixels, protocol.source_crop)
+        pixels = centre_square(pixels, protocol.source_crop)
     if protocol.source_side is not None:
-        pixels = pillow_bicubic(np.ascontiguousarray(_square(pixels)), (protocol.source_side, protocol.source_side))
+        pixels = pillow_bicubic(np.ascontiguousarray(square(pixels)), (protocol.source_side, protocol.source_side))
     return _pixels(LoadedImage(pixels, file.gray, file.bits), protocol, gray=file.gray)
 
 
@@ -204,47 +233,3 @@ def _as_plane(hr: U8, protocol: Protocol) -> U8:
 
 def _rgb(pixels: U8) -> U8:
     return pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
-
-
-def _hw(pixels: U8) -> Size:
-    return pixels.shape[0], pixels.shape[1]
-
-
-def _top_left(pixels: U8, size: Size) -> U8:
-    return pixels[: size[0], : size[1]]
-
-
-def _centre(pixels: U8, size: Size) -> U8:
-    top, left = (pixels.shape[0] - size[0]) // 2, (pixels.shape[1] - size[1]) // 2
-    return pixels[top : top + size[0], left : left + size[1]]
-
-
-def _square(pixels: U8) -> U8:
-    side = min(pixels.shape[:2])
-    return _centre(pixels, (side, side))
-
-
-def _centre_square(pixels: U8, side: int) -> U8:
-    if min(pixels.shape[:2]) < side:
-        raise UnitError(
-            f"the protocol takes the centre {side} x {side} px of the source, which has only {pixels.shape[0]} x "
-            f"{pixels.shape[1]} (height x width); use larger images or a protocol without source_crop"
-        )
-    return _centre(pixels, (side, side))
-
-
-def _centre_pair(hr: U8, lr: U8, scale: float, side: int) -> tuple[U8, U8]:
-    """The centre of LR with side / scale pixels, and the HR pixels above it."""
-    if not float(scale).is_integer() or side % int(scale):
-        raise UnitError(
-            f"a centre crop of {side} px of a given pair needs a whole scale that divides it, got {scale:g}"
-        )
-    factor = int(scale)
-    part = side // factor
-    if min(lr.shape[:2]) < part:
-        raise UnitError(
-            f"the protocol takes the centre {part} px of the LR image, which has {lr.shape[0]} x {lr.shape[1]}"
-        )
-    top, left = (lr.shape[0] - part) // 2, (lr.shape[1] - part) // 2
-    area = hr[top * factor : top * factor + side, left * factor : left * factor + side]
-    return area, lr[top : top + part, left : left + part]

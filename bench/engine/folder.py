@@ -60,6 +60,7 @@ class RunFolder:
     def __init__(self, out: Path) -> None:
         """Args: out: The folder; nothing is read yet."""
         self.out = out
+        self._read: dict[Path, Units] = {}
 
     def records_path(self, where: CellFolder) -> Path:
         """The record file of a cell."""
@@ -81,12 +82,15 @@ class RunFolder:
         return Path("images", *where.parts, folder, f"{image}.png")
 
     def units(self, where: CellFolder) -> Units:
-        """What is stored of a cell: the newest output of each image.
+        """What is stored of a cell: the newest output of each image; read once until something is appended.
 
         Raises:
             RequestError: a line is no record, or one of another cell (says which).
         """
-        return fold_records(read_records(self.records_path(where), where.cell))
+        path = self.records_path(where)
+        if path not in self._read:
+            self._read[path] = fold_records(read_records(path, where.cell))
+        return self._read[path]
 
     def manifest(self) -> RunManifest | None:
         """run.json; None where there is none.

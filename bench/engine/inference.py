@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import BenchError, Method, Protocol, RequestError, Size, Upscaled
+from bench.api import BenchError, ComingUnit, Method, Protocol, RequestError, Size, Upscaled
 from bench.engine.choice import MethodChoice
 from bench.engine.faults import attributed, describe
 from bench.engine.keys import weights_hash
@@ -76,29 +77,58 @@ class Runner:
                 "than when its results were planned; type the same command again, finished work is kept"
             )
 
+    def prepare(self, units: Iterable[ComingUnit], protocol: Protocol, *, scale: float, seed: int) -> None:
+        """Tell the method which images come next.
+
+        Args:
+            units: Of one dataset, read while they are iterated over.
+            protocol: Says how exact the size of an image made elsewhere must be.
+            scale: Nominal scale.
+            seed: The run's seed.
+        Raises:
+            UnitError: the method raised.
+        """
+        import torch
+
+        self.method.slack = self._slack(protocol)
+        with attributed(self.choice.spec), torch.inference_mode():
+            self.method.prepare(units, scale=scale, seed=seed)
+
     def infer(
-        self, lr: NDArray[np.float32], size: Size, protocol: Protocol, *, image: str, scale: float, seed: int
+        self,
+        lr: NDArray[np.float32],
+        size: Size,
+        protocol: Protocol,
+        *,
+        image: str,
+        scale: float,
+        seed: int,
+        keep: Size | None = None,
     ) -> Inferred:
         """Compute one image.
 
         Args:
             lr: float32 (h, w, 3) in [0, 1].
             size: (height, width) wanted.
-            protocol: Says how SR is rounded, and whether it is a luma plane.
+            protocol: Says how SR is rounded, whether it is a luma plane, and how exact the size of an image made
+                elsewhere must be.
             image: Image id.
             scale: Nominal scale.
             seed: The unit's seed.
+            keep: (height, width) of the part of the result, from the top left, that is kept; None: `size`.
         Raises:
             UnitError: the method raised, or returned another size, NaN or infinities.
         """
         import torch
 
-        tensor = torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))
+        tensor = as_tensor(lr)
         spec = self.choice.spec
+        slack = self.method.slack = self._slack(protocol)
+        height, width = size if keep is None else keep
 
         def call(part: torch.Tensor, part_size: Size) -> Upscaled:
             result = as_upscaled(self.method.upscale(part, part_size, seed=seed), self.choice.name)
-            require_image(result.image, part_size, self.choice.name)
+            require_image(result.image, part_size, self.choice.name, slack=slack)
             return result
 
         started = time.perf_counter()
@@ -106,7 +136,7 @@ class Runner:
             self.method.begin(image=image, scale=scale)
             with torch.inference_mode():
                 result = upscale(call, spec.info.tiling, tensor, size, tile=self.tile)
-                sr = result.image.detach().to("cpu", torch.float32).resolve_neg()
+                sr = result.image.detach()[:, :height, :width].to("cpu", torch.float32).resolve_neg()
         seconds = time.perf_counter() - started
         require_finite(sr, self.choice.name)
         return Inferred(quantise(sr.numpy(), protocol), result.tile, tuple(result.stages), seconds)
@@ -129,6 +159,16 @@ class Runner:
             self.method.begin(image=image, scale=scale)
             with torch.inference_mode():
                 return as_upscaled(self.method.upscale(lr, size, seed=seed), self.choice.name)
+
+    def _slack(self, protocol: Protocol) -> int:
+        return protocol.slack if self.choice.spec.elsewhere else 0
+
+
+def as_tensor(lr: NDArray[np.float32]) -> torch.Tensor:
+    """(h, w, 3) as methods take it: (3, h, w)."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))
 
 
 def resolve_device(device: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.api import ImageRef, ImageSet, Origin, Sample, UnitError
+from bench.api import ImageRef, ImageSet, MethodSpec, Origin, Protocol, Sample, UnitError
 from bench.data import fingerprint
 from bench.engine.choice import MethodChoice
 from bench.engine.keys import (
@@ -75,6 +75,14 @@ def made_by(choice: MethodChoice, *, tile: int | None) -> MadeBy:
         harness=harness[:_DIGITS],
     )
     return MadeBy(origin, key, reads, weights)
+
+
+def read_besides(spec: MethodSpec, files: str, protocol: Protocol) -> str:
+    """What an image depends on beside method, source and pair: hashes of files, and how exact its size must be.
+
+    An image made elsewhere that is one pixel off is none under a protocol that wants exact sizes.
+    """
+    return f"{files};{protocol.sr_size}" if spec.elsewhere and protocol.slack else files
 
 
 def source_of(sample: Sample) -> str:

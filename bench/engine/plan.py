@@ -25,7 +25,7 @@ from bench.engine.agreement import disagreement
 from bench.engine.choice import MethodChoice
 from bench.engine.folder import CellFolder, RunFolder, StoredUnit
 from bench.engine.keys import output_key, score_key
-from bench.engine.origin import MadeBy, image_set, made_by, short, short_source, source_of
+from bench.engine.origin import MadeBy, image_set, made_by, read_besides, short, short_source, source_of
 from bench.engine.request import RunRequest
 from bench.metrics.base import SetMetric
 
@@ -301,7 +301,7 @@ def _fill(
                 image=sample.id,
                 scale=cell.id.scale,
                 seed=cell.id.seed,
-                extra=own or made.reads,
+                extra=read_besides(spec, own or made.reads, request.protocol),
             ),
             path=Path(),
             infer=True,

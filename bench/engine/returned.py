@@ -34,15 +34,21 @@ def as_upscaled(result: object, name: str) -> Upscaled:
     return result
 
 
-def require_image(image: object, size: Size, name: str) -> None:
-    """Refuse what is no dense floating image of exactly this size.
+def require_image(image: object, size: Size, name: str, *, slack: int = 0) -> None:
+    """Refuse what is no dense floating image of this size.
 
+    Args:
+        image: What `upscale` returned.
+        size: (height, width) that it was asked for.
+        name: The method, for the message.
+        slack: Pixels by which a side may be off.
     Raises:
         UnitError: not a tensor, sparse, not of floating type, or of another shape.
     """
     shape = tuple(require_floating(image, name).shape)
     wanted = (3, *size)
-    if shape != wanted:
+    near = len(shape) == 3 and shape[0] == 3 and all(abs(a - b) <= slack for a, b in zip(shape[1:], size, strict=True))
+    if not near:
         raise UnitError(
             f"{name} returned shape {shape}, expected {wanted} (channels, height, width); nothing is "
             "resized silently: make the method return exactly the size it is asked for"

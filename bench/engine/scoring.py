@@ -121,6 +121,7 @@ class UnitScorer:
             hr, lr = self._references(job)
             lap("prepare")
             sr_8 = as_scored(sr, self.config.protocol)
+            hr = as_compared(hr, sr_8, self.config.protocol)
             values, faults = self._score(sr_8, hr, lr, job)
             phases["metrics"] = sum(value.seconds for value in values.values())
             lap("scorer")
@@ -223,6 +224,13 @@ def as_scored(sr: Pixels, protocol: Protocol) -> Pixels:
     if protocol.sr_depth == "u8-trunc":
         return (sr // 257).astype(np.uint8)
     return ((sr.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def as_compared(hr: NDArray[np.uint8] | None, sr: Pixels, protocol: Protocol) -> NDArray[np.uint8] | None:
+    """HR without the last row or column that an SR image made elsewhere lacks, where the protocol allows that."""
+    if hr is None or not all(0 <= hr.shape[axis] - sr.shape[axis] <= protocol.slack for axis in (0, 1)):
+        return hr
+    return np.ascontiguousarray(hr[: sr.shape[0], : sr.shape[1]])
 
 
 _scorer: UnitScorer | None = None

@@ -60,6 +60,7 @@ class Store(RunFolder):
             RequestError: the disk refuses (full, read-only, gone); everything written before stays.
         """
         path = self.records_path(where)
+        self._read.pop(path, None)
         line = record.to_json().encode() + b"\n"
         try:
             if path not in self._streams:

@@ -73,11 +73,6 @@ def typed_weights(weights: str | Mapping[str, str] | None, rows: Sequence[TypedR
     Raises:
         RequestError: a row that is not there or named twice, or no telling which one is meant.
     """
-    """METHOD, METHOD:WEIGHTS or NAME=METHOD[:WEIGHTS], each once.
-
-    Raises:
-        RequestError: an unknown method, a name that cannot be used, or one that comes twice.
-    """
     if weights is None:
         return {}
     handles = {row.handle for row in rows} | {row.spec.info.name for row in rows}
@@ -165,15 +160,6 @@ def typed_variant(text: str, rows: Sequence[TypedRow]) -> dict[TypedRow, dict[st
     Raises:
         RequestError: as `typed_options`, or nothing is changed.
     """
-    """Row -> option -> value, from "row.option=value" items.
-
-    Args:
-        items: As typed.
-        rows: All rows; a method's name speaks of all rows of the method.
-        option: What the items were typed behind, for messages.
-    Raises:
-        RequestError: another form, a row that is not there, or an option that is given twice.
-    """
     try:
         items = shlex.split(text)
     except ValueError as fault:
@@ -188,16 +174,6 @@ def typed_labels(labels: Iterable[str], rows: Sequence[TypedRow]) -> dict[TypedR
 
     Raises:
         RequestError: another form, a row that is not there, several rows, or one that is named twice.
-    """
-    """Row -> label for tables, from "row=label" items.
-
-    Raises:
-        RequestError: another form, a row that is not there, several rows, or one that is named twice.
-    """
-    """What one `--versus` changes: row -> option -> value.
-
-    Raises:
-        RequestError: as `typed_options`, or nothing is changed.
     """
     found: dict[TypedRow, str] = {}
     for item in labels:

@@ -10,13 +10,15 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.api import (
     BenchError,
+    ComingUnit,
     Output,
     Record,
     Score,
@@ -28,7 +30,7 @@ from bench.api import (
 from bench.data import Pair, prepare
 from bench.engine.events import Failure, Listener, Tally
 from bench.engine.executor import EXECUTORS, Executor, fitting_workers
-from bench.engine.inference import Inferred, Runner
+from bench.engine.inference import Inferred, Runner, as_tensor
 from bench.engine.origin import unchanged
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
@@ -58,6 +60,9 @@ class Work:
         self.runner: Runner | None = None
         self._executor: Executor | None = None
         self._again: list[tuple[Cell, Unit]] = []
+        self._coming: list[Unit] = []  # of the current cell, until the method is told of them
+        self._unprepared: UnitError | None = None
+        self._share = 0.0
         self._infos = [metric.info for metric in plan.request.metrics]
 
     def run(self) -> None:
@@ -70,7 +75,9 @@ class Work:
                     break
             self._collect(wait=True)
             while self._again and not self.tally.stopped:
-                self._unit(*self._again.pop())
+                cell, unit = self._again.pop()
+                self._coming = [unit]
+                self._unit(cell, unit)
                 self._collect(wait=True)
         except KeyboardInterrupt:
             self.tally.interrupted = True
@@ -89,6 +96,7 @@ class Work:
             units = cell.todo()
             if units:
                 self.listener.cell(cell.id, index=index, units=len(units))
+            self._coming = [unit for unit in units if unit.infer]
             for unit in units:
                 yield cell, unit
 
@@ -160,19 +168,62 @@ class Work:
             self.tally.spend("load", time.perf_counter() - started)
             for note in self.runner.method.notes:
                 self.tally.warn(f"{cell.choice.display}: {note}")
-            started = time.perf_counter()
-        with unchanged(unit.sample, unit.source):
-            pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
+        self._announce(self.runner, cell)
+        started = time.perf_counter()
+        pair, lr = self._read(cell, unit)
         self.tally.spend("prepare", time.perf_counter() - started)
-        if pair.lr is None:
-            raise UnitError(f"{unit.sample.id} has no LR image")
+        if self._unprepared is not None:
+            raise self._unprepared
         seed = derive_seed(cell.id.seed, unit.sample.id)
         result = self.runner.infer(
-            pair.lr, pair.size, self.request.protocol, image=unit.sample.id, scale=cell.id.scale, seed=seed
+            lr,
+            pair.asked,
+            self.request.protocol,
+            image=unit.sample.id,
+            scale=cell.id.scale,
+            seed=seed,
+            keep=pair.size,
         )
         self.tally.spend("model", result.seconds)
         self.tally.inferred += 1
-        return pair, result
+        return pair, replace(result, seconds=result.seconds + self._share)
+
+    def _announce(self, runner: Runner, cell: Cell) -> None:
+        """Tell the method once which images of a cell come; what it does then is shared out as their time."""
+        if not self._coming:
+            return
+        units, self._coming, self._unprepared = self._coming, [], None
+        started, reading = time.perf_counter(), 0.0
+
+        def read() -> Iterator[ComingUnit]:
+            nonlocal reading
+            for unit in units:
+                begun = time.perf_counter()
+                try:
+                    pair, lr = self._read(cell, unit)
+                except UnitError:
+                    continue  # it fails with this reason in its turn
+                finally:
+                    reading += time.perf_counter() - begun
+                seed = derive_seed(cell.id.seed, unit.sample.id)
+                yield ComingUnit(unit.sample.id, as_tensor(lr), pair.asked, seed)
+
+        try:
+            runner.prepare(read(), self.request.protocol, scale=cell.id.scale, seed=cell.id.seed)
+        except UnitError as fault:
+            self._unprepared = fault
+        spent = time.perf_counter() - started - reading
+        self.tally.spend("prepare", reading)
+        self.tally.spend("model", spent)
+        self._share = spent / len(units)
+
+    def _read(self, cell: Cell, unit: Unit) -> tuple[Pair, NDArray[np.float32]]:
+        """The pair of a unit and its LR image."""
+        with unchanged(unit.sample, unit.source):
+            pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
+        if pair.lr is None:
+            raise UnitError(f"{unit.sample.id} has no LR image")
+        return pair, pair.lr
 
     def _write(self, unit: Unit, result: Inferred) -> str:
         path = self.request.out / unit.path
@@ -269,7 +320,7 @@ class Work:
             lr=pair.lr_shape,
             hr=pair.size,
             scale=scale,
-            shave=self.request.protocol.shave_at(scale),
+            shave=max(self.request.protocol.shave_at(scale), self.request.protocol.ssim_shave_at(scale)),
             metrics=self._infos,
         ):
             self.tally.warn(f"{cell.id.dataset} {text}")

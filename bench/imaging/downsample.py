@@ -20,7 +20,12 @@ Depth = Literal["u8", "float"]
 
 
 def downsample(
-    image: NDArray[np.uint8], size: Size, *, kernel: DownsampleKernel, depth: Depth = "u8"
+    image: NDArray[np.uint8],
+    size: Size,
+    *,
+    kernel: DownsampleKernel,
+    depth: Depth = "u8",
+    scale: float | None = None,
 ) -> NDArray[np.float32]:
     """Make an LR image.
 
@@ -30,6 +35,7 @@ def downsample(
         kernel: matlab-bicubic: `imresize`; pillow-bicubic: Pillow's BICUBIC; torch-bicubic: torch's antialiased
             bicubic on the CPU; opencv-area: INTER_AREA.
         depth: "u8": the values that an 8-bit LR file would hold, rounded where the library rounds; "float": unrounded.
+        scale: matlab-bicubic only: the factor (at least 1) by which both axes shrink where it is not shape / size.
     Returns:
         (h, w[, 3]) float32 on the scale 0..255; "float" is not clipped, so bicubic may overshoot by a few levels.
     Raises:
@@ -43,12 +49,18 @@ def downsample(
         raise ImageError(f"unknown downsampler '{kernel}': expected one of {', '.join(_DOWNSAMPLERS)}")
     if depth not in get_args(Depth):
         raise ImageError(f"unknown LR depth '{depth}': expected 'u8' or 'float'")
-    lr = _DOWNSAMPLERS[kernel](image, (int(size[0]), int(size[1])), depth == "u8")
+    whole = (int(size[0]), int(size[1]))
+    if scale is None:
+        lr = _DOWNSAMPLERS[kernel](image, whole, depth == "u8")
+    elif kernel == "matlab-bicubic":
+        lr = _matlab(image, whole, depth == "u8", 1 / scale)
+    else:
+        raise ImageError(f"{kernel} shrinks to a size, not by a factor: only matlab-bicubic has a nominal grid")
     return np.ascontiguousarray(lr, dtype=np.float32)
 
 
-def _matlab(image: NDArray[np.uint8], size: Size, rounded: bool) -> NDArray[Any]:
-    return imresize_u8(image, size) if rounded else imresize(image, size)
+def _matlab(image: NDArray[np.uint8], size: Size, rounded: bool, scale: float | None = None) -> NDArray[Any]:
+    return imresize_u8(image, size, scale=scale) if rounded else imresize(image, size, scale=scale)
 
 
 def _pillow(image: NDArray[np.uint8], size: Size, rounded: bool) -> NDArray[Any]:

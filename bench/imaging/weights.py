@@ -21,7 +21,9 @@ Float64 = NDArray[np.float64]
 
 
 @lru_cache(maxsize=256)
-def kernel_matrix(length: int, out_length: int, kernel: Kernel, antialias: bool, dtype: str = "float64") -> csr_array:
+def kernel_matrix(
+    length: int, out_length: int, kernel: Kernel, antialias: bool, dtype: str = "float64", scale: float | None = None
+) -> csr_array:
     """The matrix that resamples one axis as MATLAB does.
 
     Args:
@@ -30,13 +32,14 @@ def kernel_matrix(length: int, out_length: int, kernel: Kernel, antialias: bool,
         kernel: "nearest", "bilinear", "bicubic" (a = -0.5) or "lanczos" (three lobes).
         antialias: Widen the kernel by the ratio when shrinking.
         dtype: "float64" or "float32".
+        scale: The factor of the grid where it is not out_length / length; the grid begins at the first sample's edge.
     Returns:
         (out_length, length) CSR whose rows sum to 1, taps in MATLAB's order. Shared: do not modify.
     """
     if kernel not in _KERNELS:
         raise ImageError(f"unknown resampling kernel '{kernel}': expected one of {', '.join(_KERNELS)}")
     function, width = _KERNELS[kernel]
-    scale = out_length / length
+    scale = out_length / length if scale is None else scale
     stretch = scale if antialias and scale < 1 else 1.0
     support = width / stretch
     centre = (np.arange(out_length) + 0.5) / scale - 0.5

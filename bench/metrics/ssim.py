@@ -27,7 +27,7 @@ _SMALLEST_STRIP = 48
 
 
 class SSIM(Metric):
-    """SSIM in the protocol's colour and shave."""
+    """SSIM in the protocol's colour, with its own border where the protocol names one."""
 
     info = MetricInfo(
         name="ssim",
@@ -43,7 +43,7 @@ class SSIM(Metric):
         """ssim|colour|shave|..., with clamp where the contrast term is clamped."""
         clamp = "clamp" if protocol.ssim_clamp else ""
         return build_signature(
-            self.info, protocol.ssim_colour, clamp, protocol.shave_token(), protocol=protocol, scale=scale
+            self.info, protocol.ssim_colour, clamp, protocol.ssim_shave_token(), protocol=protocol, scale=scale
         )
 
     def compute(self, pair: ScoredPair) -> float:
@@ -52,7 +52,7 @@ class SSIM(Metric):
         Raises:
             UnitError: a side is below 11 px after the shave.
         """
-        colour, border = pair.protocol.ssim_colour, pair.protocol.shave_at(pair.scale)
+        colour, border = pair.protocol.ssim_colour, pair.protocol.ssim_shave_at(pair.scale)
         sr = shaved(pair.plane(colour), border, smallest=WINDOW)
         hr = shaved(pair.plane(colour, reference=True), border, smallest=WINDOW)
         return ssim(sr, hr, clamp=pair.protocol.ssim_clamp)

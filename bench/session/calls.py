@@ -126,6 +126,7 @@ def run(
     plugin: Path | str | Sequence[Path | str] = (),
     limit: int | None = None,
     alpha: str | None = None,
+    sr_size: str | None = None,
     data_root: Path | str | None = None,
     weights_root: Path | str | None = None,
     fail_fast: bool = False,
@@ -155,6 +156,7 @@ def run(
         plugin: Python files that define methods.
         limit: Only the first so many images of each dataset.
         alpha: Transparent images: "refuse", "white" or "black".
+        sr_size: Images made elsewhere: "exact" sizes, or "within-1" pixel per side.
         data_root, weights_root: Where datasets and metric parameters lie.
         fail_fast: Stop at the first image that fails.
         listener: Is told of progress.
@@ -182,6 +184,7 @@ def score(
     workers: int | None = None,
     limit: int | None = None,
     alpha: str | None = None,
+    sr_size: str | None = None,
     data_root: Path | str | None = None,
     weights_root: Path | str | None = None,
     listener: Listener | None = None,
@@ -196,7 +199,7 @@ def score(
         protocol: A named protocol.
         pattern: File name of an SR image, with {image} and {scale}.
         name: What tables call these images.
-        metrics, set, out, workers, limit, alpha, data_root, weights_root, listener, command: As for `run`.
+        metrics, set, out, workers, limit, alpha, sr_size, data_root, weights_root, listener, command: As for `run`.
     Raises:
         RequestError: the request is wrong; nothing was computed.
     """
@@ -213,6 +216,7 @@ def score(
         workers=workers,
         limit=limit,
         alpha=alpha,
+        sr_size=sr_size,
         data_root=data_root,
         weights_root=weights_root,
     )

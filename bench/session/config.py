@@ -132,6 +132,8 @@ class RunConfig(BaseModel):
     plugin: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = ()
     limit: int | None = Field(default=None, ge=1)
     alpha: Literal["refuse", "white", "black"] | None = None
+    sr_size: Literal["exact", "within-1"] | None = None
+    """How exact the size of an image made elsewhere must be."""
     data_root: Path | None = None
     weights_root: Path | None = None
     fail_fast: bool = False

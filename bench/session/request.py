@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from bench.api import Dataset, Protocol, RequestError, get_protocol
 from bench.data import resolve_dataset
@@ -38,7 +39,7 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
         datasets=sets,
         scales=config.scales,
         metrics=choose_metrics(config.metrics, config.weights_root),
-        protocol=named_protocol(config.protocol or default_protocol(sets), config.alpha),
+        protocol=named_protocol(config.protocol or default_protocol(sets), alpha=config.alpha, sr_size=config.sr_size),
         seeds=config.seeds,
         out=config.out,
         device=config.device,
@@ -64,18 +65,16 @@ def known_executor(name: str) -> str:
     return name
 
 
-def named_protocol(name: str, alpha: str | None) -> Protocol:
-    """The preset, with the user's word on transparent images.
+def named_protocol(name: str, **changed: Any) -> Protocol:
+    """The preset, with the user's word on knobs that are options of their own.
 
+    Args:
+        name: Of the preset.
+        changed: Knob -> value; None leaves the preset's.
     Raises:
-        RequestError: an unknown name, or another word than refuse, white and black.
+        RequestError: an unknown name.
     """
-    protocol = get_protocol(name)
-    if alpha is None:
-        return protocol
-    if alpha not in ("refuse", "white", "black"):
-        raise RequestError(f"--alpha {alpha}: expected refuse, white or black")
-    return replace(protocol, alpha=alpha)
+    return replace(get_protocol(name), **{knob: value for knob, value in changed.items() if value is not None})
 
 
 def default_protocol(sets: Sequence[Dataset]) -> str:

@@ -51,12 +51,13 @@ def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
     raise UnitError(f"no file for image '{image}' at x{scale} in {folder}; {_listing(files)}; {how}")
 
 
-def read_sr(path: Path, size: Size) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Read an SR image of exactly this size.
+def read_sr(path: Path, size: Size, *, slack: int = 0) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Read an SR image of this size.
 
     Args:
         path: Any still image; a 16-bit PNG keeps its 16 bits, other 16-bit files are read in 8.
         size: (height, width) that it must have.
+        slack: Pixels by which a side may be off.
     Returns:
         (H, W, 3) or, for a gray file, (H, W); uint8 or uint16.
     Raises:
@@ -69,10 +70,12 @@ def read_sr(path: Path, size: Size) -> NDArray[np.uint8] | NDArray[np.uint16]:
             pixels = read_png_exact(path)
     except ImageError as fault:
         raise UnitError(str(fault)) from None
-    if pixels.shape[:2] != tuple(size):
+    off = max(abs(pixels.shape[axis] - size[axis]) for axis in (0, 1))
+    if off > slack:
+        hint = "; --sr-size within-1 allows for one pixel" if off == 1 else ""
         raise UnitError(
             f"{path} is {pixels.shape[0]} x {pixels.shape[1]} (height x width), expected {size[0]} x {size[1]}; it is "
-            "never resized: check the scale, and that the image was made from this protocol's LR"
+            f"never resized: check the scale, and that the image was made from this protocol's LR{hint}"
         )
     return pixels
 

@@ -69,5 +69,6 @@ PRECOMPUTED = MethodSpec(
     root=Path(__file__).parent,
     options=PrecomputedOptions,
     fingerprint=fingerprint,
+    elsewhere=True,
     looks_up=True,
 )

@@ -40,7 +40,7 @@ class Precomputed(Method):
         if not self._image:
             raise UnitError("precomputed images are found by image id; they cannot serve an image that has none")
         path = locate(self.options.folder, self._image, self._scale, self.options.pattern)
-        pixels = read_sr(path, size)
+        pixels = read_sr(path, size, slack=self.slack)
         if pixels.ndim == 3 and self.options.luma:
             return _three((studio_luma(pixels) / 255).astype(np.float32))
         if pixels.ndim == 2:

@@ -29,7 +29,12 @@ PAIR_IDS = {
     "classic-y": ("c3d2a575ed6dd8f7", "c3d2a575ed6dd8f7", "c3d2a575ed6dd8f7"),
     "basicsr-y": ("ba6e12a7fd3731ca", "ba6e12a7fd3731ca", "ba6e12a7fd3731ca"),
     "liif-benchmark": ("ba6e12a7fd3731ca", "ba6e12a7fd3731ca", "2050b5a072649120"),
-    "liif-div2k": ("2050b5a072649120", "2050b5a072649120", "2050b5a072649120"),
+    "liif-div2k": ("ba6e12a7fd3731ca", "ba6e12a7fd3731ca", "2050b5a072649120"),
+    "inr-assr": ("ba6e12a7fd3731ca", "ba6e12a7fd3731ca", "2050b5a072649120"),
+    "thera": ("ba6e12a7fd3731ca", "ba6e12a7fd3731ca", "ba6e12a7fd3731ca"),
+    "thera-y": ("ba6e12a7fd3731ca", "ba6e12a7fd3731ca", "ba6e12a7fd3731ca"),
+    "gsasr": ("ba6e12a7fd3731ca", "ba6e12a7fd3731ca", "ba6e12a7fd3731ca"),
+    "lut-y": ("7f6441d6a531e72f", "7f6441d6a531e72f", "7f6441d6a531e72f"),
     "pyiqa-default": ("ba6e12a7fd3731ca", "ba6e12a7fd3731ca", "ba6e12a7fd3731ca"),
     "face-kim": ("9bb15d8ca62be1ac", "9bb15d8ca62be1ac", "9bb15d8ca62be1ac"),
     "face-idm": ("79318be6b4e32bc2", "79318be6b4e32bc2", "79318be6b4e32bc2"),
@@ -67,7 +72,7 @@ CHANGED: dict[str, tuple[Protocol, object]] = {
 def test_design_presets_are_all_there() -> None:
     wanted = {
         "classic-y", "basicsr-y", "liif-benchmark", "liif-div2k", "pyiqa-default", "face-kim", "face-idm", "casr",
-        "cassr", "blind-assr", "sample",
+        "cassr", "blind-assr", "sample", "inr-assr", "thera", "thera-y", "gsasr", "lut-y",
     }  # fmt: skip
     assert wanted == set(PRESETS)
 
@@ -156,9 +161,27 @@ def test_shave_rounds_fractional_scales_up() -> None:
     assert get_protocol("liif-div2k").shave_at(12) == 18
 
 
+def test_shaves_of_the_presets_that_name_their_own() -> None:
+    """Catches one border for both metrics (LeRF shaves PSNR only, by the scale cut to a whole number), a border that
+    grows on above x8 (GSASR's does not), and an SSIM border that stays behind when `shave` changes."""
+    lut, gsasr = get_protocol("lut-y"), get_protocol("gsasr")
+    assert [lut.shave_at(scale) for scale in (1.5, 2, 3.9)] == [1, 2, 3]
+    assert [lut.ssim_shave_at(scale) for scale in (1.5, 2, 3.9)] == [0, 0, 0]
+    assert [gsasr.shave_at(scale) for scale in (2, 7.5, 8, 12, 30)] == [2, 8, 8, 8, 8]
+    assert gsasr.ssim_shave_at(12) == 8
+    assert dataclasses.replace(gsasr, shave=3).ssim_shave_at(12) == 3
+    assert lut.shave_token() == "shave:floor-s"
+    assert lut.ssim_shave_token() == "shave:0"
+
+
 def test_contradictory_knobs_are_refused() -> None:
     with pytest.raises(ValueError, match="lr_side"):
         dataclasses.replace(get_protocol("sample"), size_rule="fixed-lr")
+    with pytest.raises(ValueError, match="ssim_shave must be at least 0"):
+        dataclasses.replace(get_protocol("sample"), ssim_shave=-1)
+    for other in ("liif-benchmark", "face-idm", "blind-assr"):
+        with pytest.raises(ValueError, match="'ceil' needs matlab-bicubic at every scale"):
+            dataclasses.replace(get_protocol(other), size_rule="ceil")
     with pytest.raises(ValueError, match="plane"):
         dataclasses.replace(get_protocol("sample"), gray="luma")
 

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from bench.api import UnitError
 from methods.command.info import COMMAND, CommandOptions
-from methods.command.method import Command, lr_pixels
+from methods.command.lr_file import lr_pixels
+from methods.command.method import Command
 
 LR = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 6, 7)).astype(np.float32) / np.float32(255))
 _NEAREST = """

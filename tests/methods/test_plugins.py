@@ -344,3 +344,33 @@ def test_code_that_is_not_there_names_the_target(tmp_path):
 def test_every_shipped_method_has_a_spec_and_a_class():
     for name in ("nearest", "bilinear", "bicubic", "lanczos", "precomputed", "command", "spandrel"):
         assert issubclass(method_class(method_spec(name)), Method)
+
+
+VERSION = """
+from torch.nn.functional import interpolate
+from bench.api import Method, MethodInfo, Upscaled
+
+
+class Edited(Method):
+    info = MethodInfo(name="edited", display="Edited {version}", summary="s")
+
+    def upscale(self, lr, size, *, seed):
+        return Upscaled(interpolate(lr[None], size=size)[0])
+"""
+
+
+def test_an_edited_plugin_takes_the_place_of_its_older_version_in_one_process(tmp_path: Path) -> None:
+    """Catches a notebook that must be started again after every edit, or that goes on with the old code."""
+    file = tmp_path / "edited.py"
+    for version in ("one", "two", "one"):
+        file.write_text(VERSION.replace("{version}", version))
+        assert load_plugin(file) == ("edited",)
+        assert method_spec("edited").info.display == f"Edited {version}"
+    file.write_text(VERSION.replace("{version}", "three") + "\nraise ValueError('half-way')\n")
+    with pytest.raises(RequestError, match="half-way"):
+        load_plugin(file)
+    assert method_spec("edited").info.display == "Edited one"
+    other = tmp_path / "other.py"
+    other.write_text(VERSION)
+    with pytest.raises(RequestError, match="already registered"):
+        load_plugin(other)

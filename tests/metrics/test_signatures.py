@@ -24,7 +24,9 @@ CHANGED: dict[str, object] = {
     "first": 5,
     "psnr_colour": "y601s",
     "ssim_colour": "y601s",
+    "sr_size": "within-1",
     "shave": "s",
+    "ssim_shave": "s",
     "ssim_clamp": True,
     "nr_colour": "y601s",
     "nr_shave": 4,
@@ -50,6 +52,15 @@ def test_batches_are_signed_by_psnr_alone(name: str) -> None:
     signature = Signature.parse(make_metric(name).signature(get_protocol("face-kim"), 8.0))
     assert signature.averaging.aggregation == ("batch8-mse" if name == "psnr" else PLAIN)
     assert signature.averaging.first == 100
+
+
+def test_a_border_of_its_own_is_signed_by_ssim_alone() -> None:
+    """Catches a border of SSIM that PSNR takes or signs too: its numbers would change without a reason."""
+    base = get_protocol("basicsr-y")
+    other = replace(base, ssim_shave="0")
+    assert make_metric("psnr").signature(other, 4.0) == make_metric("psnr").signature(base, 4.0)
+    assert Signature.parse(make_metric("ssim").signature(other, 4.0)).value("shave") == "0"
+    assert Signature.parse(make_metric("ssim").signature(base, 4.0)).value("shave") == "s"
 
 
 def test_an_aggregation_that_no_metric_has_is_signed_by_none() -> None:

@@ -116,12 +116,13 @@ class DriftMeter:
         if pair.lr is None:
             raise UnitError(f"{sample.id} has no LR image")
         lr = pair.lr
+        seed = derive_seed(self.seed, sample.id)
         result = runner.infer(
-            lr, pair.size, self.protocol, image=sample.id, scale=self.scale, seed=derive_seed(self.seed, sample.id)
+            lr, pair.asked, self.protocol, image=sample.id, scale=self.scale, seed=seed, keep=pair.size
         )
         images = [quantise(np.ascontiguousarray(lr.transpose(2, 0, 1)), self.protocol)]
         # a stage of the full size is the result itself, or no image at all (a spread over samples)
-        images += [self._rounded(stage) for stage in result.stages if tuple(stage.shape[-2:]) != pair.size]
+        images += [self._rounded(stage) for stage in result.stages if tuple(stage.shape[-2:]) != pair.asked]
         images.append(result.pixels)
         cycles = []
         for number, pixels in enumerate(images):

@@ -52,7 +52,7 @@ def list_weights(
     from bench.weights.place import find_file, weights_roots, why_not_published
     from bench.weights.published import published_cards
 
-    _load(plugin)
+    load_plugins(plugin)
     rows = []
     for card in published_cards().values():
         path = find_file(card, weights_roots(weights_dir))
@@ -65,15 +65,27 @@ def list_weights(
     show_rows(rows, columns_of(WeightsRow, wide=("licence", "figures")), as_json=as_json)
 
 
-def fetch_one(name: Name, plugin: opt.Plugin = None, weights_dir: WeightsDir = None) -> None:
+def fetch_one(
+    name: Name,
+    plugin: opt.Plugin = None,
+    weights_dir: WeightsDir = None,
+    url: Annotated[
+        str, typer.Option(help="Where to get the file, instead of what the card says; its checksum must be the card's.")
+    ] = "",
+) -> None:
     """Download a checkpoint."""
     from bench.weights.fetch import fetch_weights
+    from bench.weights.place import find_file, weights_roots
     from bench.weights.published import find_card
 
-    _load(plugin)
+    load_plugins(plugin)
     with download_progress() as progress:
-        fetched = fetch_weights(find_card(name), root=weights_dir, progress=progress)
-    say(f"{fetched.card.name}: {'already' if fetched.already else 'fetched to'} {fetched.path}")
+        fetched = fetch_weights(find_card(name), root=weights_dir, url=url, progress=progress)
+    card = fetched.card
+    found = find_file(card, weights_roots()) is not None
+    given = card.label if found else fetched.path
+    say(f"{card.name}: {'already' if fetched.already else 'fetched to'} {fetched.path}")
+    say(f"use it with --weights {card.method}={given}")
 
 
 def verify_one(name: Name, plugin: opt.Plugin = None, weights_dir: WeightsDir = None) -> None:
@@ -82,7 +94,7 @@ def verify_one(name: Name, plugin: opt.Plugin = None, weights_dir: WeightsDir = 
     from bench.weights.place import find_file, how_to_get, weights_roots, why_not_published
     from bench.weights.published import find_card
 
-    _load(plugin)
+    load_plugins(plugin)
     card = find_card(name)
     path = find_file(card, weights_roots(weights_dir))
     if path is None:
@@ -99,7 +111,8 @@ def verify_one(name: Name, plugin: opt.Plugin = None, weights_dir: WeightsDir = 
     say(f"{card.name}: ok in {path} ({how})")
 
 
-def _load(plugins: list[Path] | None) -> None:
+def load_plugins(plugins: list[Path] | None) -> None:
+    """Load plug-in files; their cards lie in a folder `published` beside them."""
     from bench.plugins import load_plugin
 
     for path in plugins or ():

@@ -19,7 +19,7 @@ from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typ
 from bench.engine.keys import digest, weights_hash
 from bench.engine.typed import TypedRow, parse_rows, typed_labels, typed_options, typed_variant, typed_weights
 from bench.weights.place import card_of_file, published_file, weights_roots
-from bench.weights.published import PublishedCard, cards_of, labelled_card
+from bench.weights.published import PUBLISHED, PublishedCard, cards_of, labelled_card
 
 
 @dataclass(frozen=True)
@@ -212,6 +212,12 @@ def _find_weights(row: TypedRow, weights: str | None) -> tuple[str, str, Path | 
         card = card_of_file(spec, path, content)
         return (card.label, card.label, path, card) if card is not None else ("", f"weights={content[:8]}", path, None)
     published = ", ".join(card.label for card in cards_of(spec) if card.label)
+    if given == PUBLISHED:
+        others = f"its checkpoints are called {published}" if published else "no card tells of a checkpoint"
+        raise RequestError(
+            f"weights 'published' of {spec.info.name}: {others} ('bench weights list'); say which rows have published "
+            f"weights, such as --weights liif=published, or give a path: --weights {row.handle}=PATH"
+        )
     labels = (", ".join(spec.weights) or "none") + (f"; published: {published}" if published else "")
     raise RequestError(
         f"weights '{given}' of {spec.info.name}: neither a shipped label ({labels}) nor a file; "

@@ -12,6 +12,8 @@ from bench.weights.first_bytes import why_no_weights
 from bench.weights.published import PublishedCard, cards_of
 
 ENVIRONMENT = "ASSR_BENCH_WEIGHTS"
+_CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin", ".safetensors")
+"""What `bench.weights.reader` reads; a method may have a format of its own."""
 
 
 def weights_roots(given: Path | None = None) -> list[Path]:
@@ -39,6 +41,12 @@ def published_file(card: PublishedCard, roots: Sequence[Path]) -> Path:
     """
     path = find_file(card, roots)
     if path is None:
+        other = _under_another_name(card, roots)
+        if other is not None:
+            raise RequestError(
+                f"{other} is {card.file} under another name; call it {card.file}, or give "
+                f"--weights {card.method}={other}"
+            )
         looked = ", ".join(map(str, roots))
         raise RequestError(f"{card.file}, '{card.label}' of {card.method}, is not in {looked}; {how_to_get(card)}")
     reason = why_not_published(card, path)
@@ -64,9 +72,34 @@ def why_not_published(card: PublishedCard, path: Path) -> str:
     if reason:
         return reason
     if card.sha256 and not digest.startswith(card.sha256):
-        more = f", {size} bytes of {card.bytes}" if card.bytes not in (None, size) else ""
-        return f"is not the published file: sha256 {digest[:12]}, expected {card.sha256[:12]}{more}"
+        short = card.bytes is not None and size < card.bytes
+        seen = f"it ends after {size} of {card.bytes} bytes" if short else _what_it_holds(card, path)
+        return f"is not the published file: {seen} (sha256 {digest[:12]}, expected {card.sha256[:12]})"
     return ""
+
+
+def _what_it_holds(card: PublishedCard, path: Path) -> str:
+    """What a file has instead of the published tensors, in words, as far as reading it tells."""
+    if path.suffix not in _CHECKPOINTS:
+        return "it holds something else"
+    from bench.weights.reader import read_weights
+
+    try:
+        method = read_weights(path).method
+    except RequestError as fault:
+        return "it " + str(fault).removeprefix(str(path)).lstrip(": ")
+    if method and method != card.method:
+        return f"it holds weights of '{method}'"
+    return "it holds other values"
+
+
+def _under_another_name(card: PublishedCard, roots: Sequence[Path]) -> Path | None:
+    """A file of a root that is the published one by its size and checksum."""
+    if not card.file or card.bytes is None or card.sha256 is None:
+        return None
+    files = (path for root in roots if root.is_dir() for path in sorted(root.iterdir()) if path.is_file())
+    alike = (path for path in files if path.stat().st_size == card.bytes)
+    return next((path for path in alike if file_sha256(path).startswith(card.sha256)), None)
 
 
 def card_of_file(spec: MethodSpec, path: Path, content: str) -> PublishedCard | None:

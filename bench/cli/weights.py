@@ -56,12 +56,13 @@ def list_weights(
     rows = []
     for card in published_cards().values():
         path = find_file(card, weights_roots(weights_dir))
-        reason = why_not_published(card, path) if path is not None else ""
-        status = "not here" if path is None else f"{path} {reason}" if reason else f"ready: {path}"
+        status = "not here" if card.file else "needs no weights"
+        if path is not None:
+            reason = why_not_published(card, path)
+            status = f"{path} {reason}" if reason else f"ready: {path}"
+        use = f"--weights {card.method}={card.label}" if card.label else ""
         figures = "; ".join(f"{', '.join(table.values)} ({table.protocol})" for table in card.figures)
-        rows.append(
-            WeightsRow(card.name, f"--weights {card.method}={card.label}", card.file, card.licence, figures, status)
-        )
+        rows.append(WeightsRow(card.name, use, card.file, card.licence, figures, status))
     show_rows(rows, columns_of(WeightsRow, wide=("licence", "figures")), as_json=as_json)
 
 
@@ -84,7 +85,7 @@ def fetch_one(
     card = fetched.card
     found = find_file(card, weights_roots()) is not None
     given = card.label if found else fetched.path
-    say(f"{card.name}: {'already' if fetched.already else 'fetched to'} {fetched.path}")
+    say(f"{card.name}: {'already at' if fetched.already else 'fetched to'} {fetched.path}")
     say(f"use it with --weights {card.method}={given}")
 
 

@@ -26,6 +26,7 @@ class ReproducedCell:
         published: As printed; None where no printed value is known.
         measured: None where there is no mean.
         tolerance: Largest difference that counts as reproduced.
+        decimals: Of the metric in tables; a measured value has one more.
         signature: Of the measured number; empty without one.
         note: Why there is no mean; empty where there is.
         failed: There should have been a mean: images failed, or are missing of a run that was made.
@@ -42,6 +43,7 @@ class ReproducedCell:
     published: float | None
     measured: float | None
     tolerance: float
+    decimals: int
     signature: str = ""
     note: str = ""
     failed: bool = False
@@ -66,8 +68,8 @@ class ReproducedCell:
         return f"beyond ±{self.tolerance:g}" if self.beyond else f"within ±{self.tolerance:g}"
 
     def printed(self) -> tuple[str, str, str]:
-        """(published, measured, difference) with one digit more than papers print; "-" for what there is not."""
-        digits = 4 if abs(self.published or self.measured or 0) < 1.5 else 2
+        """(published, measured, difference), the last two with one digit more; "-" for what there is not."""
+        digits = self.decimals
         return (
             "-" if self.published is None else f"{self.published:.{digits}f}",
             "-" if self.measured is None else f"{self.measured:.{digits + 1}f}",

@@ -10,10 +10,11 @@ from typing import Any
 
 from bench.api import BenchError, RequestError
 from bench.data import resolve_dataset
+from bench.metrics.catalog import metric_info
 from bench.report.reproduced import ReproducedCell
 from bench.session.calls import Run
 from bench.session.config import RunConfig, make_config
-from bench.weights.place import published_file, weights_roots
+from bench.weights.place import find_file, published_file, weights_roots
 from bench.weights.published import PublishedCard
 
 DEFAULT_OUT = Path("results/runs/reproduce")
@@ -113,8 +114,6 @@ def _why_no_weights(card: PublishedCard) -> str:
     """Reason that the weights of a card are not here; "" where they are, or it needs none."""
     if not card.file:
         return ""
-    from bench.weights.place import find_file
-
     roots = weights_roots()
     try:
         published_file(card, roots)
@@ -140,7 +139,7 @@ def _compare(piece: Piece, run: Run | None, missing: Mapping[str, str]) -> Itera
     if run is not None:
         display = run.frames.rows[0].display
         for line in run.frames.summary.itertuples():
-            means[str(line.dataset), float(line.scale), str(line.metric)] = line  # type: ignore[arg-type]
+            means[str(line.dataset), float(line.scale), str(line.metric)] = line
     for table in piece.card.figures:
         if table.protocol != piece.protocol:
             continue
@@ -163,6 +162,7 @@ def _compare(piece: Piece, run: Run | None, missing: Mapping[str, str]) -> Itera
                     published=table.values[dataset][scale],
                     measured=None if math.isnan(mean) else mean,
                     tolerance=table.tolerance,
+                    decimals=metric_info(table.metric).decimals,
                     signature="" if line is None or math.isnan(mean) else str(line.signature),
                     note=missing[dataset] or ("" if line is None else str(line.note)),
                     failed=ran and math.isnan(mean),

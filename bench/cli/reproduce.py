@@ -47,6 +47,7 @@ def reproduce(
         str | None,
         typer.Argument(help="A card or its method ('bench weights list'). Default: every card with published figures."),
     ] = None,
+    datasets: Annotated[str | None, typer.Option(help="Only figures on these sets, comma-separated.")] = None,
     page: Annotated[Path | None, typer.Option(help="Write the result as a Markdown page too.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON with every field.")] = False,
     out: opt.Out = None,
@@ -68,6 +69,7 @@ def reproduce(
         cells = measure(
             cards_with_figures(name),
             do=partial(_carry_out, quiet=as_json),
+            datasets=opt.names(datasets or ""),
             out=out or DEFAULT_OUT,
             data_root=data_root,
             device=device,

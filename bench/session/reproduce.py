@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.api import BenchError, RequestError
+from bench.api import BenchError, RequestError, unknown_name
 from bench.data import resolve_dataset
 from bench.metrics.catalog import metric_info
 from bench.report.reproduced import ReproducedCell
@@ -74,6 +74,7 @@ def reproduce(
     cards: Sequence[PublishedCard],
     *,
     do: Callable[[RunConfig], Run],
+    datasets: Sequence[str] = (),
     out: Path = DEFAULT_OUT,
     data_root: Path | None = None,
     **others: Any,
@@ -83,14 +84,18 @@ def reproduce(
     Args:
         cards: Those without figures are passed over.
         do: Carries out a request, such as `lambda config: carry_out(build_request(config))`.
+        datasets: Only figures on these; empty: on all.
         out: The folder of the run folders; what is in them already is not computed again.
         data_root: Where datasets lie.
         others: Further fields of `RunConfig` (device, workers, plugin).
     Returns:
         The figures in the order of the cards. A set or weights that are not here leave a reason instead of a number.
     Raises:
-        RequestError: weights that are here but not the published ones, or nothing at all could be measured.
+        RequestError: a set that no card tells of, weights that are here but not the published ones, or nothing at all
+            could be measured.
     """
+    _refuse_unknown(datasets, cards)
+    cards = [_on(card, datasets) for card in cards] if datasets else cards
     cells: list[ReproducedCell] = []
     for card in cards:
         away = _why_no_weights(card)
@@ -108,6 +113,22 @@ def reproduce(
         reasons = "; ".join(dict.fromkeys(cell.note for cell in cells))
         raise RequestError(f"nothing could be measured: {reasons}")
     return _in_order(cells, cards)
+
+
+def _on(card: PublishedCard, datasets: Sequence[str]) -> PublishedCard:
+    """A card without the figures on other sets."""
+    figures = (
+        table.model_copy(update={"values": {name: table.values[name] for name in datasets if name in table.values}})
+        for table in card.figures
+    )
+    return card.model_copy(update={"figures": tuple(table for table in figures if table.values)})
+
+
+def _refuse_unknown(datasets: Sequence[str], cards: Sequence[PublishedCard]) -> None:
+    known = dict.fromkeys(name for card in cards for table in card.figures for name in table.values)
+    for name in datasets:
+        if name not in known:
+            raise unknown_name("set with published figures", name, known, "bench weights list")
 
 
 def _why_no_weights(card: PublishedCard) -> str:
@@ -134,12 +155,12 @@ def _why_no_set(name: str, scales: Sequence[float], data_root: Path | None) -> s
 
 def _compare(piece: Piece, run: Run | None, missing: Mapping[str, str]) -> Iterator[ReproducedCell]:
     """The figures of a piece beside the means of its run."""
-    means: dict[tuple[str, float, str], Any] = {}
+    means: dict[tuple[str, float, str], dict[Any, Any]] = {}
     display = piece.card.display
     if run is not None:
         display = run.frames.rows[0].display
-        for line in run.frames.summary.itertuples():
-            means[str(line.dataset), float(line.scale), str(line.metric)] = line
+        for line in run.frames.summary.to_dict("records"):
+            means[line["dataset"], line["scale"], line["metric"]] = line
     for table in piece.card.figures:
         if table.protocol != piece.protocol:
             continue
@@ -147,8 +168,8 @@ def _compare(piece: Piece, run: Run | None, missing: Mapping[str, str]) -> Itera
             for scale in piece.scales:
                 if scale not in table.values.get(dataset, ()):
                     continue
-                line = means.get((dataset, scale, table.metric))
-                mean = math.nan if line is None else float(line.mean)
+                line = means.get((dataset, scale, table.metric), {})
+                mean = float(line.get("mean", math.nan))
                 ran = not missing[dataset]
                 yield ReproducedCell(
                     row=display,
@@ -163,8 +184,8 @@ def _compare(piece: Piece, run: Run | None, missing: Mapping[str, str]) -> Itera
                     measured=None if math.isnan(mean) else mean,
                     tolerance=table.tolerance,
                     decimals=metric_info(table.metric).decimals,
-                    signature="" if line is None or math.isnan(mean) else str(line.signature),
-                    note=missing[dataset] or ("" if line is None else str(line.note)),
+                    signature="" if math.isnan(mean) else str(line["signature"]),
+                    note=missing[dataset] or str(line.get("note", "")),
                     failed=ran and math.isnan(mean),
                 )
 

@@ -70,6 +70,18 @@ def test_exactly_the_cells_of_the_card_are_run_and_compared(bench: Callable, fla
     assert "no published value" in shown.out
 
 
+def test_only_the_sets_that_are_asked_for_are_run(bench: Callable, flat: Path) -> None:
+    """Catches an option that hides lines of what was computed all the same, and a mistyped set that passes."""
+    write_card(flat, {"A": {"2": 28.13}, "B": {"2": 28.13, "4": 28.2}})
+    done = bench(*words("greys", "--out", "out", "--datasets", "A"))
+    assert done.code == 0
+    assert "1 of 1 published figures reproduced" in done.out
+    assert ",B," not in (flat / "out" / "greys-sample" / "records.csv").read_text()
+    wrong = bench(*words("greys", "--out", "out", "--datasets", "a1"))
+    assert wrong.code == 2
+    assert "unknown set with published figures 'a1'" in wrong.err
+
+
 def test_a_figure_beyond_its_tolerance_leaves_with_one(bench: Callable, flat: Path) -> None:
     """Catches a command that only prints, and one that compares what it has rounded."""
     write_card(flat, {"A": {"2": 28.13, "4": 28.145}})

@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.api import MethodSpec, RequestError
+from bench.api import BenchError, MethodSpec, RequestError
 from bench.download import search_roots
 from bench.imaging.hashing import file_sha256
+from bench.plugins import method_class, method_spec
 from bench.weights.first_bytes import why_no_weights
 from bench.weights.published import PublishedCard, cards_of
 
@@ -82,20 +83,26 @@ def why_not_published(card: PublishedCard, path: Path) -> str:
 
 
 def _what_it_holds(card: PublishedCard, path: Path) -> str:
-    """What a file has instead of the published tensors, in words, as far as reading it tells."""
+    """What a file has instead of the published tensors, in words, as far as reading and loading it tell."""
+    other = "it holds other tensors or values"
     if path.suffix not in _CHECKPOINTS:
-        return "it holds something else"
+        return other
+    import torch
+
     from bench.weights.reader import read_weights
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, about a file that is refused anyhow
-            method = read_weights(path).method
-    except RequestError as fault:
-        return "it " + str(fault).removeprefix(str(path)).lstrip(": ")
-    if method and method != card.method:
-        return f"it holds weights of '{method}'"
-    return "it holds other tensors or values"
+            read_weights(path)
+        # there are tensors and plain values in it, nothing else, so that any method may look at it
+        method_class(method_spec(card.method))().load(path, torch.device("cpu"), torch.float32)
+    except BenchError as fault:
+        said = str(fault).removeprefix(str(path))
+        return said.removeprefix(": ") if said.startswith(": ") else f"it{said}"
+    except Exception:  # a method's, about what is no file of its own
+        return other
+    return other
 
 
 def _under_another_name(card: PublishedCard, roots: Sequence[Path]) -> Path | None:

@@ -21,6 +21,8 @@ from bench.report.build import ROW_NOTES
 from bench.weights.fetch import fetch_weights
 from bench.weights.place import published_file, why_not_published
 from bench.weights.published import PublishedCard, WeightsDownload, find_card, published_cards, read_published
+from methods.liif.architecture import LiifArchitecture
+from methods.liif.network import LIIFNetwork
 
 BODY = b"\x80weights of a made up checkpoint" * 40
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 9\n"
@@ -204,8 +206,25 @@ def of_another_method(path: Path) -> None:
     torch.save({"model": {"name": "lte", "args": {}, "sd": {"weight": torch.ones(3)}}}, path)
 
 
-def other_tensors(path: Path) -> None:
-    torch.save({"model": {"name": "liif", "args": {}, "sd": {"weight": torch.ones(3)}}}, path)
+def liif(path: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """A checkpoint of the published shape, with something changed."""
+    torch.manual_seed(0)
+    state = LIIFNetwork(LiifArchitecture()).state_dict()
+    tensors = {name.removeprefix("decoder."): tensor for name, tensor in state.items()}
+    change(tensors)
+    torch.save({"model": {"name": "liif", "args": {}, "sd": tensors}}, path)
+
+
+def renamed(path: Path) -> None:
+    liif(path, lambda tensors: tensors.update({"head": tensors.pop("encoder.head.0.weight")}))
+
+
+def of_another_shape(path: Path) -> None:
+    liif(path, lambda tensors: tensors.update({"encoder.head.0.weight": torch.ones(32, 3, 3, 3)}))
+
+
+def of_other_values(path: Path) -> None:
+    liif(path, lambda _: None)
 
 
 def with_code(path: Path) -> None:
@@ -218,8 +237,10 @@ def pointer(path: Path) -> None:
 
 WRONG = {
     half: "is damaged: it ends too early, after",
-    of_another_method: "it holds weights of 'lte'",
-    other_tensors: "it holds other tensors or values",
+    of_another_method: "it holds weights of 'lte', expected 'liif'",
+    renamed: "tensor 'encoder.head.0.weight' of shape (64, 3, 3, 3) is missing",
+    of_another_shape: "these are the weights of another architecture",
+    of_other_values: "it holds other tensors or values",
     with_code: "code in a file is never run",
     pointer: "is a Git LFS pointer",
 }

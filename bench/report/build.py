@@ -87,7 +87,7 @@ def build_table(
         caption=options.caption,
         label=options.label,
     )
-    notes = (*_notes(rows, trained, metrics, known), *_cautions(trained, infos), *_flattered(table, known))
+    notes = (*_notes(rows, trained, metrics, known), *_cautions(trained, infos), *_flattered(table))
     return replace(_ranked(table), notes=notes)
 
 
@@ -99,7 +99,8 @@ def untrained(rows: pd.DataFrame, frames: RunFrames) -> pd.Series:
 
 def _methods(rows: pd.DataFrame, frames: RunFrames) -> tuple[MethodRow, ...]:
     pairs = rows[["method", "variant"]].drop_duplicates().itertuples(index=False, name=None)
-    return tuple(MethodRow(m, v, frames.row(m, v).display) for m, v in pairs)
+    known = ((m, v, frames.row(m, v)) for m, v in pairs)
+    return tuple(MethodRow(m, v, row.display, row.minimised) for m, v, row in known)
 
 
 def _info(name: str, infos: Mapping[str, MetricInfo]) -> MetricInfo | None:
@@ -134,7 +135,11 @@ def _cells(rows: pd.DataFrame, metrics: Sequence[MetricColumn]) -> dict[CellKey,
 
 
 def _ranked(table: Table) -> Table:
-    """The table with its marks; methods scored on different images are not ranked against each other."""
+    """The table with its marks.
+
+    Methods scored on different images are not ranked against each other, and a row is not ranked by a metric that it
+    was trained by: the best of the others is the best.
+    """
     cells = dict(table.cells)
     for dataset in table.datasets:
         for scale in table.scales:
@@ -143,7 +148,8 @@ def _ranked(table: Table) -> Table:
                 full = {row: cells[key] for row, key in keys.items() if key in cells and cells[key].value is not None}
                 if len({(cell.expected, cell.source) for cell in full.values()}) > 1:
                     continue
-                marks = mark_printed({row: cell.text for row, cell in full.items()}, metric.direction)
+                texts = {row: cell.text for row, cell in full.items() if not row.trained_by(metric.name)}
+                marks = mark_printed(texts, metric.direction)
                 for row, mark in marks.items():
                     if mark is not Mark.NONE:
                         cells[keys[row]] = replace(cells[keys[row]], mark=mark)
@@ -176,13 +182,15 @@ def _cautions(rows: pd.DataFrame, infos: Mapping[str, MetricInfo]) -> list[str]:
     return list(dict.fromkeys(sentence for sentence in found if sentence is not None))
 
 
-def _flattered(table: Table, frames: RunFrames) -> list[str]:
+def _flattered(table: Table) -> list[str]:
     """A sentence for every metric that some row was trained by."""
     found = []
     for metric in table.metrics:
-        names = [r.display for r in table.methods if metric.name in frames.row(r.method, r.variant).minimised]
+        names = [row.display for row in table.methods if row.trained_by(metric.name)]
         if names:
-            found.append(f"{metric.display} was part of the loss in the training of {', '.join(names)}.")
+            found.append(
+                f"{metric.display} was part of the loss in the training of {', '.join(names)}: not ranked by it."
+            )
     return found
 
 

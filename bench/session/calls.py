@@ -16,7 +16,7 @@ from bench.engine.run import RunResult, execute
 from bench.metrics.catalog import known_infos
 from bench.report import TableOptions, render_tables
 from bench.report.exports import shown_frame
-from bench.session.config import DEFAULT_METRICS, DEFAULT_OUT, RunConfig, make_config
+from bench.session.config import DEFAULT_OUT, RunConfig, make_config
 from bench.session.exports import asked_frames, fetch_parameters, folder_frames, write_all
 from bench.session.request import build_request
 
@@ -111,7 +111,7 @@ def run(
     scales: str | float | Sequence[float],
     *,
     datasets: Names | Path | Sequence[Path] = ("sample",),
-    metrics: Names = DEFAULT_METRICS,
+    metrics: Names | None = None,
     protocol: str | None = None,
     seeds: int | str | Sequence[int] = (0,),
     weights: str | Mapping[str, str] | None = None,
@@ -141,7 +141,7 @@ def run(
         methods: METHOD, METHOD:WEIGHTS or NAME=METHOD:WEIGHTS.
         scales: At least 1, may be fractional.
         datasets: Names or folders.
-        metrics: `bench metrics` lists them.
+        metrics: `bench metrics` lists them; None: `default_metrics`.
         protocol: A named protocol; None: the datasets' own.
         seeds: Of stochastic methods and of drawn degradations.
         weights: A label or a file for all methods, or row -> label or file.
@@ -176,7 +176,7 @@ def score(
     *,
     scale: float,
     protocol: str,
-    metrics: Names = DEFAULT_METRICS,
+    metrics: Names | None = None,
     pattern: str = "",
     name: str = "",
     set: Sequence[str] = (),

@@ -12,7 +12,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bench.api import RequestError, format_scale, parse_scale
 
-DEFAULT_METRICS = ("psnr", "ssim", "lpips", "niqe")
 DEFAULT_OUT = Path("results/runs/default")
 LARGEST_SEED = 2**63 - 1
 _NOTHING = "give one or more, separated by commas"
@@ -113,7 +112,8 @@ class RunConfig(BaseModel):
     scales: Annotated[tuple[float, ...], BeforeValidator(_scales)]
     datasets: Words = ("sample",)
     """Names or folders."""
-    metrics: Words = DEFAULT_METRICS
+    metrics: Words | None = None
+    """None: `bench.metrics.catalog.default_metrics` of the rows."""
     protocol: str | None = None
     """None: the datasets' own."""
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds)] = (0,)

@@ -11,7 +11,7 @@ from bench.data import resolve_dataset
 from bench.engine.choice import choose_methods
 from bench.engine.executor import EXECUTORS
 from bench.engine.request import RunRequest
-from bench.metrics.catalog import choose_metrics
+from bench.metrics.catalog import choose_metrics, default_metrics
 from bench.plugins import load_plugin
 from bench.session.config import RunConfig
 
@@ -28,17 +28,15 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
     for path in config.plugin:
         load_plugin(path)
     sets = tuple(resolve_dataset(name, data_root=config.data_root) for name in config.datasets)
+    methods = choose_methods(
+        config.methods, weights=config.weights, overrides=config.set, versus=config.versus, labels=config.name
+    )
+    metrics = config.metrics or default_metrics(name for row in methods for name in row.minimised)
     return RunRequest(
-        methods=choose_methods(
-            config.methods,
-            weights=config.weights,
-            overrides=config.set,
-            versus=config.versus,
-            labels=config.name,
-        ),
+        methods=methods,
         datasets=sets,
         scales=config.scales,
-        metrics=choose_metrics(config.metrics, config.weights_root),
+        metrics=choose_metrics(metrics, config.weights_root),
         protocol=named_protocol(config.protocol or default_protocol(sets), alpha=config.alpha, sr_size=config.sr_size),
         seeds=config.seeds,
         out=config.out,

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import options as opt
+from bench.cli.downloads import download_progress
 from bench.cli.output import say, warn
 
 if TYPE_CHECKING:
     from bench.data.verify import Verified
-    from bench.download import Progress
 
 Name = Annotated[str, typer.Argument(help="The name of a set; 'bench datasets' lists them.")]
 
@@ -33,7 +28,7 @@ def fetch_set(name: Name, data_root: opt.DataRoot = None) -> None:
     """Download a set."""
     from bench.data.fetch import fetch
 
-    with _progress() as progress:
+    with download_progress() as progress:
         fetched = fetch(name, data_root=data_root, progress=progress)
     for found in fetched:
         if found.folder is None:
@@ -69,40 +64,3 @@ def _how_checked(found: Verified | None) -> str:
     if found.recoded:
         parts.append(f"{len(found.recoded)} encoded anew with the same pixels (just as good)")
     return f": {found.count} images, {', '.join(parts)}"
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar on a terminal, a line every ten seconds elsewhere."""
-    if not sys.stderr.isatty():
-        yield _lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, int] = {}
-
-        def show(name: str, done: int, total: int | None) -> None:
-            if name not in tasks:
-                tasks[name] = int(bar.add_task(name, total=total))
-            task = next(task.id for task in bar.tasks if int(task.id) == tasks[name])
-            bar.update(task, completed=done, total=total)
-
-        yield show
-
-
-def _lines() -> Progress:
-    last = time.monotonic()
-
-    def show(name: str, done: int, total: int | None) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= 10:
-            last = now
-            share = f" of {total / 1e6:.0f}" if total else ""
-            warn(f"{Path(name).name}: {done / 1e6:.0f}{share} MB")
-
-    return show

@@ -27,6 +27,7 @@ from bench.report.model import (
 
 ROW_NOTES: list[Callable[[RowInfo], str]] = [
     lambda row: f"{row.display}: {row.resize_rule.rstrip('.')}." if row.resize_rule else "",
+    lambda row: f"{row.display}: published weights, {row.cites.rstrip('.')}." if row.cites else "",
 ]
 """What stands under a table of a single row: a fact of `RowInfo` -> sentence, or "" where there is nothing to say."""
 LITE_NOTE = "lite: weights trained by this project; not the paper's result."

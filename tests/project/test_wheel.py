@@ -60,6 +60,8 @@ def test_cards_and_weights_travel_in_the_wheel(installed: Path, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     assert "Urban100" in done.stdout
     assert (installed / "methods" / "liif" / "weights" / "lite.safetensors").is_file()
+    published = run_python(installed, tmp_path, "-m", "bench", "weights", "list")
+    assert "--weights liif=published" in published.stdout, published.stderr
 
 
 def test_no_top_level_package_shadows_hugging_face_datasets(installed: Path, tmp_path: Path) -> None:

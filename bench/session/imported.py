@@ -64,8 +64,10 @@ def import_configs(
         raise RequestError(f"FOLDER {folder} is not a folder; give the one that holds the published images")
     known = parse_scale(scale) if scale is not None else None
     dataset = resolve_dataset(hr, data_root=data_root)
-    images = {sample.id for sample in dataset.samples(known or next(iter(scales), 2.0))}
-    read = survey(folder, images, dataset=dataset.name, scale=known)
+    samples = dataset.samples(known or next(iter(scales), 2.0))
+    images = {sample.id for sample in samples}
+    references = [sample.hr.path for sample in samples if sample.hr is not None]
+    read = survey(folder, images, dataset=dataset.name, scale=known, references=references)
     chosen = _choose(read, folder, rows, scales)
     groups: dict[tuple[float, ...], list[Row]] = {}
     for row in chosen:

@@ -10,7 +10,6 @@ from pydantic import Field, field_validator
 
 from bench.api import MethodInfo, MethodOptions, MethodSpec, UnitError, format_scale
 
-
 PATTERN_FIELDS = {"image", "scale", "float_scale", "scale_2f"}
 
 
@@ -20,8 +19,9 @@ class PrecomputedOptions(MethodOptions):
     folder: Path = Field(description="The folder of SR images; a subfolder x2, x3.6, ... is used where there is one.")
     pattern: str = Field(
         default="",
-        description="File name below the folder with {image} and {scale} (4), {float_scale} (4.0) or {scale_2f} (4.00), "
-        "such as 'x{scale}/{image}.png'. Default: the image id with any suffix, else the one file called after it.",
+        description="File name below the folder with {image} and {scale} (4), {float_scale} (4.0) or {scale_2f} "
+        "(4.00), such as 'x{scale}/{image}.png'. Default: the image id with any suffix, else the one file "
+        "called after it.",
     )
     luma: bool = Field(
         default=False, description="Take the studio luma of colour files: for outputs stored as RGB under classic-y."

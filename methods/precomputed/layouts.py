@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from bench.api import RequestError, format_scale
@@ -23,16 +23,16 @@ _FOLDERS = (
 )
 """Rules for the name of a folder: how a message calls it; group 1 is the variant, the others are scales."""
 
-_FILES = (
-    ("{image}", re.compile(r"")),
-    ("{image}_x{scale}", re.compile(rf"[ _.-]?(?:[xX]({_NUMBER})|({_NUMBER})[xX])(?![0-9.]*[0-9])(.*)", re.DOTALL)),
-    ("{image}_MODEL_{scale}", re.compile(r"_([^\W\d_].*)_(\d+\.\d+)", re.DOTALL)),
-    ("{image}_WORD", re.compile(r"[ _.-](?![xX]?\d)([^\W\d_].*)", re.DOTALL)),
+_ENDING = re.compile(
+    rf"(?:[ _.-]?(?:[xX](?P<x>{_NUMBER})|(?P<y>{_NUMBER})[xX])(?![0-9.]*[0-9])(?P<tail>(?:[ _.-].*?)?)"
+    r"|(?P<word>[ _.-](?![xX]?\d)[^\W\d_].*?)|)"
+    r"(?:_(?P<last>\d+\.\d+))?",
+    re.DOTALL,
 )
-"""Rules for what follows the image's name in that of its file; the first that fits an ending is its rule."""
+"""What may follow the image's name in that of its file: a scale and a word, a word and a scale, one of them, or nothing."""
 
 _NO_RESULT = re.compile(r"(?:^|.*[ _.-])(?:lr|gt|hr)", re.IGNORECASE | re.DOTALL)
-_REFERENCES = {"hr", "gt", "lr"}
+_REFERENCES = {"hr", "gt", "lr", "lr_bicubic"}
 _SCALE, _IMAGE = "\0", "\1"
 
 
@@ -78,11 +78,35 @@ class _Reading:
     scale: float
 
 
-class _Unused(Exception):
+@dataclass
+class _Parts:
+    """What was read of one file so far: pieces of its template, texts of its scales, who says which scale, names."""
+
+    pieces: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    scales: list[tuple[str, float]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
+
+    def scale(self, rule: str, text: str) -> str:
+        """Note the scale that a rule read in a name; gives the mark that stands for it in the template."""
+        self.texts.append(text)
+        self.scales.append((rule, float(text)))
+        return _SCALE
+
+
+class _NoResultError(Exception):
     """Why a file is no result."""
 
 
-def survey(folder: Path, images: Collection[str], *, dataset: str = "", scale: float | None = None) -> Survey:
+def survey(
+    folder: Path,
+    images: Collection[str],
+    *,
+    dataset: str = "",
+    scale: float | None = None,
+    references: Collection[Path] = (),
+) -> Survey:
     """Read the names in a folder of SR images; no file is opened.
 
     Args:
@@ -90,18 +114,22 @@ def survey(folder: Path, images: Collection[str], *, dataset: str = "", scale: f
         images: Ids of the reference images.
         dataset: Name of the set of the references, which a folder around the images may have.
         scale: Scale of the files whose names say none.
+        references: Files of the reference images, which are no results where they lie in the folder too.
     Raises:
         RequestError: a file that two rules read differently, or two patterns for one row (names both).
     """
     readings: dict[str, _Reading] = {}
     unused: dict[str, list[str]] = {}
+    known = {path.resolve() for path in references}
     for path in sorted(folder.rglob("*")):
         if not path.is_file():
             continue
         place = path.relative_to(folder).as_posix()
         try:
+            if path.resolve() in known:
+                raise _NoResultError("a reference")
             readings[place] = _read(place, images, folder.resolve().name, dataset, scale)
-        except _Unused as reason:
+        except _NoResultError as reason:
             unused.setdefault(str(reason), []).append(place)
     return Survey(_rows(readings), {reason: tuple(places) for reason, places in unused.items()})
 
@@ -109,87 +137,100 @@ def survey(folder: Path, images: Collection[str], *, dataset: str = "", scale: f
 def _read(place: str, images: Collection[str], root: str, dataset: str, scale: float | None) -> _Reading:
     path = PurePosixPath(place)
     if not is_image_name(path.name):
-        raise _Unused("not an image")
-    image, ending, file_rule = _image(path, images)
+        raise _NoResultError("not an image")
+    image, ending = _image(path, images)
     parents = path.parts[: len(path.parts) - 1 - image.count("/")]
     if any(part.lower() in _REFERENCES for part in parents):
-        raise _Unused("in a folder of references or inputs")
-    rules: list[str] = []
-    scales: dict[str, float] = {}
-    names: list[str] = []
-    parts: list[str] = []
-    texts: list[str] = []
-    for part in parents:
-        rule, match = next(((r, m) for r, expression in _FOLDERS if (m := expression.fullmatch(part))), ("", None))
-        if match is None:
-            parts.append(_literal(part))
-            if not (scales and part.lower() == dataset.lower()):
-                names.append(part)
-            if scales and part.lower() != dataset.lower():
-                raise _Unused(f"in a folder below that of a scale which is not called after the set '{dataset}'")
-            continue
-        found = {float(text) for text in match.groups()[1:]}
-        if len(found) > 1:
-            raise _Unused("of two scales, one per axis")
-        rules.append(rule)
-        scales[f"'{rule}' ({part})"] = found.pop()
-        names += [match[1]] if match[1] else []
-        parts.append(_cut(match, texts))
-    suffix = ending
-    match = dict(_FILES)[file_rule].fullmatch(ending)
-    if match is not None and file_rule == "{image}_MODEL_{scale}":
-        scales[f"'{file_rule}' ({path.name})"] = float(match[2])
-        names += [match[1]] if not rules else []
-        suffix = f"_{_literal(match[1])}_{_SCALE}"
-        texts.append(match[2])
-    elif match is not None and file_rule == "{image}_x{scale}":
-        text = match[1] or match[2]
-        scales[f"'{file_rule}' ({path.name})"] = float(text)
-        head, _, tail = ending.partition(text)
-        word = tail.removeprefix("x").removeprefix("X") if match[2] else tail
-        names += [word.strip(" _.-")] if not rules and word.strip(" _.-").lower() not in ("", "sr") else []
-        suffix = _literal(head) + _SCALE + _literal(tail)
-        texts.append(text)
-    else:
-        names += [ending[1:]] if ending and not rules else []
-        suffix = _literal(ending)
-    if len(set(scales.values())) > 1:
-        said = " and ".join(f"{rule} says x{format_scale(value)}" for rule, value in scales.items())
+        raise _NoResultError("in a folder of references or inputs")
+    parts = _Parts()
+    for parent in parents:
+        _read_folder(parent, parts, dataset)
+    suffix = _read_ending(ending, parts, path.name)
+    if len({value for _, value in parts.scales}) > 1:
+        said = " and ".join(f"{rule} says x{format_scale(value)}" for rule, value in parts.scales)
         raise RequestError(
             f"{place} could be of two scales: {said}; rename one of them, or read the files with --methods precomputed "
             "--set precomputed.folder=... --set precomputed.pattern=..."
         )
-    value = next(iter(scales.values()), scale)
-    if value is None:
-        raise _Unused("without a scale in its name; --scale says which it is")
-    template = "/".join([*parts, _IMAGE + suffix + _literal(path.suffix)])
-    return _Reading(template, tuple(texts), image, _name(names) or root, " + ".join([*rules, file_rule]), value)
+    if not parts.scales and scale is None:
+        raise _NoResultError("without a scale in its name (--scale says which it is)")
+    value = parts.scales[0][1] if parts.scales else scale or 1.0
+    template = "/".join([*parts.pieces, _IMAGE + suffix + _literal(path.suffix)])
+    return _Reading(template, tuple(parts.texts), image, _name(parts.names) or root, "".join(parts.rules), value)
 
 
-def _image(path: PurePosixPath, images: Collection[str]) -> tuple[str, str, str]:
-    """(the image, what follows its name, the rule that fits that).
+def _read_folder(part: str, parts: _Parts, dataset: str) -> None:
+    """One folder on the way to a file: that of a scale, that of the set, or a part of the row's name."""
+    rule, match = next(((rule, m) for rule, form in _FOLDERS if (m := form.fullmatch(part))), ("", None))
+    if match is None:
+        parts.pieces.append(_literal(part))
+        if not parts.scales:
+            parts.names.append(part)
+        elif part.lower() == dataset.lower():
+            parts.rules.append("SET/")
+        else:
+            raise _NoResultError(f"in a folder below that of a scale that is not called after the set '{dataset}'")
+        return
+    if len(set(match.groups()[1:])) > 1:
+        raise _NoResultError("of two scales, one per axis")
+    parts.rules.append(rule)
+    parts.names += [match[1]] if match[1] else []
+    piece, at = "", 0
+    for group in range(2, len(match.groups()) + 1):
+        piece += _literal(part[at : match.start(group)]) + parts.scale(f"'{rule}' ({part})", match[group])
+        at = match.end(group)
+    parts.pieces.append(piece + _literal(part[at:]))
+
+
+def _read_ending(ending: str, parts: _Parts, name: str) -> str:
+    """What follows the image's name; gives it with its scales cut out."""
+    match = _ENDING.fullmatch(ending)
+    assert match is not None  # `_image` chose it
+    in_folder = bool(parts.scales)
+    rule, suffix, word = "{image}", "", match["tail"] or match["word"] or ""
+    if scale := match["x"] or match["y"]:
+        rule += "_x{scale}"
+        group = "x" if match["x"] else "y"
+        suffix = _literal(ending[: match.start(group)]) + parts.scale(f"'{{image}}_x{{scale}}' ({name})", scale)
+        suffix += ending[match.end(group)] if group == "y" else ""
+    suffix += _literal(word)
+    rule += "_WORD" if word else ""
+    if match["last"]:
+        rule += "_{scale}"
+        suffix += "_" + parts.scale(f"'{{image}}_MODEL_{{scale}}' ({name})", match["last"])
+    parts.rules.append(rule)
+    word = word.strip(" _.-")
+    if word and word.lower() != "sr" and not in_folder:
+        parts.names.append(word)
+    return suffix
+
+
+def _image(path: PurePosixPath, images: Collection[str]) -> tuple[str, str]:
+    """(the image, what follows its name).
 
     Raises:
-        _Unused: of none of them, or an input or a reference.
+        _NoResultError: of none of them, or an input or a reference.
         RequestError: two rules take it for two images.
     """
-    found: list[tuple[str, str, str]] = []
-    for image in images:
+    found: list[tuple[str, str]] = []
+    for image in sorted(images):
         stem = "/".join([*path.parts[-1 - image.count("/") : -1], path.stem]) if "/" in image else path.stem
-        if stem.startswith(image):
-            ending = stem[len(image) :]
-            found += [(image, ending, rule) for rule, form in _FILES if form.fullmatch(ending)][:1]
+        ending = stem[len(image) :]
+        if stem.startswith(image) and not re.fullmatch(r"_\d+\.\d+", ending) and _ENDING.fullmatch(ending):
+            found.append((image, ending))
     exact = [reading for reading in found if not reading[1]]
-    model = [r for r in found if r[1] and any(r[1][1:].lower() == part.lower() for part in path.parts[:-1])]
-    if len(exact) == 1 and not model:
+    folders = {part.lower() for part in path.parts[:-1]}
+    if len(exact) == 1 and not any(ending[1:].lower() in folders for _, ending in found):
         found = exact
     if not found:
-        raise _Unused("of an image that is not among the references")
+        raise _NoResultError("of no image that is among the references")
     if len(found) > 1:
-        said = " and ".join(f"'{rule}' takes it for image '{image}'" for image, _, rule in found[:2])
+        said = " and ".join(
+            f"'{{image}}{'_WORD' if ending else ''}' takes it for image '{image}'" for image, ending in found[:2]
+        )
         raise RequestError(f"{path} could be of two images: {said}; rename the files, or give references of one kind")
-    if found[0][1] and _NO_RESULT.fullmatch(found[0][1]):
-        raise _Unused("an input or a reference (_lr, _hr, _gt)")
+    if _NO_RESULT.fullmatch(found[0][1]):
+        raise _NoResultError("an input or a reference (_lr, _hr, _gt)")
     return found[0]
 
 
@@ -220,25 +261,15 @@ def _pattern(template: str, readings: Sequence[_Reading], place: str) -> str:
     """The template with the field for each scale in it that writes all scales as these files do."""
     for number in range(template.count(_SCALE)):
         fits = [
-            field
-            for field in scale_fields("1")
-            if all(scale_fields(format_scale(r.scale))[field] == r.texts[number] for r in readings)
+            key
+            for key in scale_fields("1")
+            if all(scale_fields(format_scale(r.scale))[key] == r.texts[number] for r in readings)
         ]
         if not fits:
             written = ", ".join(sorted({r.texts[number] for r in readings}))
             raise RequestError(f"files such as {place} write their scales in several ways ({written}); rename some")
         template = template.replace(_SCALE, f"{{{fits[0]}}}", 1)
     return template.replace(_IMAGE, "{image}")
-
-
-def _cut(match: re.Match[str], texts: list[str]) -> str:
-    """A folder's name with its scales cut out."""
-    part, at, pieces = match.string, 0, []
-    for group in range(2, len(match.groups()) + 1):
-        pieces += [_literal(part[at : match.start(group)]), _SCALE]
-        texts.append(match[group])
-        at = match.end(group)
-    return "".join([*pieces, _literal(part[at:])])
 
 
 def _literal(text: str) -> str:

@@ -22,8 +22,8 @@ def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
             subfolder Set5 is taken where there is one.
         scale: As file names show it, "4" or "3.6".
         pattern: With {image} and the fields of `scale_fields`; empty: `<image>.<any suffix>`, else the one file whose
-            name goes on with this scale (`baby_x4.png`, `babyx4_SwinIR.png`), else the one that goes on with a word that all files of the
-            folder end with (`baby_SwinIR.png`). Never a guess between two.
+            name goes on with this scale (`baby_x4.png`, `babyx4_SwinIR.png`), else the one that goes on with a word
+            that all files of the folder end with (`baby_SwinIR.png`). Never a guess between two.
     Raises:
         UnitError: no file, or several; says what was looked for and what is there.
     """

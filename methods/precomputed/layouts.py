@@ -29,7 +29,7 @@ _ENDING = re.compile(
     r"(?:_(?P<last>\d+\.\d+))?",
     re.DOTALL,
 )
-"""What may follow the image's name in that of its file: a scale and a word, a word and a scale, one of them, or nothing."""
+"""What may follow the image's name in that of its file: scale and word, word and scale, one of them, or nothing."""
 
 _NO_RESULT = re.compile(r"(?:^|.*[ _.-])(?:lr|gt|hr)", re.IGNORECASE | re.DOTALL)
 _REFERENCES = {"hr", "gt", "lr", "lr_bicubic"}
@@ -278,5 +278,5 @@ def _literal(text: str) -> str:
 
 def _name(parts: Sequence[str]) -> str:
     """The parts of a row's name as one word, without what a later part says again (HAT/HAT-S_SRx2 is HAT-S)."""
-    kept = [p for p, later in zip(parts, [*parts[1:], ""], strict=True) if not later.lower().startswith(p.lower())]
+    kept = [p for p, later in zip(parts, [*parts[1:], ""], strict=False) if not later.lower().startswith(p.lower())]
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(kept)).strip("-._")

@@ -61,12 +61,12 @@ def test_each_published_layout_gives_the_numbers_of_its_files(
     bench: Callable, photos: Path, newcomer: Path, name: str, row: str
 ) -> None:
     """Catches a rule that takes one scale's file, or another image's, for another, and a row under a wrong name."""
-    for scale in (2, 4):
+    for scale in (2, 3):
         lay(photos, newcomer / "published", name.replace("SCALE", str(scale)), scale, noise=4 * scale)
     done = bench("import", "published", "Photos", *WORDS)
     assert (done.code, done.err) == (0, ""), done.err
     assert f"{row}: " in done.out
-    assert "x2 3/3, x4 3/3 images" in done.out
+    assert "x2 3/3, x3 3/3 images" in done.out
     got = values(newcomer / "run")
     assert len(got) == 6
     for (variant, scale, image), value in got.items():
@@ -78,14 +78,14 @@ def test_each_published_layout_gives_the_numbers_of_its_files(
 def test_rows_with_other_scales_stand_in_one_run_folder(bench: Callable, photos: Path, newcomer: Path) -> None:
     """Catches a second row that replaces the first, and scales that a row lacks counted as failures."""
     lay(photos, newcomer / "sr_results", "liif/edsr_x2/IMAGE.png", 2, 3)
-    lay(photos, newcomer / "sr_results", "liif/edsr_x4/IMAGE.png", 4, 5)
+    lay(photos, newcomer / "sr_results", "liif/edsr_x3/IMAGE.png", 3, 5)
     lay(photos, newcomer / "sr_results", "HDSRNet/X2/IMAGE.png", 2, 7)
     lay(photos, newcomer / "sr_results", "hr/IMAGE.png", 1, 0)
     done = bench("import", "sr_results", "sr_results/hr", *WORDS)
     assert (done.code, done.err) == (0, ""), done.err
     assert "not used, a reference: 3 files (hr/p0.png, hr/p1.png, hr/p2.png)" in done.out
     rows = {(row, scale) for row, scale, _ in values(newcomer / "run")}
-    assert rows == {("HDSRNet", "2"), ("liif-edsr", "2"), ("liif-edsr", "4")}
+    assert rows == {("HDSRNet", "2"), ("liif-edsr", "2"), ("liif-edsr", "3")}
     table = bench("table", "run")
     assert table.code == 0
     assert "HDSRNet" in table.out
@@ -161,12 +161,12 @@ def test_a_plain_folder_needs_its_scale(bench: Callable, photos: Path, newcomer:
 
 def test_only_the_rows_and_scales_that_are_asked_for(bench: Callable, photos: Path, newcomer: Path) -> None:
     for method in "ab":
-        for scale in (2, 4):
+        for scale in (2, 3):
             lay(photos, newcomer / "sr", f"{method}/x{scale}/IMAGE.png", scale, 3)
-    done = bench("import", "sr", "Photos", "--rows", "b", "--scales", "4", *WORDS)
+    done = bench("import", "sr", "Photos", "--rows", "b", "--scales", "3", *WORDS)
     assert done.code == 0
     assert "of rows that were not asked for: a" in done.out
-    assert {key[:2] for key in values(newcomer / "run")} == {("b", "4")}
+    assert {key[:2] for key in values(newcomer / "run")} == {("b", "3")}
     done = bench("import", "sr", "Photos", "--rows", "c", *WORDS)
     assert (done.code, "a, b" in done.err) == (2, True)
 

@@ -1,7 +1,7 @@
-"""The recipes of docs/examples, each against a stand-in program that takes the same arguments and writes the same names.
+"""The recipes of docs/examples, each against a stand-in that takes the program's arguments and writes its names.
 
-A stand-in enlarges by MATLAB's bicubic, so the row of a recipe has to have the numbers of the method `bicubic`: another image,
-scale or size under a name shows at once.
+A stand-in enlarges by MATLAB's bicubic, so the row of a recipe has to have the numbers of the method `bicubic`: another
+image, scale or size under a name shows at once.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bench.imaging import read_image, write_png
 from bench.imaging.resize import imresize_u8
 
-from .conftest import make_photo
 
 PAGES = Path(__file__).parents[2] / "docs" / "examples"
 FAST = ["--metrics", "psnr", "--workers", "0"]
@@ -75,7 +73,8 @@ scale = int(config["eval_type"].split("-")[1])
 spec = config["test_dataset"]["dataset"]["args"]
 for index, name in enumerate(sorted(os.listdir(spec["root_path_1"]))[:args.sample]):
     height, width = sides(os.path.join(spec["root_path_2"], name))
-    enlarge(os.path.join(spec["root_path_1"], name), f"sample/{args.name}/{801 + index}x{scale}_zero.png", height, width)
+    target = f"sample/{args.name}/{801 + index}x{scale}_zero.png"
+    enlarge(os.path.join(spec["root_path_1"], name), target, height, width)
 """
 _CIAOSR = """
 import runpy
@@ -131,12 +130,12 @@ IMPORTS = {"metasr": ("results", "main.py", _METASR), "lerf": ("lerf-lut", "resa
 
 
 @pytest.fixture
-def set5(newcomer: Path) -> Path:
+def set5(photos: Path, newcomer: Path) -> Path:
     """A folder `Set5` of three images whose names begin alike and whose sides 2, 3 and 4 divide."""
     folder = newcomer / "Set5"
     folder.mkdir()
-    for index, name in enumerate(("img", "img_a", "bird")):
-        write_png(folder / f"{name}.png", make_photo(index, (48, 72)))
+    for path, name in zip(sorted(photos.iterdir()), ("img", "img_a", "bird"), strict=True):
+        write_png(folder / f"{name}.png", read_image(path).pixels[:, :60])
     return folder
 
 
@@ -220,7 +219,7 @@ def test_a_recipe_that_imports_scores_the_results_alone(bench: Callable, set5: P
 def test_ciaosr_refuses_scales_at_which_the_code_would_make_lr_by_itself(
     bench: Callable, set5: Path, newcomer: Path
 ) -> None:
-    row, programs = COMMANDS["ciaosr"]
+    _, programs = COMMANDS["ciaosr"]
     lay_stand_ins("ciaosr", newcomer, programs)
     (line,) = commands("ciaosr")
     line[line.index("--scales") + 1] = "6"

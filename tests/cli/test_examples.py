@@ -19,7 +19,6 @@ import pytest
 from bench.imaging import read_image, write_png
 from bench.imaging.resize import imresize_u8
 
-
 PAGES = Path(__file__).parents[2] / "docs" / "examples"
 FAST = ["--metrics", "psnr", "--workers", "0"]
 
@@ -164,7 +163,9 @@ def values(run: Path) -> dict[str, dict[tuple[str, str], float]]:
     found: dict[str, dict[tuple[str, str], float]] = {}
     with (run / "records.csv").open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
-            found.setdefault(row["variant"] or row["method"], {})[row["scale"], row["image"]] = float(row["value"])
+            found.setdefault(row["method"] if row["variant"] == "-" else row["variant"], {})[
+                row["scale"], row["image"]
+            ] = float(row["value"])
     return found
 
 

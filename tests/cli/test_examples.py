@@ -133,7 +133,7 @@ def set5(photos: Path, newcomer: Path) -> Path:
     """A folder `Set5` of three images whose names begin alike and whose sides 2, 3 and 4 divide."""
     folder = newcomer / "Set5"
     folder.mkdir()
-    for path, name in zip(sorted(photos.iterdir()), ("img", "img_a", "bird"), strict=True):
+    for path, name in zip(sorted(photos.iterdir()), ("img", "img2", "bird"), strict=True):
         write_png(folder / f"{name}.png", read_image(path).pixels[:, :60])
     return folder
 

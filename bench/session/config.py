@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bench.api import RequestError, format_scale, parse_scale
+from bench.api.protocol import DegradationName
 
 DEFAULT_METRICS = ("psnr", "ssim", "lpips", "niqe")
 DEFAULT_OUT = Path("results/runs/default")
@@ -114,8 +115,11 @@ class RunConfig(BaseModel):
     datasets: Words = ("sample",)
     """Names or folders."""
     metrics: Words = DEFAULT_METRICS
+    """Where none are given: those of the protocol, if it names some."""
     protocol: str | None = None
     """None: the datasets' own."""
+    degradation: DegradationName | None = None
+    """What LR is made with; None: the protocol's own."""
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds)] = (0,)
     weights: str | dict[str, str] | None = None
     set: Items = ()

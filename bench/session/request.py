@@ -28,6 +28,14 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
     for path in config.plugin:
         load_plugin(path)
     sets = tuple(resolve_dataset(name, data_root=config.data_root) for name in config.datasets)
+    protocol = named_protocol(
+        config.protocol or default_protocol(sets),
+        alpha=config.alpha,
+        sr_size=config.sr_size,
+        degradation=config.degradation,
+    )
+    if "metrics" not in config.model_fields_set and protocol.metrics:
+        config = config.model_copy(update={"metrics": protocol.metrics})
     return RunRequest(
         methods=choose_methods(
             config.methods,
@@ -39,7 +47,7 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
         datasets=sets,
         scales=config.scales,
         metrics=choose_metrics(config.metrics, config.weights_root),
-        protocol=named_protocol(config.protocol or default_protocol(sets), alpha=config.alpha, sr_size=config.sr_size),
+        protocol=protocol,
         seeds=config.seeds,
         out=config.out,
         device=config.device,
@@ -72,9 +80,16 @@ def named_protocol(name: str, **changed: Any) -> Protocol:
         name: Of the preset.
         changed: Knob -> value; None leaves the preset's.
     Raises:
-        RequestError: an unknown name.
+        RequestError: an unknown name, or a knob that contradicts the preset.
     """
-    return replace(get_protocol(name), **{knob: value for knob, value in changed.items() if value is not None})
+    knobs = {knob: value for knob, value in changed.items() if value is not None}
+    try:
+        return replace(get_protocol(name), **knobs)
+    except RequestError:
+        raise
+    except ValueError as fault:
+        asked = " ".join(f"--{knob.replace('_', '-')} {value}" for knob, value in knobs.items())
+        raise RequestError(f"protocol '{name}' does not take {asked}: {fault}; choose another --protocol") from None
 
 
 def default_protocol(sets: Sequence[Dataset]) -> str:

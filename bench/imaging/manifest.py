@@ -61,7 +61,7 @@ _EXPECTED: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "gray": ("true or false", _is_bool),
     "seed": ("a whole number below 2**63", _is_whole(0, 2**63 - 1)),
 }
-"""Field that holds a plain value -> what it must be; `kind` is not here, for noise and whole degradations have one each."""
+"""Field that holds a plain value -> what it must be; noise and degradations have a `kind` of their own beside it."""
 _is_noise_kind = _is_one_of("gaussian", "poisson")
 
 

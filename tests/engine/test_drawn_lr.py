@@ -14,8 +14,7 @@ from bench.data import prepare, resolve_dataset
 from bench.engine.request import RunRequest
 from bench.engine.run import execute
 from bench.engine.store import Store
-from bench.imaging import read_png_exact
-from bench.imaging import draw_real_esrgan
+from bench.imaging import draw_real_esrgan, read_png_exact
 from bench.imaging.manifest import read_manifest, write_manifest
 
 Build = Callable[..., RunRequest]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from bench.imaging.degrade import DRAWS, KERNEL_SIZES, UNDEGRADED, BlindDegradation, Degradation, draw_blind_assr
+from bench.imaging.degrade import KERNEL_SIZES, UNDEGRADED, BlindDegradation, draw_blind_assr
 from bench.training.config import PatchConfig
 from bench.training.images import ImagePool
 from bench.training.patches import draw_crop, draw_image
@@ -26,8 +26,6 @@ SharedDraw = Callable[[], np.random.Generator]
 class DegradedConfig(PatchConfig):
     """Patches, and what their degradations are drawn from; the defaults are the paper's."""
 
-    recipe: Literal["blind-assr", "real-esrgan", "real-esrgan-light"] = "blind-assr"
-    """The kernel options and `mixing` are of blind-assr; the other two draw all that the test protocol draws."""
     kernel_sizes: tuple[int, ...] = KERNEL_SIZES
     sigma_min: float = Field(default=0.2, gt=0, allow_inf_nan=False)
     sigma_max: float = Field(default=4.0, gt=0, allow_inf_nan=False)
@@ -48,10 +46,6 @@ class DegradedConfig(PatchConfig):
             raise ValueError(f"kernel_sizes are odd sides, got {self.kernel_sizes}")
         if self.sigma_max < self.sigma_min:
             raise ValueError(f"sigma_max {self.sigma_max} is below sigma_min {self.sigma_min}")
-        theirs = ("kernel_sizes", "sigma_min", "sigma_max", "eigenvalue", "mixing", "pool")
-        unused = [name for name in theirs if getattr(self, name) != type(self).model_fields[name].default]
-        if self.recipe != "blind-assr" and unused:
-            raise ValueError(f"recipe {self.recipe} has its own draws; leave out {', '.join(unused)}")
         return self
 
 
@@ -60,17 +54,17 @@ class DegradedPatch:
     """One crop and its LR.
 
     Attributes:
-        lr: uint8 (p, p, 3), degraded and shrunk.
+        lr: uint8 (p, p, 3), blurred and shrunk.
         hr: uint8 (P, P, 3).
         degradation: What made it.
         source: The image that the crop is of.
-        seed: The one that the degradation was drawn from; None for an undegraded patch. Under `mixing` batch and pool the
+        seed: The one that the kernel was drawn from; None for an undegraded patch. Under `mixing` batch and pool the
             side and the shrinker come from elsewhere: `degradation` is what replays it.
     """
 
     lr: NDArray[np.uint8]
     hr: NDArray[np.uint8]
-    degradation: Degradation
+    degradation: BlindDegradation
     seed: int | None
     source: NDArray[np.uint8]
 
@@ -80,10 +74,8 @@ class DegradedPatch:
         return self.hr.shape[0] / self.lr.shape[0]
 
     def sharp_lr(self) -> NDArray[np.uint8]:
-        """The same reduction without the blur, in 8 bit: the x-down-s of the paper's Eq. 4; antialiased bicubic where
-        the degradation resizes more than once."""
-        single = self.degradation if isinstance(self.degradation, BlindDegradation) else UNDEGRADED
-        return single.reduce(self.hr, (self.lr.shape[0], self.lr.shape[1]))
+        """The same reduction without the blur, in 8 bit: the x-down-s of the paper's Eq. 4."""
+        return self.degradation.reduce(self.hr, (self.lr.shape[0], self.lr.shape[1]))
 
 
 def draw_degraded(
@@ -113,15 +105,12 @@ def draw_degraded(
     sizes = config.kernel_sizes if shared is None else (int(common.choice(config.kernel_sizes)),)
     shrinker = None if shared is None else str(common.choice(("bicubic", "bilinear", "area")))
     seed = int(rng.integers(2**63))
-    degradation: Degradation = UNDEGRADED
-    if not clean and config.recipe != "blind-assr":
-        degradation = DRAWS[config.recipe](seed)
-    elif not clean:
-        degradation = draw_blind_assr(
-            seed, eigenvalue=config.eigenvalue, sizes=sizes, low=config.sigma_min, high=config.sigma_max
-        )
-        if shrinker is not None:
-            degradation = replace(degradation, shrinker=shrinker)
+    drawn = draw_blind_assr(
+        seed, eigenvalue=config.eigenvalue, sizes=sizes, low=config.sigma_min, high=config.sigma_max
+    )
+    if shrinker is not None:
+        drawn = BlindDegradation(blur=drawn.blur, shrinker=shrinker)  # pyright: ignore[reportArgumentType]
+    degradation = UNDEGRADED if clean else drawn
     image, side = draw_image(images, config, rng, scale=scale, side=config.lr_patch)
     size = (config.lr_patch, config.lr_patch)
     found = []

@@ -7,7 +7,7 @@ small networks: the second order half of the time, half of the noise.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.imaging.draws import Draws
 from bench.imaging.errors import ImageError
@@ -74,46 +74,32 @@ class Recipe:
     jpeg_last: float = 0.5
 
 
-RECIPES: dict[str, Recipe] = {
-    "real-esrgan": Recipe(
-        first=StageRecipe(
-            blur=1.0,
-            sigma=(0.2, 3.0),
-            directions=(0.2, 0.7, 0.1),
-            ratio=(0.15, 1.5),
-            gaussian=(1.0, 30.0),
-            poisson=(0.05, 3.0),
-        ),
-        second=StageRecipe(
-            blur=0.8,
-            sigma=(0.2, 1.5),
-            directions=(0.3, 0.4, 0.3),
-            ratio=(0.3, 1.2),
-            gaussian=(1.0, 25.0),
-            poisson=(0.05, 2.5),
-        ),
+_PUBLISHED = Recipe(
+    first=StageRecipe(
+        blur=1.0,
+        sigma=(0.2, 3.0),
+        directions=(0.2, 0.7, 0.1),
+        ratio=(0.15, 1.5),
+        gaussian=(1.0, 30.0),
+        poisson=(0.05, 3.0),
     ),
-    # [inferred] both ends of a noise range are halved, and the second JPEG stays where the second order is off
-    "real-esrgan-light": Recipe(
-        first=StageRecipe(
-            blur=1.0,
-            sigma=(0.2, 3.0),
-            directions=(0.2, 0.7, 0.1),
-            ratio=(0.15, 1.5),
-            gaussian=(0.5, 15.0),
-            poisson=(0.025, 1.5),
-        ),
-        second=StageRecipe(
-            blur=0.8,
-            sigma=(0.2, 1.5),
-            directions=(0.3, 0.4, 0.3),
-            ratio=(0.3, 1.2),
-            gaussian=(0.5, 12.5),
-            poisson=(0.025, 1.25),
-        ),
-        second_order=0.5,
+    second=StageRecipe(
+        blur=0.8,
+        sigma=(0.2, 1.5),
+        directions=(0.3, 0.4, 0.3),
+        ratio=(0.3, 1.2),
+        gaussian=(1.0, 25.0),
+        poisson=(0.05, 2.5),
     ),
-}
+)
+# [inferred] both ends of a noise range are halved, and the second JPEG stays where the second order is off
+_LIGHT = replace(
+    _PUBLISHED,
+    first=replace(_PUBLISHED.first, gaussian=(0.5, 15.0), poisson=(0.025, 1.5)),
+    second=replace(_PUBLISHED.second, gaussian=(0.5, 12.5), poisson=(0.025, 1.25)),
+    second_order=0.5,
+)
+RECIPES: dict[str, Recipe] = {"real-esrgan": _PUBLISHED, "real-esrgan-light": _LIGHT}
 """Name -> recipe."""
 
 

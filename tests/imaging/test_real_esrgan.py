@@ -219,6 +219,7 @@ def test_every_draw_survives_its_manifest(tmp_path: Path) -> None:
 BROKEN: list[tuple[tuple[str, ...], Any, str]] = [
     (("first", "ratio"), "abc", "ratio 'abc'"),
     (("first", "ratio"), 1e9, "ratio"),
+    (("first", "ratio"), 10**400, "ratio"),
     (("first", "ratio"), True, "ratio 'True'"),
     (("second", "jpeg_quality"), 60.5, "jpeg_quality '60.5'"),
     (("second", "jpeg_quality"), 0, "jpeg_quality '0'"),

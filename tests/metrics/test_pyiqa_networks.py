@@ -79,7 +79,7 @@ def dists_by_hand(root: Path, sr: np.ndarray, hr: np.ndarray) -> float:
         return found
 
     total = own["alpha"].sum() + own["beta"].sum()
-    alphas, betas = (torch.split(own[key] / total, DISTS_CHANNELS, dim=1) for key in ("alpha", "beta"))
+    alphas, betas = (torch.split(own[key] / total, list(DISTS_CHANNELS), dim=1) for key in ("alpha", "beta"))
     value = torch.zeros(())
     for x, y, alpha, beta in zip(maps(sr), maps(hr), alphas, betas, strict=True):
         mx, my = x.mean((2, 3), keepdim=True), y.mean((2, 3), keepdim=True)

@@ -86,16 +86,17 @@ def choose_metrics(names: Iterable[str], weights_root: Path | None = None) -> tu
     return tuple(make_metric(name, weights_root) for name in dict.fromkeys(names))
 
 
-def default_metrics(minimised: Iterable[str] = ()) -> tuple[str, ...]:
-    """The metrics of a request that names none: `DEFAULT_METRICS`, and beside each that a row was trained by its
+def default_metrics(minimised: Iterable[str] = (), usual: Iterable[str] = DEFAULT_METRICS) -> tuple[str, ...]:
+    """The metrics of a request that names none: the usual ones, and beside each that a row was trained by its
     `UNSEEN` one.
 
     Args:
         minimised: Metrics that were part of the training of any row.
+        usual: Of the protocol.
     """
     trained = set(minimised)
-    pairs = ((name, UNSEEN.get(name) if name in trained else None) for name in DEFAULT_METRICS)
-    return tuple(each for pair in pairs for each in pair if each is not None)
+    pairs = ((name, UNSEEN.get(name) if name in trained else None) for name in usual)
+    return tuple(dict.fromkeys(each for pair in pairs for each in pair if each is not None))
 
 
 def metric_info(name: str) -> MetricInfo:

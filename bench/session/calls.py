@@ -113,6 +113,7 @@ def run(
     datasets: Names | Path | Sequence[Path] = ("sample",),
     metrics: Names | None = None,
     protocol: str | None = None,
+    degradation: str | None = None,
     seeds: int | str | Sequence[int] = (0,),
     weights: str | Mapping[str, str] | None = None,
     set: Sequence[str] | Mapping[str, Any] = (),
@@ -141,8 +142,10 @@ def run(
         methods: METHOD, METHOD:WEIGHTS or NAME=METHOD:WEIGHTS.
         scales: At least 1, may be fractional.
         datasets: Names or folders.
-        metrics: `bench metrics` lists them; None: `default_metrics`.
+        metrics: `bench metrics` lists them; None: those of the protocol, else `bench.metrics.catalog.DEFAULT_METRICS`,
+            and beside one that a row was trained by one that it was not.
         protocol: A named protocol; None: the datasets' own.
+        degradation: What LR is made with, such as "real-esrgan-light"; None: the protocol's own.
         seeds: Of stochastic methods and of drawn degradations.
         weights: A label or a file for all methods, or row -> label or file.
         set: METHOD.OPTION=VALUE items, or {method: {option: value}}.

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bench.api import RequestError, format_scale, parse_scale
+from bench.api.protocol import DegradationName
 
 DEFAULT_OUT = Path("results/runs/default")
 LARGEST_SEED = 2**63 - 1
@@ -113,9 +114,11 @@ class RunConfig(BaseModel):
     datasets: Words = ("sample",)
     """Names or folders."""
     metrics: Words | None = None
-    """None: `bench.metrics.catalog.default_metrics` of the rows."""
+    """None: those of the protocol, or `bench.metrics.catalog.default_metrics` of the rows."""
     protocol: str | None = None
     """None: the datasets' own."""
+    degradation: DegradationName | None = None
+    """What LR is made with; None: the protocol's own."""
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds)] = (0,)
     weights: str | dict[str, str] | None = None
     set: Items = ()

@@ -11,7 +11,7 @@ from bench.data import resolve_dataset
 from bench.engine.choice import choose_methods
 from bench.engine.executor import EXECUTORS
 from bench.engine.request import RunRequest
-from bench.metrics.catalog import choose_metrics, default_metrics
+from bench.metrics.catalog import DEFAULT_METRICS, choose_metrics, default_metrics
 from bench.plugins import load_plugin
 from bench.session.config import RunConfig
 
@@ -28,16 +28,23 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
     for path in config.plugin:
         load_plugin(path)
     sets = tuple(resolve_dataset(name, data_root=config.data_root) for name in config.datasets)
+    protocol = named_protocol(
+        config.protocol or default_protocol(sets),
+        alpha=config.alpha,
+        sr_size=config.sr_size,
+        degradation=config.degradation,
+    )
     methods = choose_methods(
         config.methods, weights=config.weights, overrides=config.set, versus=config.versus, labels=config.name
     )
-    metrics = config.metrics or default_metrics(name for row in methods for name in row.minimised)
+    trained_by = [name for row in methods for name in row.minimised]
+    metrics = config.metrics or default_metrics(trained_by, protocol.metrics or DEFAULT_METRICS)
     return RunRequest(
         methods=methods,
         datasets=sets,
         scales=config.scales,
         metrics=choose_metrics(metrics, config.weights_root),
-        protocol=named_protocol(config.protocol or default_protocol(sets), alpha=config.alpha, sr_size=config.sr_size),
+        protocol=protocol,
         seeds=config.seeds,
         out=config.out,
         device=config.device,
@@ -70,9 +77,16 @@ def named_protocol(name: str, **changed: Any) -> Protocol:
         name: Of the preset.
         changed: Knob -> value; None leaves the preset's.
     Raises:
-        RequestError: an unknown name.
+        RequestError: an unknown name, or a knob that contradicts the preset.
     """
-    return replace(get_protocol(name), **{knob: value for knob, value in changed.items() if value is not None})
+    knobs = {knob: value for knob, value in changed.items() if value is not None}
+    try:
+        return replace(get_protocol(name), **knobs)
+    except RequestError:
+        raise
+    except ValueError as fault:
+        asked = " ".join(f"--{knob.replace('_', '-')} {value}" for knob, value in knobs.items())
+        raise RequestError(f"protocol '{name}' does not take {asked}: {fault}; choose another --protocol") from None
 
 
 def default_protocol(sets: Sequence[Dataset]) -> str:

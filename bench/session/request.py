@@ -39,6 +39,8 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
     )
     trained_by = [name for row in methods for name in row.minimised]
     metrics = config.metrics or default_metrics(trained_by, protocol.metrics or DEFAULT_METRICS)
+    # what is stored is what was measured, whatever a later version measures by default
+    config = config.model_copy(update={"metrics": metrics})
     return RunRequest(
         methods=methods,
         datasets=sets,

@@ -12,7 +12,8 @@ from bench.api import RequestError, derive_seed, get_protocol
 from bench.data import prepare, resolve_dataset
 from bench.imaging import draw_real_esrgan, write_png
 from bench.imaging.manifest import read_manifest
-from bench.session.config import DEFAULT_METRICS, make_config
+from bench.metrics.catalog import DEFAULT_METRICS
+from bench.session.config import make_config
 from bench.session.request import build_request
 
 

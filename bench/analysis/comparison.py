@@ -13,7 +13,7 @@ from bench.analysis.pairing import ImageValues, cannot_pair, paired
 from bench.analysis.selection import Selection, select
 from bench.analysis.signatures import check_one_protocol
 from bench.analysis.significance import Difference, Verdict, adjusted_ps, compare_values, judge
-from bench.api import MetricInfo, MetricRef, RequestError, RowInfo, format_scale
+from bench.api import Direction, MetricInfo, MetricRef, RequestError, RowInfo, format_scale
 from bench.api.run import merged_names
 
 _NAMED = 3
@@ -153,7 +153,7 @@ def _cell(
     dataset, scale, metric, signature = place
     direction = info.direction if info is not None else None
     first, second = [a for a, _ in pairs.values()], [b for _, b in pairs.values()]
-    sign = -1.0 if direction is not None and direction.value == "lower" else 1.0
+    sign = -1.0 if direction is Direction.LOWER else 1.0
     gains = {image: 0.0 if a == b else a - b for image, (a, b) in pairs.items()}
     order = sorted(gains, key=lambda image: (-sign * gains[image], image))
     return CellComparison(

@@ -1,4 +1,4 @@
-"""Paired tests against what is known beforehand: enumeration, Student's interval, and the error rates promised."""
+"""Paired tests against what is known beforehand: enumeration, Student's interval, the error rates they promise."""
 
 from __future__ import annotations
 

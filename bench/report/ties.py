@@ -35,7 +35,7 @@ def with_ties(table: Table, rows: pd.DataFrame, frames: RunFrames) -> Table:
     Raises:
         RequestError: images of one name were made from different files.
     """
-    values = _Values(rows, frames)
+    values = CellValues(rows, frames)
     cells, tested = dict(table.cells), False
     untested: dict[str, dict[str, None]] = {_FEW: {}, _NO_IMAGES: {}}
     for metric in table.metrics:
@@ -61,7 +61,7 @@ def with_ties(table: Table, rows: pd.DataFrame, frames: RunFrames) -> Table:
     return replace(table, cells=cells, notes=(*table.notes, *([_TESTED] if tested else []), *notes))
 
 
-class _Values:
+class CellValues:
     """Values image by image of the cells of a table."""
 
     def __init__(self, rows: pd.DataFrame, frames: RunFrames) -> None:

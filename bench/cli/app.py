@@ -24,7 +24,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_COMMANDS = ("run", "score", "upscale", "lists", "table", "train", "figure", "data", "check", "compare")
+_COMMANDS = (
+    "run",
+    "score",
+    "upscale",
+    "lists",
+    "table",
+    "train",
+    "figure",
+    "data",
+    "check",
+    "compare",
+    "protocol_diff",
+)
 
 
 def _version(wanted: bool) -> None:

@@ -81,7 +81,7 @@ def _diagram(axes: Axes, ranks: Ranks, height: float) -> None:
 
 def _notes(ranked: RankedScales) -> list[str]:
     parts = ", ".join(
-        f"×{format_scale(scale)}: {ranks.blocks} {ranked.over}, Friedman p = {ranks.p:.4f}"
+        f"×{format_scale(scale)}: {ranks.blocks} {ranked.over}, Friedman p = {ranks.p:.2g}"
         for scale, ranks in ranked.scales.items()
     )
     return [

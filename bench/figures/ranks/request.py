@@ -69,7 +69,7 @@ class MeanRanks(FigureRequest):
                     ("mean_rank", "mean rank", "{:.2f}"),
                     ("blocks", ranked.over, "{}"),
                     ("critical", "critical difference", "{:.2f}"),
-                    ("friedman_p", "Friedman p", "{:.4f}"),
+                    ("friedman_p", "Friedman p", "{:.2g}"),
                 ),
             ),
             closing=f"{self.out}: mean ranks that differ by less than the critical difference are not told apart",

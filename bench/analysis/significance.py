@@ -95,7 +95,7 @@ def bootstrap_interval(
             n_resamples=resamples,
             confidence_level=1 - level,
             method="BCa",
-            random_state=np.random.default_rng(seed),
+            rng=np.random.default_rng(seed),
             batch=_batch(values),
         ).confidence_interval
         low[spread], high[spread] = found.low, found.high
@@ -123,7 +123,7 @@ def permutation_p(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: i
         vectorized=True,
         n_resamples=resamples,
         axis=-1,
-        random_state=np.random.default_rng(seed),
+        rng=np.random.default_rng(seed),
         batch=_batch(values),
     )
     return np.minimum(np.asarray(tested.pvalue, dtype=float), 1.0)
@@ -198,9 +198,8 @@ def judge(
 
 def adjusted_ps(found: Sequence[Difference]) -> list[float | None]:
     """Holm's correction over the cells that were tested; None for the others."""
-    tested = [index for index, each in enumerate(found) if each.p is not None]
-    corrected = holm([found[index].p for index in tested])
-    by_index = dict(zip(tested, corrected.tolist(), strict=True))
+    tested = {index: each.p for index, each in enumerate(found) if each.p is not None}
+    by_index = dict(zip(tested, holm(list(tested.values())).tolist(), strict=True))
     return [by_index.get(index) for index in range(len(found))]
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.analysis import Planned, records_frame, summarise
 from bench.analysis.planned import cell_tuple
-from bench.api import DatasetKind, MetricKind, Protocol, RequestError, UnitStatus, get_protocol
+from bench.api import CellId, DatasetKind, MetricKind, Protocol, RequestError, UnitStatus, get_protocol
 from bench.api.knobs import Half
 from bench.api.protocol import KNOBS
 from bench.engine.executor import EXECUTORS, fitting_workers
@@ -187,7 +187,7 @@ class _Rescoring:
         given = replace(protocol, lr_given=cell.id.dataset in self._with_lr)
         return Scorer(self.metrics, given, weights_root=self.plan.request.weights_root).signatures(cell.id.scale)
 
-    def _score(self, protocol: Protocol, signatures: Mapping[object, Mapping[str, str]]) -> tuple[str, ...]:
+    def _score(self, protocol: Protocol, signatures: Mapping[CellId, Mapping[str, str]]) -> tuple[str, ...]:
         """Make the numbers that are not known yet; sentences on those that cannot be made."""
         request = self.plan.request
         executor = EXECUTORS.get(request.executor)(

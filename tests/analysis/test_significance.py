@@ -75,7 +75,7 @@ def test_interval_is_the_librarys() -> None:
     differences = np.random.default_rng(1).gamma(2, 0.1, (3, 25))
     low, high = bootstrap_interval(differences, resamples=499, seed=5)
     known = stats.bootstrap(
-        (differences,), np.mean, axis=-1, n_resamples=499, method="BCa", random_state=np.random.default_rng(5)
+        (differences,), np.mean, axis=-1, n_resamples=499, method="BCa", rng=np.random.default_rng(5)
     ).confidence_interval
     np.testing.assert_allclose((low, high), (known.low, known.high), rtol=1e-12)
 

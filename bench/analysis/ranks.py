@@ -56,7 +56,7 @@ def rank_methods(names: Sequence[str], values: ArrayLike, direction: Direction) 
     critical = critical_difference(len(names), len(table))
     ordered = means[order]
     return Ranks(
-        names=tuple(names[i] for i in order.tolist()),
+        names=tuple(names[int(i)] for i in order),
         means=tuple(ordered.tolist()),
         blocks=len(table),
         critical=critical,

@@ -11,21 +11,13 @@ import pytest
 from bench.analysis import RunFrames, Selection, planned_cells, records_frame
 from bench.analysis.comparison import Comparison, Side, compare_rows
 from bench.analysis.significance import Verdict
-from bench.api import Direction, MetricInfo, MetricKind, RequestError, RowInfo
+from bench.api import RequestError, RowInfo
+from bench.metrics.psnr import PSNR
 from bench.report.comparison import comparison_table
 from bench.report.plain import render_plain
 
 SIGNED = "psnr|y601s|shave:s|q:u8|agg:img|v1"
-PSNR = MetricInfo(
-    name="psnr",
-    display="PSNR",
-    kind=MetricKind.FULL_REFERENCE,
-    direction=Direction.HIGHER,
-    decimals=2,
-    effect=0.05,
-    summary="",
-)
-INFOS = {"psnr": PSNR}
+INFOS = {"psnr": PSNR.info}
 
 Cells = Mapping[tuple[str, str, float, int], Sequence[float | None]]
 """(method, dataset, scale, seed) -> a value per image."""

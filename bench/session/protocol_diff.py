@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.analysis import Planned, records_frame, summarise
 from bench.analysis.planned import cell_tuple
-from bench.api import CellId, DatasetKind, MetricKind, Protocol, RequestError, UnitStatus, get_protocol
+from bench.api import CellId, DatasetKind, MetricKind, Protocol, RequestError, UnitStatus
 from bench.api.knobs import Half
 from bench.api.protocol import KNOBS
 from bench.engine.executor import EXECUTORS, fitting_workers
@@ -24,6 +24,7 @@ from bench.engine.run import plan_only
 from bench.engine.scoring import ScoreJob, ScorerConfig
 from bench.metrics.scorer import Scorer
 from bench.session.config import make_config
+from bench.session.protocol_file import find_protocol
 from bench.session.request import build_request
 
 DEFAULT_PROTOCOLS = ("sample", "basicsr-y", "liif-benchmark", "pyiqa-default")
@@ -75,13 +76,13 @@ def protocol_diff(
 
     Args:
         folder: A finished run folder, with its images, records and run.json; its datasets must still be there.
-        protocols: Names of presets; empty: DEFAULT_PROTOCOLS.
+        protocols: Names of presets, or files of one's own; empty: DEFAULT_PROTOCOLS.
         metrics: Only these of the run's metrics; empty: those that compare with a reference.
         workers: Scoring processes; 0 scores in this one.
     Raises:
         RequestError: not a run folder, images that are missing or changed, an unknown protocol or metric.
     """
-    others = [get_protocol(name) for name in dict.fromkeys(protocols or DEFAULT_PROTOCOLS)]
+    others = [find_protocol(name) for name in dict.fromkeys(protocols or DEFAULT_PROTOCOLS)]
     plan, wanted, unavailable = _stored_plan(folder, tuple(metrics))
     own = plan.request.protocol
     # which images are taken at all is the run's choice, not a rule of scoring

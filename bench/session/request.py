@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.api import Dataset, Protocol, RequestError, get_protocol
+from bench.api import Dataset, Protocol, RequestError
 from bench.data import resolve_dataset
 from bench.engine.choice import choose_methods
 from bench.engine.executor import EXECUTORS
@@ -14,6 +14,7 @@ from bench.engine.request import RunRequest
 from bench.metrics.catalog import choose_metrics
 from bench.plugins import load_plugin
 from bench.session.config import RunConfig
+from bench.session.protocol_file import find_protocol, split_knobs, with_knobs
 
 
 def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
@@ -27,19 +28,22 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
     """
     for path in config.plugin:
         load_plugin(path)
+    options, knobs = split_knobs(config.set)
     sets = tuple(resolve_dataset(name, data_root=config.data_root) for name in config.datasets)
     return RunRequest(
         methods=choose_methods(
             config.methods,
             weights=config.weights,
-            overrides=config.set,
+            overrides=options,
             versus=config.versus,
             labels=config.name,
         ),
         datasets=sets,
         scales=config.scales,
         metrics=choose_metrics(config.metrics, config.weights_root),
-        protocol=named_protocol(config.protocol or default_protocol(sets), alpha=config.alpha, sr_size=config.sr_size),
+        protocol=with_knobs(
+            named_protocol(config.protocol or default_protocol(sets), alpha=config.alpha, sr_size=config.sr_size), knobs
+        ),
         seeds=config.seeds,
         out=config.out,
         device=config.device,
@@ -66,15 +70,15 @@ def known_executor(name: str) -> str:
 
 
 def named_protocol(name: str, **changed: Any) -> Protocol:
-    """The preset, with the user's word on knobs that are options of their own.
+    """The preset or the protocol of a file, with the user's word on knobs that are options of their own.
 
     Args:
-        name: Of the preset.
+        name: Of the preset, or a .yaml file.
         changed: Knob -> value; None leaves the preset's.
     Raises:
-        RequestError: an unknown name.
+        RequestError: an unknown name, or a file that is no protocol.
     """
-    return replace(get_protocol(name), **{knob: value for knob, value in changed.items() if value is not None})
+    return replace(find_protocol(name), **{knob: value for knob, value in changed.items() if value is not None})
 
 
 def default_protocol(sets: Sequence[Dataset]) -> str:

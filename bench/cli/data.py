@@ -65,7 +65,7 @@ def write_lr(
     scales: Annotated[str, typer.Option(help="Comma-separated, may be fractional: 2,3.6,8.")],
     out: Annotated[Path, typer.Option(help="A new folder: OUT/x4/<image>.png, and OUT/sizes.csv.")],
     protocol: Annotated[
-        str | None, typer.Option(help="A named protocol; 'bench protocols' lists them. Default: the set's own.")
+        str | None, typer.Option(help="A named protocol ('bench protocols') or FILE.yaml. Default: the set's own.")
     ] = None,
     limit: opt.Limit = None,
     alpha: opt.Alpha = None,

@@ -37,6 +37,8 @@ _COMMANDS = (
     "weights",
     "reproduce",
     "check",
+    "compare",
+    "protocol_diff",
 )
 
 

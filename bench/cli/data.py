@@ -1,7 +1,8 @@
-"""`bench data fetch | verify`: bringing public sets here, and comparing them with what was published."""
+"""`bench data fetch | verify | lr`: bringing public sets here, comparing them with what was published, LR as files."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     data = typer.Typer(help="Fetch public datasets, and verify those that are here.", no_args_is_help=True)
     data.command("fetch", help="Download a set, check it, and put it below the data root.")(fetch_set)
     data.command("verify", help="Compare a set with its card: count, file hashes, pixel hashes.")(verify_set)
+    data.command("lr", help="Write the LR images of a protocol, for a model that runs elsewhere.")(write_lr)
     app.add_typer(data, name="data")
 
 
@@ -52,6 +54,34 @@ def verify_set(name: Name, data_root: opt.DataRoot = None) -> None:
             warn(f"{found.name}: not the published set in {found.folder}: {describe_fault(found)}")
     if not all(found.ok for found in reports):
         raise typer.Exit(1)
+
+
+def write_lr(
+    dataset: Annotated[str, typer.Argument(metavar="SET", help="A set's name or a folder.")],
+    scales: Annotated[str, typer.Option(help="Comma-separated, may be fractional: 2,3.6,8.")],
+    out: Annotated[Path, typer.Option(help="A new folder: OUT/x4/<image>.png, and OUT/sizes.csv.")],
+    protocol: Annotated[
+        str | None, typer.Option(help="A named protocol ('bench protocols') or FILE.yaml. Default: the set's own.")
+    ] = None,
+    limit: opt.Limit = None,
+    alpha: opt.Alpha = None,
+    data_root: opt.DataRoot = None,
+) -> None:
+    """Write LR images, and say how their results are scored."""
+    from bench.api import format_scale, parse_scales
+    from bench.data import resolve_dataset
+    from bench.data.lr_files import write_lr_files
+    from bench.session.request import default_protocol, named_protocol
+
+    found = resolve_dataset(dataset, data_root=data_root)
+    name = protocol or default_protocol([found])
+    wanted = parse_scales(scales)
+    written = write_lr_files(found, wanted, named_protocol(name, alpha=alpha), out, limit=limit)
+    say(f"{len(written)} LR images of {found.name} in {out}; sizes.csv says how large each result must be")
+    say("results in SR_FOLDER, under the same names, are scored with")
+    for scale in wanted:
+        limited = f" --limit {limit}" if limit is not None else ""
+        say(f"  bench score SR_FOLDER {dataset} --scale {format_scale(scale)} --protocol {name}{limited}")
 
 
 def _how_checked(found: Verified | None) -> str:

@@ -44,6 +44,10 @@ def table(
     layout: Annotated[str, typer.Option(help="auto, wide, by-metric or by-scale.")] = "auto",
     caption: Annotated[str, typer.Option(help="Caption, as plain text.")] = "",
     label: Annotated[str, typer.Option(help="LaTeX label.")] = "",
+    significance: Annotated[
+        bool,
+        typer.Option("--significance", help="Methods that cannot be told from the best image by image share the bold."),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
 ) -> None:
     """Print the table of a run; one table never mixes protocols, versions of a method or sets of images."""
@@ -62,6 +66,7 @@ def table(
         layout=layout,
         caption=caption,
         label=label,
+        significance=significance,
     )
     if out is None:
         say(text.removesuffix("\n"))

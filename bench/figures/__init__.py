@@ -12,6 +12,7 @@ BUILT_IN: dict[str, str] = {
     "kernel-space": "bench.figures.kernels.request:KernelSpace",
     "selfssim": "bench.figures.selfssim.request:SelfSSIMMatrix",
     "drift": "bench.figures.drift.request:Drift",
+    "ranks": "bench.figures.ranks.request:MeanRanks",
 }
 """Word after `bench figure` -> "module:class" of its `FigureRequest`."""
 

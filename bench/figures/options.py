@@ -9,7 +9,9 @@ import typer
 
 ProtocolName = Annotated[
     str | None,
-    typer.Option("--protocol", help="A named protocol, see 'bench protocols'. Default: the dataset's own, or sample."),
+    typer.Option(
+        "--protocol", help="A named protocol ('bench protocols') or FILE.yaml. Default: the dataset's own, or sample."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N images of each dataset.")]

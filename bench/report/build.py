@@ -24,6 +24,7 @@ from bench.report.model import (
     mark_printed,
     printed,
 )
+from bench.report.ties import with_ties
 
 ROW_NOTES: list[Callable[[RowInfo], str]] = [
     lambda row: f"{row.display}: {row.resize_rule.rstrip('.')}." if row.resize_rule else "",
@@ -40,6 +41,8 @@ class TableOptions:
     layout: str = "auto"
     caption: str = ""
     label: str = ""
+    significance: bool = False
+    """Methods that cannot be told from the best image by image share its mark."""
 
 
 def build_table(
@@ -88,7 +91,8 @@ def build_table(
         label=options.label,
     )
     notes = (*_notes(rows, trained, metrics, known), *_cautions(trained, infos), *_flattered(table))
-    return replace(_ranked(table), notes=notes)
+    table = replace(_ranked(table), notes=notes)
+    return with_ties(table, trained, known) if options.significance else table
 
 
 def untrained(rows: pd.DataFrame, frames: RunFrames) -> pd.Series:

@@ -76,6 +76,7 @@ class Run:
         layout: str = "auto",
         caption: str = "",
         label: str = "",
+        significance: bool = False,
     ) -> str:
         """The table as text.
 
@@ -87,6 +88,7 @@ class Run:
             rename: Name of a row (or its method) -> what to print.
             layout: "auto", "wide", "by-metric" or "by-scale".
             caption, label: As plain text.
+            significance: Methods that cannot be told from the best image by image share its mark.
         Raises:
             RequestError: nothing is left, or the rows mix protocols, versions of a method or sets of images.
         """
@@ -99,7 +101,7 @@ class Run:
             signature=_names(signature),
             variants=tuple(variants),
         )
-        options = TableOptions(layout=layout, caption=caption, label=label)
+        options = TableOptions(layout=layout, caption=caption, label=label, significance=significance)
         frames = self.frames.renamed(rename or {})
         return render_tables(
             frames, known_infos(frames.summary["metric"]), output=output, selection=selection, options=options

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.api import Dataset, Protocol, RequestError, get_protocol
+from bench.api import Dataset, Protocol, RequestError
 from bench.data import resolve_dataset
 from bench.engine.choice import choose_methods
 from bench.engine.executor import EXECUTORS
@@ -14,6 +14,7 @@ from bench.engine.request import RunRequest
 from bench.metrics.catalog import DEFAULT_METRICS, choose_metrics, default_metrics
 from bench.plugins import load_plugin
 from bench.session.config import RunConfig
+from bench.session.protocol_file import find_protocol, split_knobs, with_knobs
 
 
 def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
@@ -27,15 +28,13 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
     """
     for path in config.plugin:
         load_plugin(path)
+    options, knobs = split_knobs(config.set)
     sets = tuple(resolve_dataset(name, data_root=config.data_root) for name in config.datasets)
-    protocol = named_protocol(
-        config.protocol or default_protocol(sets),
-        alpha=config.alpha,
-        sr_size=config.sr_size,
-        degradation=config.degradation,
-    )
+    name = config.protocol or default_protocol(sets)
+    preset = named_protocol(name, alpha=config.alpha, sr_size=config.sr_size, degradation=config.degradation)
+    protocol = with_knobs(preset, knobs)
     methods = choose_methods(
-        config.methods, weights=config.weights, overrides=config.set, versus=config.versus, labels=config.name
+        config.methods, weights=config.weights, overrides=options, versus=config.versus, labels=config.name
     )
     trained_by = [name for row in methods for name in row.minimised]
     metrics = config.metrics or default_metrics(trained_by, protocol.metrics or DEFAULT_METRICS)
@@ -73,17 +72,17 @@ def known_executor(name: str) -> str:
 
 
 def named_protocol(name: str, **changed: Any) -> Protocol:
-    """The preset, with the user's word on knobs that are options of their own.
+    """The preset or the protocol of a file, with the user's word on knobs that are options of their own.
 
     Args:
-        name: Of the preset.
+        name: Of the preset, or a .yaml file.
         changed: Knob -> value; None leaves the preset's.
     Raises:
-        RequestError: an unknown name, or a knob that contradicts the preset.
+        RequestError: an unknown name, a file that is no protocol, or a knob that contradicts the preset.
     """
     knobs = {knob: value for knob, value in changed.items() if value is not None}
     try:
-        return replace(get_protocol(name), **knobs)
+        return replace(find_protocol(name), **knobs)
     except RequestError:
         raise
     except ValueError as fault:

@@ -167,7 +167,9 @@ def read_reported(text: str, where: str) -> list[ReportedRow]:
     lines = csv.DictReader(text.splitlines())
     columns = tuple(ReportedRow.model_fields)
     if tuple(lines.fieldnames or ()) != columns:
-        raise RequestError(f"{where}: expected the columns {','.join(columns)}; seen {','.join(lines.fieldnames or ())}")
+        raise RequestError(
+            f"{where}: expected the columns {','.join(columns)}; seen {','.join(lines.fieldnames or ())}"
+        )
     rows: dict[tuple[Any, ...], ReportedRow] = {}
     for line in lines:
         at = f"{where}, line {lines.line_num}"

@@ -43,7 +43,9 @@ def audit(
         say(render_checks().rstrip("\n"))
         return
     if what is None:
-        raise RequestError("nothing to audit: give a CSV file, a run folder or 'reported', such as bench audit reported")
+        raise RequestError(
+            "nothing to audit: give a CSV file, a run folder or 'reported', such as bench audit reported"
+        )
     found = run_checks(what, read_evidence(what), only=opt.names(only))
     text = render_audit(found, output)
     if out is None:

@@ -44,7 +44,12 @@ def claims(evidence: Evidence) -> Told:
         cells = [cell for cell in _cells(evidence).values() if _is_about(claim, cell)]
         own = [(cell, number) for cell in cells for number in cell if _is_subject(claim, number)]
         if not own:
-            yield Severity.NOTE, where, f"cannot be checked, no number of {', '.join(claim.tables)} is left: {words}", ()
+            yield (
+                Severity.NOTE,
+                where,
+                f"cannot be checked, no number of {', '.join(claim.tables)} is left: {words}",
+                (),
+            )
         elif claim.percent is not None:
             yield from _gain(claim, where, words, own)
         else:

@@ -77,7 +77,7 @@ def repeated_values(evidence: Evidence) -> Told:
     "Tables that share a row are compared across; where it differs, at least one of them is of another experiment.",
 )
 def contradicting_tables(evidence: Evidence) -> Told:
-    """Rows that agree in most metrics and differ in the others; and a paper's own row that differs from table to table."""
+    """Rows that agree in most metrics and differ in the others; a paper's own row that differs between its tables."""
     rows = grouped(evidence.present, lambda n: (n.table, n.dataset, n.row))
     for (key_a, a), (key_b, b) in combinations(rows.items(), 2):
         if key_a[0] == key_b[0] or key_a[1] != key_b[1] or _source(key_a[0]) != _source(key_b[0]):
@@ -92,7 +92,7 @@ def contradicting_tables(evidence: Evidence) -> Told:
         own = a[0].method == b[0].method and _is_own(a[0]) and _is_own(b[0])
         if not same and not own:
             continue
-        where = f"{place(key_a[0], a[0].label)} | {place(key_b[0], b[0].label)}, {key_a[1]}"
+        where = f"{place(key_a[0], a[0].label)} and {place(key_b[0], b[0].label)}, {key_a[1]}"
         lines = [f"{first[c].at} {c[1]}: {first[c].shown} | {second[c].shown}" for c in differ[:4]]
         lines += [f"and {len(differ) - 4} more"] if len(differ) > 4 else []
         if same:

@@ -123,7 +123,8 @@ def _of_csv(path: Path) -> Evidence:
     if missing or value is None:
         seen = ", ".join(columns[:12]) or "nothing"
         raise RequestError(
-            f"{path} is not in long form: expected the columns {', '.join(_NEEDED)} and value or mean; seen {seen}; {_HOW}"
+            f"{path} is not in long form: expected the columns {', '.join(_NEEDED)} and value or mean; "
+            f"seen {seen}; {_HOW}"
         )
     rows = [_typed(line, value, f"{path}, line {lines.line_num}") for line in lines]
     infos = known_infos(row["metric"] for row in rows)

@@ -83,7 +83,7 @@ def swapped_columns(evidence: Evidence) -> Told:
 )
 def swapped_datasets(evidence: Evidence) -> Told:
     """Rows whose difference between two sets is opposite to everybody else's, and among them once exchanged."""
-    for (table, scale), numbers in grouped(evidence.present, lambda n: (n.table, n.scale)).items():
+    for (table, _), numbers in grouped(evidence.present, lambda n: (n.table, n.scale)).items():
         rows = [
             {(n.dataset, n.metric): n for n in own if n.ref.reference is None}
             for own in grouped(numbers, lambda n: n.row).values()

@@ -23,6 +23,8 @@ _PAPERS = {
     "casr_supplement": "the supplement of CASR",
     "cassr": "the CasSR paper",
 }
+_TRAINED = "train="
+"""How a variant begins that says on what a method was trained, where a table has one method twice."""
 _UNITS = {"seconds": "Time (s)", "parameters_m": "Parameters (M)"}
 
 
@@ -234,8 +236,9 @@ _STUBS = {
 
 
 def _label(row: ReportedRow) -> str:
-    """The row as printed, without the numbers of citations, which are another paper's."""
-    return _CITATION.sub("", row.label)
+    """The row as printed, without the numbers of citations, which are another paper's, and with its training sets."""
+    trained = row.variant.removeprefix(_TRAINED) if row.variant.startswith(_TRAINED) else ""
+    return _CITATION.sub("", row.label) + (f" ({trained})" if trained else "")
 
 
 def _scale(row: ReportedRow) -> Head:

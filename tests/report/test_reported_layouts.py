@@ -51,7 +51,15 @@ def test_a_matrix_of_scales_beside_two_metrics() -> None:
     assert [head.plain for head in grid.columns] == ["×5.3", "×7", "×10", "×10.7", "×12", "PSNR ↑", "LPIPS ↓"]
     ours = grid.blocks[2]
     assert ours.title.plain == "SCG with (Ours)"
-    assert [cell.text for cell in ours.rows[1].cells] == "0.969 1.000 0.891 0.886 0.880 24.14 0.0753".split()
+    assert [cell.text for cell in ours.rows[1].cells] == [
+        "0.969",
+        "1.000",
+        "0.891",
+        "0.886",
+        "0.880",
+        "24.14",
+        "0.0753",
+    ]
 
 
 def test_marks_come_from_the_numbers() -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 from bench.analysis.audit.evidence import Evidence, Number, best_of, grouped, place
-from bench.analysis.audit.finding import Severity, check
+from bench.analysis.audit.finding import Severity, Told, check
 from bench.analysis.reported import Claim
 
-Told = Iterator[tuple[Severity, str, str, tuple[str, ...]]]
 _PERCENT = 0.05
 """Percent by which a stated gain may differ from the table's: four digits give 0.01."""
 

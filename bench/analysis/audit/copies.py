@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from bench.analysis.audit.evidence import Evidence, Number, grouped, place
-from bench.analysis.audit.finding import Severity, check
+from bench.analysis.audit.finding import Severity, Told, check
 
 _ROW = 4
 """Values that a row must have before equality says something."""
@@ -15,7 +15,6 @@ _SHARE = 0.5
 _DIGITS = 5
 """Significant digits from which equal values of two methods are more than chance."""
 
-Told = Iterator[tuple[Severity, str, str, tuple[str, ...]]]
 Cell = tuple[float | None, str]
 
 

@@ -65,13 +65,15 @@ class Check:
 CHECKS: list[Check] = []
 """All checks, in the order in which they are made."""
 
-Told = Callable[["Evidence"], Iterator[tuple[Severity, str, str, tuple[str, ...]]]]
+Told = Iterator[tuple[Severity, str, str, tuple[str, ...]]]
+"""What a check yields: severity, where, message, evidence."""
+Look = Callable[["Evidence"], Told]
 
 
-def check(name: str, about: str, why: str) -> Callable[[Told], Told]:
+def check(name: str, about: str, why: str) -> Callable[[Look], Look]:
     """Register a function of the evidence that yields (severity, where, message, evidence) as a check."""
 
-    def register(function: Told) -> Told:
+    def register(function: Look) -> Look:
         def run(evidence: Evidence) -> Iterator[Finding]:
             return (Finding(name, *told) for told in function(evidence))
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from bench.analysis.audit.evidence import Evidence, Number, best_of, grouped, place
-from bench.analysis.audit.finding import Severity, check
+from bench.analysis.audit.finding import Severity, Told, check
 from bench.api import Signature
 from bench.api.signature import ABSENT
 
-Told = Iterator[tuple[Severity, str, str, tuple[str, ...]]]
 _LEVEL = 0.95
 _FEW = 8
 """Images below which an interval says little."""

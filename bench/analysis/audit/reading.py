@@ -127,7 +127,7 @@ def _of_csv(path: Path) -> Evidence:
             f"seen {seen}; {_HOW}"
         )
     rows = [_typed(line, value, f"{path}, line {lines.line_num}") for line in lines]
-    infos = known_infos(row["metric"] for row in rows)
+    infos = known_infos(str(row["metric"]) for row in rows)
     images = _per_image(rows) if "image" in columns else {}
     numbers = _means(rows, images, infos) if "image" in columns else [_number(row, infos) for row in rows]
     kinds = dict.fromkeys((n.method, n.variant) for n in numbers)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from bench.analysis.audit.evidence import Evidence, Number, grouped, place
-from bench.analysis.audit.finding import Severity, check
+from bench.analysis.audit.finding import Severity, Told, check
 from bench.api import Direction
 
 TOLERANCES: Mapping[str, float] = {"psnr": 0.05, "ssim": 0.002, "lpips": 0.005, "dists": 0.005}
@@ -19,7 +19,7 @@ TOLERANCES: Mapping[str, float] = {"psnr": 0.05, "ssim": 0.002, "lpips": 0.005, 
     "More must be invented at a larger scale, so distortion grows; where it falls, the scales were not tested alike "
     "(other LR images, other image sizes) or two cells were exchanged.",
 )
-def non_monotone(evidence: Evidence) -> Iterator[tuple[Severity, str, str, tuple[str, ...]]]:
+def non_monotone(evidence: Evidence) -> Told:
     """Neighbouring scales at which a metric with reference gets better; one finding per table and metric."""
     numbers = [n for n in evidence.present if n.metric in TOLERANCES and n.scale is not None]
     for (table, metric), own in grouped(numbers, lambda n: (n.table, n.metric)).items():

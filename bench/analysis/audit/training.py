@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 
 from bench.analysis.audit.evidence import Evidence, Number, Trained, grouped, place
-from bench.analysis.audit.finding import Severity, check
+from bench.analysis.audit.finding import Severity, Told, check
 from bench.data.cards import Card, cards, read_manifest
 from bench.engine.origin import short
 
-Told = Iterator[tuple[Severity, str, str, tuple[str, ...]]]
 _SPLITS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid"}
 _SPLITS |= {"test": "test", "testing": "test"}
 _SHARE = 0.5

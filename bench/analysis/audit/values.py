@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import combinations
 
 from bench.analysis.audit.evidence import Evidence, Number, grouped, place
-from bench.analysis.audit.finding import Severity, check
-
-Told = Iterator[tuple[Severity, str, str, tuple[str, ...]]]
+from bench.analysis.audit.finding import Severity, Told, check
 
 RANGES: Mapping[str, tuple[float, float]] = {
     "psnr": (5.0, math.inf),

@@ -39,6 +39,7 @@ _COMMANDS = (
     "check",
     "compare",
     "protocol_diff",
+    "audit",
 )
 
 

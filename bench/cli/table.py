@@ -24,7 +24,14 @@ def register(app: typer.Typer) -> None:
 
 
 def table(
-    run_folders: Folders,
+    run_folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="RUN_FOLDER...",
+            help="The --out folder of a 'bench run'; several are read as one run. With --reported: a published table.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[str, typer.Option("--format", help="tex, md or csv.")] = "md",
     metrics: Annotated[str, typer.Option(help="Only these metrics, in this order; comma-separated.")] = "",
     datasets: Annotated[str, typer.Option(help="Only these datasets, in this order.")] = "",
@@ -48,9 +55,18 @@ def table(
         bool,
         typer.Option("--significance", help="Methods that cannot be told from the best image by image share the bold."),
     ] = False,
+    reported: Annotated[
+        bool,
+        typer.Option("--reported", help="A published table in its paper's layout (PAPER/tableN); alone: list them."),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
 ) -> None:
     """Print the table of a run; one table never mixes protocols, versions of a method or sets of images."""
+    if reported:
+        _write(_reported(run_folders or [], output), out)
+        return
+    if not run_folders:
+        raise RequestError("no run given; name the --out folder of a 'bench run', or --reported for published tables")
     from bench.session import load
 
     text = load(*run_folders).table(
@@ -68,10 +84,7 @@ def table(
         label=label,
         significance=significance,
     )
-    if out is None:
-        say(text.removesuffix("\n"))
-    else:
-        write_text(out, text)
+    _write(text, out)
 
 
 def merge(
@@ -85,6 +98,20 @@ def merge(
     for note in merged.notes:
         say(note)
     say(f"{out}: {merged.cells} cells, {merged.units} images from {len(run_folders)} folders")
+
+
+def _reported(names: list[Path], output: str) -> str:
+    """The published tables of these names one after the other; their list where none is named."""
+    from bench.report.reported import render_names, render_reported
+
+    return "\n".join(render_reported(name.as_posix(), output) for name in names) if names else render_names()
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        say(text.removesuffix("\n"))
+    else:
+        write_text(out, text)
 
 
 def _renamed(items: list[str]) -> dict[str, str]:

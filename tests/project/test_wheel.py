@@ -69,3 +69,12 @@ def test_no_top_level_package_shadows_hugging_face_datasets(installed: Path, tmp
     for folder in (tmp_path, ROOT):
         done = run_python(installed, folder, "-c", "import datasets; print(datasets.load_dataset.__module__)")
         assert done.stdout.startswith("datasets."), done.stderr
+
+
+def test_published_tables_travel_in_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """Found beside the checkout only, they would be missing for everybody who installs the package."""
+    done = run_python(installed, tmp_path, "-m", "bench", "table", "--reported", "casarbi/table9")
+    assert done.returncode == 0, done.stderr
+    assert "22.27" in done.stdout
+    audited = run_python(installed, tmp_path, "-m", "bench", "audit", "reported", "--only", "claims")
+    assert (audited.returncode, "Kim [25] 0.0455" in audited.stdout) == (1, True), audited.stderr

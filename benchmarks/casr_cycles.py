@@ -14,11 +14,11 @@ from dataclasses import replace
 import torch
 from costs import arguments, least, peak, photograph
 
+from methods.blocks.plan import sizes
 from methods.casr.cycle import Sampling, cycle
 from methods.casr.info import CASR
 from methods.casr.method import load_network
 from methods.casr.network import Casr
-from methods.casr.plan import sizes
 
 _REPEATS = 3
 

@@ -7,19 +7,17 @@ with DepthAnything and SAM; 524.05 M is what our reading of the parts gives.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
+from methods.blocks.stable_diffusion import blank_vae
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.lora import lora_parameters
 from methods.casr.network import Casr, Parts
 from methods.casr.ssam import Depth
 from methods.casr.unet import build_unet
-
-if TYPE_CHECKING:
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 PAPER = 529_040_000
 """Supplement, Table 1."""
@@ -106,25 +104,15 @@ class _BlankDepth(Depth):
 
 def _blank(architecture: CasrArchitecture) -> Parts:
     """The published parts as their configurations have them; the text encoder is left out, nobody counts it."""
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from transformers import SamVisionConfig
     from transformers.models.sam.modeling_sam import SamVisionEncoder
 
     from methods.casr.semantics import SamSemantics
 
-    blocks = 4
-    build_vae: Any = AutoencoderKL  # it declares tuples of a single item
-    vae: AutoencoderKL = build_vae(
-        block_out_channels=(128, 256, 512, 512),
-        down_block_types=("DownEncoderBlock2D",) * blocks,
-        up_block_types=("UpDecoderBlock2D",) * blocks,
-        layers_per_block=2,
-        latent_channels=architecture.latent_channels,
-    )
     text: Any = nn.Module()
     return Parts(
         unet=build_unet(architecture),
-        vae=vae,
+        vae=blank_vae(architecture.latent_channels),
         text=text,
         semantics=SamSemantics(SamVisionEncoder(SamVisionConfig()), architecture.semantic_grid),
         depth=_BlankDepth(),

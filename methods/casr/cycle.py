@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 
 from bench.api import Size
+from methods.blocks.colour import ColourFix, fix_colours
+from methods.blocks.plan import Policy, sizes
 from methods.blocks.resample import resample
-from methods.casr.colour import ColourFix, fix_colours
 from methods.casr.network import Casr
-from methods.casr.plan import Policy, sizes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.api import RequestError
 from bench.weights.reader import Weights, load_into, read_architecture
+from methods.blocks.published import complete, read_part
+from methods.blocks.stable_diffusion import read_stable_diffusion, vae_factor
+from methods.blocks.unet import geometry_of
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.network import Casr, Parts
-from methods.casr.published import complete, read_part
 from methods.casr.semantics import SamSemantics
 from methods.casr.ssam import DepthAnything
 from methods.casr.ssam.depth import DEPTH_ANYTHING
-from methods.casr.text import ClipText
-from methods.casr.unet import geometry_of
-
-if TYPE_CHECKING:
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 _SD = "SD-Turbo (a copy of huggingface.co/stabilityai/sd-turbo, or that hub id)"
 _SAM = "SAM (a copy of huggingface.co/facebook/sam-vit-base, or that hub id)"
@@ -80,7 +75,7 @@ def load_parts(sources: Sources) -> Parts:
             f"the full size of casr needs {_SD}: give it with --set casr.sd_path=FOLDER, or use the shipped weights "
             "with --weights casr=lite"
         )
-    unet, vae, text = _sd_turbo(sources.sd)
+    unet, vae, text = read_stable_diffusion(sources.sd, what=_SD, option="casr.sd_path")
     semantics = _sam(sources.sam) if sources.sam is not None else None
     depth = DepthAnything(sources.depth) if sources.depth is not None else None
     return Parts(unet=unet, vae=vae, text=text, semantics=semantics, depth=depth)
@@ -122,7 +117,7 @@ def check_fit(architecture: CasrArchitecture, parts: Parts, *, whose: str) -> No
     """
     if architecture.codec != "vae":
         raise RequestError(f"{whose} need no SD-Turbo: leave out --set casr.sd_path")
-    seen, factor = geometry_of(parts.unet), _factor(parts.vae)
+    seen, factor = geometry_of(parts.unet), vae_factor(parts.vae)
     if seen != architecture.unet or factor != architecture.factor:
         raise RequestError(
             f"{whose} belong to another UNet or VAE than that in casr.sd_path: {architecture.unet} and a factor of "
@@ -139,7 +134,7 @@ def _fitting(parts: Parts) -> CasrArchitecture:
     """The paper's architecture around these parts; superpixels by k-means, since there is no trained network."""
     full = CasrArchitecture.full()
     assert full.ssam is not None
-    factor, semantics = _factor(parts.vae), parts.semantics
+    factor, semantics = vae_factor(parts.vae), parts.semantics
     return full.model_copy(
         update={
             "unet": geometry_of(parts.unet),
@@ -149,43 +144,6 @@ def _fitting(parts: Parts) -> CasrArchitecture:
             "ssam": full.ssam.model_copy(update={"backend": "slic"}),
         }
     )
-
-
-def _factor(vae: AutoencoderKL) -> int:
-    config: Any = vae.config
-    return 2 ** (len(config.block_out_channels) - 1)
-
-
-def _sd_turbo(path: Path) -> tuple[UNet2DConditionModel, AutoencoderKL, ClipText]:
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
-    from transformers import CLIPTextModel, CLIPTokenizer
-
-    if not path.is_dir() or (path / "scheduler").is_dir():
-        load = partial(DDPMScheduler.load_config, str(path), subfolder="scheduler")
-        said = read_part(load, path, what=_SD, option="casr.sd_path")
-        kind = said.get("prediction_type", "epsilon")
-        if kind != "epsilon":
-            raise RequestError(f"casr.sd_path={path} predicts '{kind}'; expected 'epsilon', the noise, as of SD-Turbo")
-
-    def part(kind: Any, folder: str) -> Any:
-        return read_part(complete(kind, path, folder), path, what=_SD, option="casr.sd_path", folder=folder)
-
-    unet, vae, encoder = (
-        part(UNet2DConditionModel, "unet"),
-        part(AutoencoderKL, "vae"),
-        part(CLIPTextModel, "text_encoder"),
-    )
-    words = partial(CLIPTokenizer.from_pretrained, str(path), subfolder="tokenizer")
-    tokenizer = read_part(words, path, what=_SD, option="casr.sd_path", folder="tokenizer")
-    # without its vocabulary a tokenizer of transformers loads all the same, and knows nothing but its special tokens
-    if not encoder.config.vocab_size // 2 <= len(tokenizer) <= encoder.config.vocab_size:
-        raise RequestError(
-            f"casr.sd_path={path}: the tokenizer knows {len(tokenizer)} tokens, the text encoder "
-            f"{encoder.config.vocab_size}: a file of {path}/tokenizer is missing or another's. Expected {_SD}"
-        )
-    return unet.float(), vae.float(), ClipText(tokenizer, encoder.float())
 
 
 def _sam(path: Path) -> SamSemantics:

@@ -14,26 +14,25 @@ import torch
 from torch import nn
 
 from bench.api import Size
+from methods.blocks.codec import OverlapCodec, UnshuffleCodec, VaeCodec, in_float32
+from methods.blocks.padding import mirrored, mirrored_before, to_multiple
 from methods.blocks.resample import resample
+from methods.blocks.schedule import alpha_bar
+from methods.blocks.text import ClipText, LearnedText
+from methods.blocks.tiles import Tile, decode_tiled, grid
 from methods.casr.architecture import CasrArchitecture
-from methods.casr.codec import OverlapCodec, UnshuffleCodec, VaeCodec, in_float32
 from methods.casr.lora import UNET_TARGETS, VAE_TARGETS, add_lora, is_lora, lora_parameters
-from methods.casr.padding import mirrored, mirrored_before, to_multiple
 from methods.casr.passes import Scene, TileSettings, phase_offsets, predict
 from methods.casr.sarm import Sarm
 from methods.casr.semantics import PatchSemantics, SamSemantics
 from methods.casr.ssam import Depth, ProxyDepth, Ssam, depth_at
-from methods.casr.text import ClipText, LearnedText, Prompter
-from methods.casr.tiles import Tile, decode_tiled, grid
+from methods.casr.text import Prompter
 from methods.casr.unet import build_controlnet, build_unet
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.controlnets.controlnet import ControlNetModel
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-
-_SD_BETAS = (0.00085, 0.012)
-"""Stable Diffusion's schedule: the roots of the betas are linear over 1000 steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,12 +278,6 @@ class Casr(nn.Module):
             for name in nn.Module.state_dict(self)
             if name.startswith(mixed) and not is_lora(name) and not (own and name.startswith(own))
         )
-
-
-def alpha_bar(step: int) -> float:
-    """The share of the signal that Stable Diffusion's schedule leaves at a step; 0.0046601 at 999."""
-    first, last = (math.sqrt(beta) for beta in _SD_BETAS)
-    return math.prod(1 - (first + (last - first) * number / 999) ** 2 for number in range(step + 1))
 
 
 def _without_borrowed(module: nn.Module, tensors: dict[str, Any], prefix: str, _: object) -> None:

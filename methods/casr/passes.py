@@ -15,11 +15,11 @@ import torch
 from torch.nn import functional
 
 from bench.api import Size
+from methods.blocks.codec import UnshuffleCodec, VaeCodec
+from methods.blocks.tiles import Tile, Weights, merge
+from methods.blocks.unet import down_mid, up
 from methods.casr.architecture import CasrArchitecture
-from methods.casr.codec import UnshuffleCodec, VaeCodec
 from methods.casr.sarm import Sarm
-from methods.casr.tiles import Tile, Weights, merge
-from methods.casr.unet import down_mid, up
 
 if TYPE_CHECKING:
     from diffusers.models.controlnets.controlnet import ControlNetModel

@@ -17,14 +17,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from bench.api import RequestError
+from methods.blocks.colour import wavelet
+from methods.blocks.geometry import UNetArchitecture
+from methods.blocks.plan import sizes
 from methods.blocks.resample import resample
-from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
-from methods.casr.colour import wavelet
+from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture
 from methods.casr.cycle import Sampling, cycle, upscale
 from methods.casr.info import CASR, CasrOptions, fingerprint
 from methods.casr.method import CasrMethod, load_network
 from methods.casr.network import Casr, TileSettings
-from methods.casr.plan import sizes
 from methods.casr.ssam import Ssam
 
 ARCHITECTURE = CasrArchitecture(

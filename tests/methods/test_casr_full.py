@@ -15,14 +15,14 @@ from torch import nn
 from bench.api import UNTRAINED, RequestError
 from bench.engine.choice import choose_methods
 from bench.registry import METHODS
+from methods.blocks.codec import VaeCodec
+from methods.blocks.tiles import decode_tiled
 from methods.casr.architecture import SsamArchitecture
-from methods.casr.codec import VaeCodec
 from methods.casr.info import CASR, CasrOptions
 from methods.casr.loading import Sources, load_parts
 from methods.casr.method import CasrMethod, load_network
 from methods.casr.network import Casr
 from methods.casr.text import FIXED, Prompter, find_tagger
-from methods.casr.tiles import decode_tiled
 
 CPU = torch.device("cpu")
 LIGHT = {"tile": 128, "overlap": 16, "min_side": 64, "decode_tile": 24, "decode_overlap": 4, "batch": 16}

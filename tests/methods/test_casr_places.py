@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from methods.blocks.tiles import grid
 from methods.casr.passes import _places, _tokens
-from methods.casr.tiles import grid
 
 MULTIPLE = 8
 """Output pixels per token."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.api import RequestError, sr_size
-from methods.casr.plan import factors, sizes
+from methods.blocks.plan import factors, sizes
 
 POLICIES = ("paper", "uniform", "remainder_last", "remainder_first")
 

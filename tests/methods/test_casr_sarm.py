@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
+from methods.blocks.geometry import UNetArchitecture
+from methods.blocks.tiles import grid
+from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture
 from methods.casr.network import Casr, TileSettings
 from methods.casr.passes import Scene, predict
 from methods.casr.sarm import Sarm, sincos
 from methods.casr.semantics import PatchSemantics, SamSemantics
-from methods.casr.tiles import grid
 
 ARCHITECTURE = CasrArchitecture(
     factor=2,

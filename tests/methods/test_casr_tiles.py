@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.ndimage import correlate1d
 
-from methods.casr.colour import fix_colours, low_frequencies
-from methods.casr.padding import mirrored, to_multiple
-from methods.casr.tiles import Tile, decode_tiled, grid, merge
+from methods.blocks.colour import fix_colours, low_frequencies
+from methods.blocks.padding import mirrored, to_multiple
+from methods.blocks.tiles import Tile, decode_tiled, grid, merge
 
 SIZES = [(512, 512), (513, 513), (960, 512), (2304, 700), (100, 300)]
 

@@ -24,10 +24,11 @@ from bench.cli import app as command_line
 from bench.training.config import PatchConfig, TrainConfig, read_config
 from bench.training.images import ImagePool
 from bench.training.task import split
-from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
+from methods.blocks.geometry import UNetArchitecture
+from methods.blocks.tiles import Tile
+from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture
 from methods.casr.cycle import Sampling, cycle
 from methods.casr.network import Casr
-from methods.casr.tiles import Tile
 from methods.casr.training.crops import CropConfig, draw_batch, draw_scale
 from methods.casr.training.losses import LossConfig, Objective
 from methods.casr.training.stage1 import BackboneConfig, BackboneTask, SourcesConfig

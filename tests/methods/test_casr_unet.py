@@ -10,11 +10,14 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import nn
 
 from bench.api import RequestError
-from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture, UNetArchitecture
-from methods.casr.codec import UnshuffleCodec, VaeCodec
+from methods.blocks.codec import UnshuffleCodec, VaeCodec
+from methods.blocks.geometry import UNetArchitecture
+from methods.blocks.schedule import alpha_bar
+from methods.blocks.unet import down_mid, geometry_of, up
+from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture
 from methods.casr.loading import Sources, load_full
-from methods.casr.network import Casr, TileSettings, alpha_bar
-from methods.casr.unet import build_controlnet, build_unet, down_mid, geometry_of, up
+from methods.casr.network import Casr, TileSettings
+from methods.casr.unet import build_controlnet, build_unet
 
 TINY = CasrArchitecture(
     factor=2,

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from bench.api import Size
-from methods.casr.published import complete, read_part
+from methods.blocks.published import complete, read_part
 
 _LUMA = (0.299, 0.587, 0.114)
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -14,9 +14,9 @@ from torch import nn
 from torch.nn import functional
 
 from bench.api import Size
+from methods.blocks.padding import next_multiple
 from methods.blocks.resample import resample
 from methods.casr.architecture import SsamArchitecture
-from methods.casr.padding import next_multiple
 from methods.casr.ssam.assignment import choose, probabilities, region_ids, region_means, render
 from methods.casr.ssam.depth import Depth
 from methods.casr.ssam.slic import slic

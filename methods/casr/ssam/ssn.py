@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from bench.weights.reader import load_into, read_weights
-from methods.casr.padding import mirrored, to_multiple
+from methods.blocks.padding import mirrored, to_multiple
 
 _WIDTHS = (16, 32, 64, 128, 256)
 _MEAN = (0.411, 0.432, 0.45)

@@ -17,10 +17,10 @@ from bench.api import RequestError, derive_seed
 from bench.training.config import Strict, TrainConfig
 from bench.training.task import Batch, TrainingTask
 from methods.blocks.resample import resample
+from methods.blocks.tiles import grid
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.cycle import Sampling, cycle, upscale
 from methods.casr.network import Casr
-from methods.casr.tiles import grid
 from methods.casr.training.crops import CropConfig, draw_batch, draw_crops
 from methods.casr.training.losses import LossConfig, Objective
 from methods.casr.training.losses.gan import REAL, Critic, adversarial_loss

@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
 from bench.api import RequestError
-from methods.casr.published import complete, read_part
+from methods.blocks.published import complete, read_part
 from methods.casr.training.losses.augment import augmented
 
 REAL = 0.8

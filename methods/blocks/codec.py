@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from methods.casr.architecture import Padding
+from methods.blocks.geometry import Padding
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL

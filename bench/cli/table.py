@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bench.api import RequestError, parse_scales
+from bench.api import parse_scales
+from bench.api.lists import renamed
 from bench.cli import options as opt
 from bench.cli.output import say, write_text
 
@@ -58,7 +59,7 @@ def table(
         metrics=opt.names(metrics),
         protocol=protocol,
         signature=opt.names(signature),
-        rename=_renamed(rename or []),
+        rename=renamed(rename or []),
         layout=layout,
         caption=caption,
         label=label,
@@ -80,15 +81,3 @@ def merge(
     for note in merged.notes:
         say(note)
     say(f"{out}: {merged.cells} cells, {merged.units} images from {len(run_folders)} folders")
-
-
-def _renamed(items: list[str]) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for item in items:
-        old, equals, new = item.partition("=")
-        if not equals or not old.strip() or not new.strip():
-            raise RequestError(f'--rename {item}: expected OLD=NEW, such as --rename "LIIF (lite)=Ours"')
-        if old.strip() in names:
-            raise RequestError(f"--rename names '{old.strip()}' twice; leave one out")
-        names[old.strip()] = new.strip()
-    return names

@@ -1,9 +1,10 @@
-"""A sheet of pictures: rows of equal panels with words below, beside each group of rows the whole image with its box."""
+"""A sheet of pictures: rows of equal panels with words below, beside each group the whole image with its box."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -198,7 +199,7 @@ class _PlacedStrip:
         axes.text(0.5, 0.5, words, ha="center", va="center", size=WORDS, color="0.25", parse_math=False)
 
 
-def _mark(axes, box: Box, size: tuple[int, ...], dots: tuple[int, ...]) -> None:
+def _mark(axes: Axes, box: Box, size: tuple[int, ...], dots: tuple[int, ...]) -> None:
     """Draw the box of an image of `size` on its picture of `dots`."""
     down, across = dots[0] / size[0], dots[1] / size[1]
     corner = (box.x * across - 0.5, box.y * down - 0.5)
@@ -218,5 +219,3 @@ def _bar(page: Page, colours: tuple[float, str], left: int, up: int, down: int) 
 
 def _dots(inches: float) -> int:
     return round(inches * DOTS)
-
-

@@ -71,9 +71,16 @@ class View:
 class StoredRun:
     """Run folders opened for their images."""
 
-    def __init__(self, folders: Sequence[Path], *, protocol: str, data: str = "", data_root: Path | None = None) -> None:
-        """Args: protocol: its name, of the numbers shown; data, data_root: where the images lie, if not where the run
-        found them."""
+    def __init__(
+        self, folders: Sequence[Path], *, protocol: str, data: str = "", data_root: Path | None = None
+    ) -> None:
+        """Open them.
+
+        Args:
+            folders: Each the --out folder of a run.
+            protocol: The name of the one whose images are meant.
+            data, data_root: Where the source images lie, if not where the run found them.
+        """
         self._protocol, self._data, self._root = protocol, data, data_root
         self._folders: list[tuple[RunFolder, RunManifest]] = []
         for folder in folders:

@@ -41,7 +41,9 @@ def wrapped(words: str, inches: float, size: float = SIZE, *, bold: bool = False
         if line:
             lines.append(line)
         while len(word) > 1 and width_of(word, size, bold=bold) > inches:
-            cut = next(n for n in range(len(word) - 1, 0, -1) if n == 1 or width_of(word[:n], size, bold=bold) <= inches)
+            cut = next(
+                n for n in range(len(word) - 1, 0, -1) if n == 1 or width_of(word[:n], size, bold=bold) <= inches
+            )
             lines.append(word[:cut])
             word = word[cut:]
         line = word

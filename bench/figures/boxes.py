@@ -43,4 +43,5 @@ def spread_images(values: Mapping[str, float], count: int) -> list[str]:
     """Images at even ranks of a metric: the median one for a count of 1, else one from the middle of each of so many
     equal parts of the order, from the lowest value to the highest. Equal values are ordered by name."""
     order = sorted(values, key=lambda image: (values[image], image))
-    return [order[min(int((part + 0.5) / count * len(order)), len(order) - 1)] for part in range(min(count, len(order)))]
+    count = min(count, len(order))
+    return [order[int((part + 0.5) / count * len(order))] for part in range(count)]

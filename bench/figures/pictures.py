@@ -76,10 +76,15 @@ def as_shown(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> U8:
 
 def enlarged_lr(lr: NDArray[np.float32], size: Size) -> U8:
     """An LR image (h, w, 3) in [0, 1] at the size of its SR image, each pixel repeated: nothing is interpolated."""
-    rows = np.arange(size[0]) * lr.shape[0] // size[0]
-    columns = np.arange(size[1]) * lr.shape[1] // size[1]
     levels = np.floor(np.clip(lr, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-    return levels[rows][:, columns]
+    return repeated(levels, size)
+
+
+def repeated(pixels: U8, size: Size) -> U8:
+    """An image at a larger (height, width), each pixel repeated as evenly as that goes."""
+    rows = np.arange(size[0]) * pixels.shape[0] // size[0]
+    columns = np.arange(size[1]) * pixels.shape[1] // size[1]
+    return pixels[rows][:, columns]
 
 
 def fitted(pixels: U8, across: int, down: int | None = None) -> U8:

@@ -67,7 +67,7 @@ class Legend:
         """Args: names: In order; width: inches that there are."""
         longest = max((width_of(name) for name in names), default=0.0) + 2 * _DOT
         self._columns = max(1, min(4, len(names), int(width / longest)))
-        self._step = width / self._columns
+        self._step = min(width / self._columns, longest + _DOT)
         self._lines = [wrapped(name, self._step - 1.5 * _DOT) for name in names]
         bands = [self._lines[i : i + self._columns] for i in range(0, len(names), self._columns)]
         self._heights = [max(map(len, band)) * LINE + 0.03 for band in bands]

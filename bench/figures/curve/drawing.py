@@ -18,7 +18,7 @@ from bench.report.model import MethodRow
 
 MARKERS = "osD^vP*Xp<>h"
 """A marker per method, so that colour is not all that tells them apart."""
-_LEFT, _GAP, _PANEL, _BELOW, _BAR = 0.5, 0.5, 1.55, 0.36, 0.055
+_LEFT, _GAP, _PANEL, _BELOW, _BAR = 0.5, 0.5, 1.55, 0.28, 0.055
 """Inches: at the left of the page, between panels, a panel's height, below it, and of a bar of training scales."""
 
 

@@ -18,8 +18,8 @@ from bench.report.layout import Head
 from bench.report.model import MethodRow, MetricColumn
 
 _LEFT, _GAP, _BELOW = 0.5, 0.55, 0.42
-_TALLEST = 2.2
-"""Inches of a panel."""
+_TALLEST, _ARROW = 2.2, 0.5
+"""Inches of a panel, and of the word with the arrow above it."""
 
 
 def draw_plane(
@@ -48,7 +48,7 @@ def draw_plane(
     ]
     bands = [range(start, min(start + across, len(places))) for start in range(0, len(places), across)]
     with page_style():
-        headings = [wrapped(title, width) for title in titles]
+        headings = [wrapped(title, width - 2 * _ARROW) for title in titles]
         heads = [max(len(headings[place]) for place in band) * LINE + 0.08 for band in bands]
         legend = Legend([row.display for row in rows], PAGE_WIDTH - 0.3)
         below = notes_of(notes, PAGE_WIDTH - 0.15)
@@ -61,6 +61,8 @@ def draw_plane(
                 left = _LEFT + column * (width + _GAP)
                 words = "\n".join(headings[place])
                 page.text(left + width / 2, up + head - 0.03, words, va="bottom", parse_math=False)
+                look = {"ha": "right", "va": "bottom", "color": "0.45"}
+                page.text(left + width, up + head - 0.03, _better(*axes_of), **look)
                 own = [point for point in points if (point.dataset, point.scale) == places[place]]
                 _panel(page.axes(left, up + head, width, panel), own, looks, axes_of, first=column == 0)
             up += head + panel + _BELOW
@@ -83,15 +85,15 @@ def _panel(
     x, y = axes_of
     axes.margins(0.16)
     front = sorted((point.x, point.y) for point in points if point.front)
-    axes.plot([a for a, _ in front], [b for _, b in front], "--", color="0.55", lw=0.8, zorder=1)
+    # the corner of a step is what no method reaches: between two methods nothing is promised
+    steps = "steps-pre" if x.direction is Direction.HIGHER else "steps-post"
+    axes.plot([a for a, _ in front], [b for _, b in front], "--", drawstyle=steps, color="0.55", lw=0.8, zorder=1)
     for point in points:
         colour, mark = looks[point.row]
         face = colour if point.front else "white"
         axes.plot([point.x], [point.y], mark, color=colour, mfc=face, ms=4.5, mew=0.9, zorder=2)
     if not points:
         axes.text(0.5, 0.5, "no point has both", ha="center", va="center", color="0.5", transform=axes.transAxes)
-    else:
-        _better(axes, x.direction, y.direction)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(4))
     axes.grid(visible=True, color="0.92", linewidth=0.4)
@@ -102,21 +104,7 @@ def _panel(
         axes.set_ylabel(Head(y.display, direction=y.direction).plain, labelpad=2)
 
 
-def _better(axes: Axes, x: Direction | None, y: Direction | None) -> None:
-    """A faint arrow into the corner where both metrics are better."""
-    to_x, to_y = (0.97 if way is Direction.HIGHER else 0.03 for way in (x, y))
-    from_x, from_y = (abs(to - 0.13) if to > 0.5 else to + 0.13 for to in (to_x, to_y))
-    look = {"arrowstyle": "->", "color": "0.55", "lw": 0.8}
-    axes.annotate(
-        "better",
-        xy=(to_x, to_y),
-        xytext=(from_x, from_y),
-        xycoords="axes fraction",
-        textcoords="axes fraction",
-        ha="right" if x is Direction.HIGHER else "left",
-        va="top" if y is Direction.HIGHER else "bottom",
-        color="0.55",
-        size=5.5,
-        arrowprops={**look, "shrinkA": 1, "shrinkB": 0},
-        zorder=0,
-    )
+def _better(x: MetricColumn, y: MetricColumn) -> str:
+    """An arrow to the corner where both metrics are better."""
+    arrows = {(True, True): "↗", (True, False): "↘", (False, True): "↖", (False, False): "↙"}
+    return f"better {arrows[x.direction is Direction.HIGHER, y.direction is Direction.HIGHER]}"

@@ -12,7 +12,6 @@ from bench.api import PLAIN, MetricRef, RequestError, Signature, UnitStatus, par
 from bench.api.lists import names, renamed
 from bench.figures import options as opt
 from bench.figures.contract import FigureRequest
-from bench.metrics.catalog import known_infos, metric_info
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +43,7 @@ class RunFigure(FigureRequest, ABC):
             RequestError: no run folder, a name that it does not hold, or rows that no table would hold together.
         """
         from bench.analysis import Selection, load_run, select
+        from bench.metrics.catalog import known_infos
         from bench.report.build import build_table, untrained
 
         frames = load_run(*self.run_folders).renamed(renamed(self.rename or ()))
@@ -89,7 +89,7 @@ class Chosen:
         if len(self.table.datasets) > 1:
             shown = ", ".join(self.table.datasets)
             raise RequestError(f"this figure is of one dataset, the run holds {shown}; choose with --datasets NAME")
-        return self.table.datasets[0]
+        return next(iter(self.table.datasets))
 
     @cached_property
     def records(self) -> pd.DataFrame:
@@ -161,6 +161,8 @@ def protocol_sentences(table: Table) -> list[str]:
 
 
 def _refuse_metric(name: str, held: Sequence[str]) -> None:
+    from bench.metrics.catalog import metric_info
+
     seen = ", ".join(metric for metric in held if MetricRef.parse(metric).reference is None)
     try:
         metric_info(MetricRef.parse(name).name)

@@ -71,7 +71,7 @@ class Box:
 def as_shown(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> U8:
     """An image (H, W) or (H, W, 3) of 8 or 16 bits as 8-bit RGB."""
     values = pixels if pixels.dtype == np.uint8 else ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return values if values.ndim == 3 else np.repeat(values[:, :, None], 3, axis=2)
+    return np.asarray(values if values.ndim == 3 else np.repeat(values[:, :, None], 3, axis=2), np.uint8)
 
 
 def enlarged_lr(lr: NDArray[np.float32], size: Size) -> U8:

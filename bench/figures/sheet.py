@@ -127,9 +127,10 @@ class _Placed:
     def __init__(self, group: Group, across: int, columns: int) -> None:
         self.group, self.across, self.columns = group, across, columns
         self._name = wrapped(group.name, _WHOLE / DOTS) if group.whole is not None else []
-        self._above = wrapped(group.name, columns * across / DOTS) if group.whole is None and group.name else []
+        named = group.whole is None and group.name
+        self._above = wrapped(group.name, columns * across / DOTS, bold=True) if named else []
         self._strips = [_PlacedStrip(strip, across) for strip in group.strips]
-        rows = sum(strip.height for strip in self._strips) + _dots(LINE) * len(self._above)
+        rows = sum(strip.height for strip in self._strips) + (_dots(LINE) * len(self._above) + _GAP) * bool(self._above)
         text = _dots(LINE) * len(self._name)
         self._whole = None
         beside = text
@@ -148,8 +149,9 @@ class _Placed:
             words = "\n".join(self._name)
             page.text(x / DOTS, (up + whole.shape[0] + 4) / DOTS, words, ha="left", parse_math=False)
         if self._above:
-            page.text(left / DOTS, up / DOTS, "\n".join(self._above), ha="left", parse_math=False)
-            up += _dots(LINE) * len(self._above)
+            words = "\n".join(self._above)
+            page.text(left / DOTS, up / DOTS, words, ha="left", weight="bold", parse_math=False)
+            up += _dots(LINE) * len(self._above) + _GAP
         for strip in self._strips:
             strip.draw(page, left, up)
             up += strip.height

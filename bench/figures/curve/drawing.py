@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -89,16 +90,16 @@ def _panel(
     for line in lines:
         there = [point for point in line.points if point.mean is not None]
         colour, mark = colours[line.row], marks[line.row]
-        places, means = [point.scale for point in there], [point.mean for point in there]
-        axes.plot(places, means, "-", color=colour, lw=1)
+        places = [point.scale for point in there]
+        axes.plot(places, [_number(point.mean) for point in there], "-", color=colour, lw=1)
         for point in there:
             inside = _inside(point.scale, trained.get(line.row))
             face = colour if inside else "white"
-            axes.plot([point.scale], [point.mean], mark, color=colour, mfc=face, ms=3.6, mew=0.8)
+            axes.plot([point.scale], [_number(point.mean)], mark, color=colour, mfc=face, ms=3.6, mew=0.8)
         banded = [point for point in there if point.low is not None]
         if banded:
-            lows, highs = [point.low for point in banded], [point.high for point in banded]
-            axes.fill_between([point.scale for point in banded], lows, highs, color=colour, alpha=0.13, lw=0)  # type: ignore[arg-type]
+            lows, highs = [_number(point.low) for point in banded], [_number(point.high) for point in banded]
+            axes.fill_between([point.scale for point in banded], lows, highs, color=colour, alpha=0.13, lw=0)
     if not any(point.mean is not None for line in lines for point in line.points):
         axes.text(0.5, 0.5, "no means", ha="center", va="center", color="0.5", transform=axes.transAxes)
     axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -147,3 +148,7 @@ def _ticks(axes: Axes, scales: Sequence[float]) -> None:
 
 def _inside(scale: float, span: tuple[float, float] | None) -> bool:
     return span is None or span[0] <= scale <= span[1]
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -171,8 +171,8 @@ class _PlacedStrip:
             for p in strip.panels
         ]
         self._head = max(map(len, self._above), default=0) * _dots(LINE)
-        label = _dots(width_of(strip.label)) + 10
-        self._body = max(self._side + 6 + max(map(len, self._lines), default=0) * _STEP, label)
+        self._label = _dots(width_of(strip.label)) + 10
+        self._body = max(self._side + 6 + max(map(len, self._lines), default=0) * _STEP, self._label)
         self.height = self._head + self._body + _GAP
 
     def draw(self, page: Page, left: int, up: int) -> None:
@@ -190,7 +190,7 @@ class _PlacedStrip:
             for number, (line, bold) in enumerate(self._lines[place]):
                 at = (top + self._side + 6 + number * _STEP) / DOTS
                 page.text(middle, at, line, size=WORDS, weight="bold" if bold else "normal", parse_math=False)
-        at = (up + self._head + self._side / 2) / DOTS
+        at = (up + self._head + max(self._side, self._label) / 2) / DOTS
         page.text((left - 12) / DOTS, at, self.strip.label, ha="right", va="center", rotation=90)
 
     def _absent(self, page: Page, panel: Panel, left: int, up: int) -> None:

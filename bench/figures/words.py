@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from bench.figures.page import Page
 
@@ -21,12 +21,15 @@ _DOT = 0.12
 
 def width_of(words: str, size: float = SIZE, *, bold: bool = False) -> float:
     """Inches that one line of words takes."""
-    if not words:
-        return 0.0
-    font = FontProperties(weight="bold" if bold else "normal")
-    # a dollar sign would start mathematics
-    path = TextPath((0, 0), words.replace("$", "\\$"), size=size, prop=font)
-    return float(path.get_extents().x1) / 72
+    return sum(_advance(letter, bold) for letter in words) * size / 72
+
+
+@lru_cache(maxsize=4096)
+def _advance(letter: str, bold: bool) -> float:
+    """What a letter adds to a line, in parts of its size."""
+    font = get_font(findfont(FontProperties(weight="bold" if bold else "normal")))
+    font.set_size(64, 72)
+    return float(font.load_char(ord(letter)).linearHoriAdvance) / 65536 / 64
 
 
 def wrapped(words: str, inches: float, size: float = SIZE, *, bold: bool = False) -> list[str]:

@@ -92,7 +92,7 @@ def test_bands_are_those_of_scipy_and_the_same_again() -> None:
     """Catches a spread of the images instead of their mean's, and draws that change from call to call."""
     values = np.random.default_rng(1).normal(30, 4, 25).tolist()
     low, high = interval(values, 0) or (0, 0)
-    outside = bootstrap((values,), np.mean, method="percentile", n_resamples=9999, rng=np.random.default_rng(2))
+    outside = bootstrap((values,), np.mean, method="percentile", n_resamples=9999)
     assert low == pytest.approx(outside.confidence_interval.low, abs=0.15)
     assert high == pytest.approx(outside.confidence_interval.high, abs=0.15)
     assert interval(values, 0) == (low, high) != interval(values, 1)
@@ -102,19 +102,24 @@ def test_bands_are_those_of_scipy_and_the_same_again() -> None:
 
 def words_apart(figure: Figure) -> None:
     """No two texts share ink, and none leaves the page."""
+    figure.dpi = 300
     with page_style():
         figure.canvas.draw()
-        renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-        texts = [t for t in figure.findobj(lambda a: hasattr(a, "get_text")) if t.get_text() and t.get_visible()]
-        boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts]
-    page = figure.bbox
+    texts = [*figure.texts]
+    for axes in figure.axes:
+        texts += [*axes.texts, axes.xaxis.label, axes.yaxis.label]
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high and axes.axison]
+            texts += [label for tick in ticks for label in (tick.label1, tick.label2) if label.get_visible()]
+    boxes = [(text.get_text(), text.get_window_extent()) for text in texts if text.get_text()]
     for words, box in boxes:
-        inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1 + 1
+        inside = min(box.x0, box.y0) >= -2 and box.x1 <= figure.bbox.x1 + 2 and box.y1 <= figure.bbox.y1 + 2
         assert inside, f"{words!r} leaves the page"
     for (a, first), (b, second) in combinations(boxes, 2):
         across = min(first.x1, second.x1) - max(first.x0, second.x0)
         up = min(first.y1, second.y1) - max(first.y0, second.y0)
-        assert across <= 1 or up <= 1, f"{a!r} lies on {b!r}"
+        assert across <= 2 or up <= 2, f"{a!r} lies on {b!r}"
 
 
 @pytest.mark.parametrize("count", [1, 12])

@@ -83,10 +83,13 @@ def _panel(
     trained: Mapping[MethodRow, tuple[float, float]],
 ) -> None:
     scales = sorted({point.scale for line in lines for point in line.points})
+    spans = list(dict.fromkeys(trained[line.row] for line in lines if line.row in trained))
+    # how far a method is from its training is seen only where the training is on the page
+    least = min([scales[0], *(low for low, _ in spans)])
     axes.set_xscale("log", base=2)
-    axes.set_xlim(scales[0] / 1.12, scales[-1] * 1.12)
-    for low, high in dict.fromkeys(trained[line.row] for line in lines if line.row in trained):
-        axes.axvspan(max(low, scales[0] / 1.12), min(high, scales[-1] * 1.12), color="0.5", alpha=0.1, lw=0)
+    axes.set_xlim(least / 1.12, scales[-1] * 1.12)
+    for low, high in spans:
+        axes.axvspan(low, min(high, scales[-1] * 1.12), color="0.5", alpha=0.1, lw=0)
     for line in lines:
         there = [point for point in line.points if point.mean is not None]
         colour, mark = colours[line.row], marks[line.row]
@@ -106,7 +109,7 @@ def _panel(
     axes.grid(visible=True, color="0.92", linewidth=0.4)
     axes.set_axisbelow(True)
     axes.tick_params(width=0.4, length=2, pad=2)
-    _ticks(axes, scales)
+    _ticks(axes, scales, [end for span in spans for end in span if end < scales[-1]])
     axes.margins(y=0.08)
 
 
@@ -137,11 +140,13 @@ def _training(
     panel.tick_params(labelbottom=False)
 
 
-def _ticks(axes: Axes, scales: Sequence[float]) -> None:
+def _ticks(axes: Axes, scales: Sequence[float], ends: Sequence[float]) -> None:
+    """Marks at the scales, then at the ends of trainings, where there is room for their names."""
     shown: list[float] = []
-    for scale in scales:
-        if not shown or scale > 1.18 * shown[-1]:
+    for scale in (*scales, *ends):
+        if all(max(scale, other) > 1.18 * min(scale, other) for other in shown):
             shown.append(scale)
+    shown.sort()
     axes.set_xticks(shown, [f"×{format_scale(scale)}" for scale in shown])
     axes.xaxis.set_minor_locator(NullLocator())
 

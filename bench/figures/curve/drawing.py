@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from bench.api import format_scale
 from bench.figures.curve.numbers import Line
 from bench.figures.page import PAGE_WIDTH, Page, line_colours, page_style
-from bench.figures.words import LINE, Legend, notes_of, wrapped, write_notes
+from bench.figures.words import LINE, Legend, notes_of, width_of, wrapped, write_notes
 from bench.report.layout import Head
 from bench.report.model import MethodRow
 
@@ -142,9 +142,13 @@ def _training(
 
 def _ticks(axes: Axes, scales: Sequence[float], ends: Sequence[float]) -> None:
     """Marks at the scales, then at the ends of trainings, where there is room for their names."""
+    low, high = axes.get_xlim()
+    inches = axes.get_window_extent().width / axes.figure.dpi / math.log(high / low)
     shown: list[float] = []
     for scale in (*scales, *ends):
-        if all(max(scale, other) > 1.18 * min(scale, other) for other in shown):
+        width = width_of(f"×{format_scale(scale)}")
+        room = [(width + width_of(f"×{format_scale(other)}")) / 2 + 0.06 for other in shown]
+        if all(abs(math.log(scale / o)) * inches > gap for o, gap in zip(shown, room, strict=True)):
             shown.append(scale)
     shown.sort()
     axes.set_xticks(shown, [f"×{format_scale(scale)}" for scale in shown])

@@ -12,8 +12,8 @@ from bench.api import derive_seed
 from bench.figures.from_run import Chosen, why_missing
 from bench.report.model import NOT_HERE, MethodRow, MetricColumn
 
-DRAWS = 2000
-"""Resamplings behind a band."""
+DRAWS, _AT_ONCE = 5000, 250
+"""Resamplings behind a band, and how many of them are in memory."""
 LEVEL = 0.95
 """Share of the resampled means within a band."""
 
@@ -83,8 +83,9 @@ def interval(values: Sequence[float], seed: int) -> tuple[float, float] | None:
     if len(values) < 2 or not all(map(math.isfinite, values)):
         return None
     rng = np.random.default_rng(derive_seed(seed, "bootstrap", len(values)))
-    drawn = rng.integers(0, len(values), (DRAWS, len(values)))
-    low, high = np.quantile(np.asarray(values)[drawn].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    numbers, shape = np.asarray(values), (_AT_ONCE, len(values))
+    means = [numbers[rng.integers(0, len(values), shape)].mean(axis=1) for _ in range(DRAWS // _AT_ONCE)]
+    low, high = np.quantile(np.concatenate(means), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 

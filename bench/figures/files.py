@@ -13,13 +13,11 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".pdf", ".svg")
 """What a figure may be written as."""
-BOTH = (".pdf", ".png")
-"""What a name without a suffix stands for."""
 
 
 def targets(path: Path) -> tuple[Path, ...]:
-    """The files that a figure is written to: one, or a PDF and a PNG where the name has no suffix."""
-    return (path,) if path.suffix else tuple(path.with_name(f"{path.name}{suffix}") for suffix in BOTH)
+    """The files that a figure is written to: `a.pdf+png` stands for a.pdf and a.png."""
+    return tuple(path.with_suffix(f".{kind}") for kind in path.suffix[1:].split("+")) if path.suffix else (path,)
 
 
 def check_target(path: Path) -> None:
@@ -28,8 +26,8 @@ def check_target(path: Path) -> None:
     Raises:
         RequestError: another suffix, no such folder, or a folder of that name.
     """
-    if path.suffix and path.suffix.lower() not in SUFFIXES:
-        raise RequestError(f"--out {path}: a figure is written as {', '.join(SUFFIXES)}")
+    if any(f".{kind}" not in SUFFIXES for kind in path.suffix[1:].lower().split("+")):
+        raise RequestError(f"--out {path}: a figure is written as {', '.join(SUFFIXES)}, or .pdf+png for both")
     if not path.parent.is_dir():
         raise RequestError(f"--out {path}: folder {path.parent} does not exist; make it first")
     if path.is_dir():

@@ -34,9 +34,7 @@ RunFolders = Annotated[
 ]
 Out = Annotated[
     Path,
-    typer.Option(
-        help="The figure, .png, .pdf or .svg, its numbers beside it as .csv; without a suffix both a PDF and a PNG."
-    ),
+    typer.Option(help="The figure, .png, .pdf or .svg, or .pdf+png for both; its numbers go beside it as .csv."),
 ]
 OnlyMethods = Annotated[str, typer.Option("--methods", help="Only these methods, in this order; comma-separated.")]
 OnlyVariants = Annotated[

@@ -67,17 +67,17 @@ def test_a_crop_is_the_stored_images_pixels_repeated_and_all_are_aligned(bench: 
     assert seen["nearest"][0][0] < seen["hr"][0][0] < seen["nearest"][1][0] < seen["bicubic"][0][0]
 
 
-def test_a_name_without_suffix_is_a_pdf_with_its_fonts_and_a_png(bench: Callable, run: Path) -> None:
+def test_a_figure_may_be_a_pdf_with_its_fonts_and_a_png_at_once(bench: Callable, run: Path) -> None:
     """Catches one file of two, and fonts that a journal refuses (type 3)."""
     for kind, words in (("crops", ()), ("errors", ()), ("curve", ()), ("plane", ("--y", "ssim"))):
-        assert bench("figure", kind, run, *words, "--out", kind).code == 0
+        assert bench("figure", kind, run, *words, "--out", f"{kind}.pdf+png").code == 0
         text = Path(f"{kind}.pdf").read_bytes()
         assert text.startswith(b"%PDF")
         assert b"/FontFile2" in text
         assert b"/Type3" not in text
         assert read_image(f"{kind}.png").pixels.shape[1] <= 2100
         assert Path(f"{kind}.csv").is_file()
-        assert not Path(kind).exists()
+        assert not Path(f"{kind}.pdf+png").exists()
 
 
 def test_the_values_are_those_of_the_records_and_the_caption_says_so(bench: Callable, run: Path) -> None:
@@ -311,6 +311,7 @@ def test_training_ranges_travel_with_the_run(bench: Callable, photos: Path) -> N
         (("crops", "--methods", "bicubik"), "Did you mean 'bicubic'"),
         (("crops", "--scales", "3"), "it holds 2, 4"),
         (("crops", "--out", "c.jpg"), ".png, .pdf, .svg"),
+        (("crops", "--out", "c.pdf+jpg"), ".pdf+png"),
         (("errors", "--image", "p9"), "it holds p0, p1, p2"),
         (("curve", "--scales", "2"), "at least two scales"),
         (("curve", "--metrics", "lpips"), "repeat its command"),

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bench.api import RequestError, parse_scales
+from bench.api import parse_scales
+from bench.api.lists import renamed
 from bench.cli import options as opt
 from bench.cli.output import say, write_text
 
@@ -78,7 +79,7 @@ def table(
         metrics=opt.names(metrics),
         protocol=protocol,
         signature=opt.names(signature),
-        rename=_renamed(rename or []),
+        rename=renamed(rename or []),
         layout=layout,
         caption=caption,
         label=label,
@@ -112,15 +113,3 @@ def _write(text: str, out: Path | None) -> None:
         say(text.removesuffix("\n"))
     else:
         write_text(out, text)
-
-
-def _renamed(items: list[str]) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for item in items:
-        old, equals, new = item.partition("=")
-        if not equals or not old.strip() or not new.strip():
-            raise RequestError(f'--rename {item}: expected OLD=NEW, such as --rename "LIIF (lite)=Ours"')
-        if old.strip() in names:
-            raise RequestError(f"--rename names '{old.strip()}' twice; leave one out")
-        names[old.strip()] = new.strip()
-    return names

@@ -65,6 +65,11 @@ class MethodChoice:
         return self.spec.info.resize_rule
 
     @property
+    def train_scales(self) -> tuple[float, float] | None:
+        """Smallest and largest scale of the method's training; None where nobody says."""
+        return self.spec.info.train_scales
+
+    @property
     def display(self) -> str:
         """The name in tables: the paper's name with the variant in brackets; published weights need no word."""
         if self.label:

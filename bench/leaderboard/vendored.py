@@ -97,7 +97,7 @@ WANTED = (
     Wanted("plotly.js-basic-dist-min", "4.1.1", "plotly-basic.min.js", "LICENSE", "MIT"),
     Wanted("openseadragon", "6.1.1", "build/openseadragon/openseadragon.min.js", "LICENSE.txt", "BSD-3-Clause"),
     # its package names the licence (MIT) and carries no text of it
-    Wanted("img-comparison-slider", "8.0.7", "dist/index.js", _MIT.format(holder="Sneas"), "MIT"),
+    Wanted("img-comparison-slider", "8.0.7", "dist/index.js", _MIT.format(holder="2019 Dmitry Snisarenko"), "MIT"),
 )
 """What a page is made with. Each is a classic script: from `file://` a browser loads no module."""
 

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.api import Direction, MetricRef
+from bench.api import PER_SCALE, Direction, MetricRef, Signature
 from bench.leaderboard.entry import Board, Entry, ShownMetric
 
 Group = tuple[str, ...]
@@ -68,15 +68,15 @@ def mean_ranks(board: Board) -> tuple[Ranking, ...]:
     that a method that was run at a few scales moves nobody.
     """
     metrics = {metric.name: metric for metric in board.metrics}
-    cells: dict[tuple[str, str, str], dict[float, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    cells: dict[Group, dict[float, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for group, places in _groups(board).items():
         for place in places:
             entry = board.entries[place]
             if entry.scale is not None and _direction(entry, metrics) is not None:
-                key = (entry.protocol or group[-1], entry.dataset, entry.metric)
+                key = (_called(entry), entry.dataset, entry.metric, _over_scales(entry), *group[3:4], group[-1])
                 cells[key][entry.scale][entry.card] = _printed(entry)
     found = []
-    for (protocol, dataset, metric), scales in cells.items():
+    for (protocol, dataset, metric, *_), scales in cells.items():
         direction = metrics[metric].direction
         counts = Counter(card for numbers in scales.values() for card in numbers)
         whole = [card for card, count in counts.items() if count == len(scales)]
@@ -132,11 +132,25 @@ def _by_images(entries: Sequence[Entry], places: Sequence[int]) -> Iterable[tupl
     these are over one set."""
     known = {entries[place].images for place in places} - {""}
     if len(known) < 2:
-        return [(entries[places[0]].table or entries[places[0]].signature, list(places))]
+        return [("", list(places))]
     split: dict[str, list[int]] = defaultdict(list)
     for place in places:
         split[entries[place].images].append(place)
     return split.items()
+
+
+def _called(entry: Entry) -> str:
+    return entry.table or entry.protocol or entry.signature
+
+
+def _over_scales(entry: Entry) -> str:
+    """What of the signature is the same at every scale of one protocol."""
+    if entry.table:
+        return entry.table
+    signature = Signature.parse(entry.signature)
+    for token in PER_SCALE:
+        signature = signature.without(token)
+    return signature.text
 
 
 def _direction(entry: Entry, metrics: Mapping[str, ShownMetric]) -> Direction | None:

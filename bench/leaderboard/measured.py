@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +14,13 @@ import pandas as pd
 from bench.analysis import RunFrames, Selection, select
 from bench.analysis.aggregate import UNAVAILABLE_NOTE
 from bench.analysis.origins import check_one_origin, check_one_set
-from bench.api import PER_SCALE, MetricInfo, MetricRef, Signature
+from bench.api import MetricInfo, MetricRef
 from bench.engine.folder import RunFolder
 from bench.leaderboard.cards import run_card
 from bench.leaderboard.contamination import contamination
-from bench.leaderboard.entry import Board, Card, Entry, Matrix, ShownMetric
+from bench.leaderboard.entry import Board, Card, Entry, ShownMetric
 from bench.leaderboard.intervals import MeanKey, cell_seconds, mean_intervals
+from bench.leaderboard.matrices import split_references
 from bench.metrics.catalog import known_infos
 from bench.report.build import untrained
 from bench.report.model import printed
@@ -50,13 +51,13 @@ def measured_board(folders: Sequence[Path], selection: Selection) -> Board:
     cards = {row: run_card(frames.row(*row), manifests) for row in _rows(rows)}
     infos = known_infos(rows["metric"])
     table = _Entries(frames, {row: place for place, row in enumerate(cards)}, tuple(cards.values()), infos)
-    plain = [MetricRef.parse(metric).reference is None for metric in rows["metric"]]
+    entries, matrices = split_references(table.entry(line) for line in rows.to_dict("records"))
     notes = [f"Left out because it has no trained weights: {', '.join(names)}."] if names else []
     return Board(
         tuple(cards.values()),
-        tuple(table.entry(line) for line in rows.loc[plain].to_dict("records")),
+        entries,
         shown_metrics(rows["metric"], infos),
-        tuple(_matrices(rows, {row: place for place, row in enumerate(cards)})),
+        matrices,
         (*notes, *frames.warnings),
     )
 
@@ -98,7 +99,7 @@ class _Entries:
         low, high = self.intervals.get((*key, metric, signature), (None, None))
         mean, sd = float(line["mean"]), float(line["seed_sd"])
         missing = math.isnan(mean)
-        info = self.infos.get(metric)
+        info = self.infos.get(MetricRef.parse(metric).name)
         n, expected = int(line["n"]), int(line["expected"])
         text = printed(mean, 4 if info is None else info.decimals)
         if missing:
@@ -129,33 +130,3 @@ class _Entries:
 def _rows(rows: pd.DataFrame) -> list[Row]:
     """(method, variant) in order, each once."""
     return list(rows[["method", "variant"]].drop_duplicates().itertuples(index=False, name=None))
-
-
-def _matrices(rows: pd.DataFrame, places: Mapping[Row, int]) -> Iterator[Matrix]:
-    """The cross-scale metrics of every method and dataset, scale by reference scale."""
-    refs = {name: MetricRef.parse(name) for name in rows["metric"].unique()}
-    crossed = rows.loc[[refs[name].reference is not None for name in rows["metric"]]]
-    crossed = crossed.assign(name=[refs[m].name for m in crossed["metric"]])
-    crossed = crossed.assign(reference=[refs[m].reference for m in crossed["metric"]])
-    # two protocols of one method are two matrices: the signatures differ in more than the reference scale
-    crossed = crossed.assign(how=[_over_references(s) for s in crossed["signature"]])
-    for (method, variant, dataset, name, _), cells in crossed.groupby(
-        ["method", "variant", "dataset", "name", "how"], sort=False
-    ):
-        values = {(float(c["scale"]), float(c["reference"])): float(c["mean"]) for c in cells.to_dict("records")}
-        scales, references = (tuple(sorted({key[side] for key in values})) for side in (0, 1))
-        if len(references) < 2:
-            continue
-        table = tuple(tuple(_number(values.get((s, r), math.nan)) for r in references) for s in scales)
-        yield Matrix(places[str(method), str(variant)], str(dataset), str(name), scales, references, table)
-
-
-def _over_references(signature: str) -> str:
-    parsed = Signature.parse(signature).without("ref")
-    for token in PER_SCALE:
-        parsed = parsed.without(token)
-    return parsed.text
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value

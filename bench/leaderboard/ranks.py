@@ -10,8 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.api import PER_SCALE, Direction, MetricRef, Signature
+from bench.api import Direction
 from bench.leaderboard.entry import Board, Entry, ShownMetric
+from bench.leaderboard.matrices import over_scales
 
 Group = tuple[str, ...]
 
@@ -73,7 +74,14 @@ def mean_ranks(board: Board) -> tuple[Ranking, ...]:
         for place in places:
             entry = board.entries[place]
             if entry.scale is not None and _direction(entry, metrics) is not None:
-                key = (_called(entry), entry.dataset, entry.metric, _over_scales(entry), *group[3:4], group[-1])
+                key = (
+                    _called(entry),
+                    entry.dataset,
+                    entry.metric,
+                    entry.table or over_scales(entry.signature),
+                    *group[3:4],
+                    group[-1],
+                )
                 cells[key][entry.scale][entry.card] = _printed(entry)
     found = []
     for (protocol, dataset, metric, *_), scales in cells.items():
@@ -110,7 +118,7 @@ def _groups(board: Board) -> dict[Group, list[int]]:
     """What may be compared -> places of the complete entries."""
     first: dict[Group, list[int]] = defaultdict(list)
     for place, entry in enumerate(board.entries):
-        if entry.value is not None and MetricRef.parse(entry.metric).reference is None:
+        if entry.value is not None:
             first[_comparable(entry)].append(place)
     groups: dict[Group, list[int]] = {}
     for key, places in first.items():
@@ -141,16 +149,6 @@ def _by_images(entries: Sequence[Entry], places: Sequence[int]) -> Iterable[tupl
 
 def _called(entry: Entry) -> str:
     return entry.table or entry.protocol or entry.signature
-
-
-def _over_scales(entry: Entry) -> str:
-    """What of the signature is the same at every scale of one protocol."""
-    if entry.table:
-        return entry.table
-    signature = Signature.parse(entry.signature)
-    for token in PER_SCALE:
-        signature = signature.without(token)
-    return signature.text
 
 
 def _direction(entry: Entry, metrics: Mapping[str, ShownMetric]) -> Direction | None:

@@ -9,6 +9,7 @@ from bench.analysis.reported import ReportedRow, statements
 from bench.api import MetricRef
 from bench.leaderboard.contamination import contamination
 from bench.leaderboard.entry import Board, Card, Entry, Kind, ShownMetric
+from bench.leaderboard.matrices import split_references
 from bench.metrics.catalog import known_infos
 
 _Owner = tuple[str, str, str]
@@ -26,8 +27,8 @@ def reported_board(rows: Sequence[ReportedRow], selection: Selection | None = No
     owners = {_owner(row): row for row in reversed(rows)}
     places = {owner: place for place, owner in enumerate(dict.fromkeys(map(_owner, rows)))}
     cards = [_card(owners[owner]) for owner in places]
-    entries = tuple(_entry(row, places[_owner(row)], cards) for row in rows)
-    return Board(tuple(cards), entries, _metrics(rows))
+    entries, matrices = split_references(_entry(row, places[_owner(row)], cards) for row in rows)
+    return Board(tuple(cards), entries, _metrics(rows), matrices)
 
 
 def _wanted(row: ReportedRow, selection: Selection) -> bool:

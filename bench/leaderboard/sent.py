@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from bench.api import MetricRef, RequestError, Signature, format_scale
 from bench.leaderboard.contamination import contamination
 from bench.leaderboard.entry import Board, Card, Entry, Kind
+from bench.leaderboard.matrices import split_references
 from bench.leaderboard.measured import shown_metrics
 from bench.metrics.catalog import known_infos
 from bench.report.model import printed
@@ -158,8 +159,10 @@ def sent_board(folder: Path) -> Board:
         hardware=sent.hardware,
     )
     decimals = {name: info.decimals for name, info in infos.items()}
-    entries = tuple(_entry(value, card, decimals.get(MetricRef.parse(value.metric).name, 4)) for value in sent.values)
-    return Board((card,), entries, shown_metrics([value.metric for value in sent.values], infos))
+    entries, matrices = split_references(
+        _entry(value, card, decimals.get(MetricRef.parse(value.metric).name, 4)) for value in sent.values
+    )
+    return Board((card,), entries, shown_metrics([value.metric for value in sent.values], infos), matrices)
 
 
 def _entry(value: SentValue, card: Card, decimals: int) -> Entry:

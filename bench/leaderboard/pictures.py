@@ -7,6 +7,7 @@ or its files have changed) the SR images are shown alone.
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ from bench.data.resolve import dataset_names, resolve_dataset
 from bench.engine.folder import CellFolder, RunFolder
 from bench.engine.origin import short_source
 from bench.imaging.errors import ImageError
-from bench.imaging.io import read_png_exact, write_png
+from bench.imaging.io import read_image, write_png
 
 U8 = NDArray[np.uint8]
 THUMBNAIL = 112
@@ -117,16 +118,13 @@ def _add_cell(
         if unit is None or stored is None or unit.origin != plan.origin or not stored.is_file():
             continue
         key = (plan.cell.dataset, image, plan.cell.scale, plan.pair)
-        place = Path(
-            "images", _safe(plan.cell.dataset), _safe(image), f"x{format_scale(plan.cell.scale)}-{plan.pair[:6]}"
-        )
-        if any(
-            shot.method == (plan.cell.method, plan.cell.variant)
-            for shot in (scenes[key].shots if key in scenes else ())
-        ):
+        method = (plan.cell.method, plan.cell.variant)
+        if key in scenes and any(shot.method == method for shot in scenes[key].shots):
             continue
+        name = f"x{format_scale(plan.cell.scale)}-{plan.pair[:6]}"
+        place = Path("images", _safe(plan.cell.dataset), _safe(image), name)
         with suppress(ImageError):
-            pixels = _in_8_bit(read_png_exact(stored))
+            pixels = read_image(stored).pixels
             if key not in scenes:
                 scenes[key] = _scene(plan, manifest, image, pixels.shape[:2], out, place)
             scenes[key].shots.append(_shot(plan, pixels, scenes[key], out, place))
@@ -154,9 +152,8 @@ def _shot(plan: CellPlan, pixels: U8, scene: Scene, out: Path, place: Path) -> S
     write_png(out / path, pixels)
     error = ""
     if scene.hr:
-        reference = read_png_exact(out / scene.hr)
         error = (place / f"{name}-error.png").as_posix()
-        write_png(out / error, error_map(pixels, _in_8_bit(reference)))
+        write_png(out / error, error_map(pixels, read_image(out / scene.hr).pixels))
     return Shot((plan.cell.method, plan.cell.variant), path, thumbnail(pixels), error)
 
 
@@ -210,12 +207,7 @@ def _sample(files: ImageSet, image: str, scale: float) -> Sample | None:
     return next((sample for sample in resolve_dataset(name).samples(scale) if sample.id == image), None)
 
 
-def _in_8_bit(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> U8:
-    if pixels.dtype == np.uint8:
-        return pixels.astype(np.uint8, copy=False)
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
 def _safe(name: str) -> str:
-    """A name as part of a path and of an address: no sign that a browser reads as something else."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".") or "_"
+    """A name as part of a path and of an address: no sign that a browser reads as something else, and still its own."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".")
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -24,7 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_COMMANDS = ("run", "score", "upscale", "lists", "table", "train", "figure", "data", "check")
+_COMMANDS = ("run", "score", "upscale", "lists", "table", "train", "figure", "data", "check", "leaderboard")
 
 
 def _version(wanted: bool) -> None:

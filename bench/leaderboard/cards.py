@@ -26,6 +26,7 @@ def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:
     return Card(
         display=row.display,
         method=row.method,
+        variant=row.variant,
         kind=Kind.MEASURED,
         source=", ".join(folder.name for folder in own),
         summary=info.summary if info is not None else "",

@@ -27,6 +27,7 @@ class Card:
     Attributes:
         display: The name that entries carry.
         method: Registered name, or the paper's.
+        variant: Of a row of a run.
         kind: Of its numbers.
         source: The run folder, paper or sender.
         summary, paper, licence, url: Of the method.
@@ -43,6 +44,7 @@ class Card:
     method: str
     kind: Kind
     source: str
+    variant: str = ""
     summary: str = ""
     paper: str = ""
     licence: str = ""

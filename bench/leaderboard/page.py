@@ -85,7 +85,6 @@ def page_data(board: Board, rankings: Sequence[Ranking], scenes: Sequence[Scene]
     """What the page's scripts read; entries as rows of plain values, since there may be ten thousand."""
     texts: dict[str, int] = {}
     cards = [asdict(card) for card in board.cards]
-    places = {(card.method, card.display): place for place, card in enumerate(board.cards)}
     return {
         "fields": ENTRY_FIELDS,
         "cards": cards,
@@ -95,7 +94,6 @@ def page_data(board: Board, rankings: Sequence[Ranking], scenes: Sequence[Scene]
         "matrices": [asdict(matrix) for matrix in board.matrices],
         "rankings": [asdict(ranking) for ranking in rankings],
         "scenes": [_scene(scene) for scene in scenes],
-        "places": len(places),
     }
 
 

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,8 @@ from bench.engine.origin import short_source
 from bench.imaging.errors import ImageError
 from bench.imaging.io import read_image, write_png
 
+Row = tuple[str, str]
+"""(method, variant)."""
 U8 = NDArray[np.uint8]
 THUMBNAIL = 112
 """Longer side of a thumbnail, in pixels."""
@@ -39,12 +41,12 @@ class Shot:
     """One SR image on the page.
 
     Attributes:
-        method: (method, variant) of its row.
+        card: Place of its method's card.
         path, error: Full image and error map, relative to the page; no error map without a reference.
         thumbnail: A data URI.
     """
 
-    method: tuple[str, str]
+    card: int
     path: str
     thumbnail: str
     error: str = ""
@@ -70,14 +72,14 @@ class Scene:
     shots: list[Shot] = field(default_factory=list)
 
 
-def write_pictures(folders: Sequence[Path], out: Path, *, images: int, rows: Sequence[tuple[str, str]]) -> list[Scene]:
+def write_pictures(folders: Sequence[Path], out: Path, *, images: int, cards: Mapping[Row, int]) -> list[Scene]:
     """Copy pictures of run folders to a page's folder.
 
     Args:
         folders: The run folders.
         out: The page's folder; pictures go below `images/`.
         images: How many of each dataset, the first by id.
-        rows: (method, variant) of those that the page shows.
+        cards: (method, variant) of those that the page shows -> place of the card.
     Returns:
         The scenes, by dataset, image and scale. Of several seeds the lowest is shown.
     Raises:
@@ -96,8 +98,8 @@ def write_pictures(folders: Sequence[Path], out: Path, *, images: int, rows: Seq
             seeds[key] = min(seeds.get(key, plan.cell.seed), plan.cell.seed)
         for plan in manifest.cells:
             key = (plan.cell.method, plan.cell.variant, plan.cell.dataset, plan.cell.scale, plan.pair)
-            if plan.cell.seed == seeds[key] and (plan.cell.method, plan.cell.variant) in rows:
-                _add_cell(run, manifest, plan, scenes, out, images)
+            if plan.cell.seed == seeds[key] and (plan.cell.method, plan.cell.variant) in cards:
+                _add_cell(run, manifest, plan, scenes, out, images, cards[plan.cell.method, plan.cell.variant])
     return sorted((s for s in scenes.values() if s.shots), key=lambda s: (s.dataset, s.image, s.scale))
 
 
@@ -108,6 +110,7 @@ def _add_cell(
     scenes: dict[tuple[str, str, float, str], Scene],
     out: Path,
     images: int,
+    card: int,
 ) -> None:
     """The pictures of one cell, added to the scenes of its images."""
     files = manifest.sets[plan.images]
@@ -118,8 +121,7 @@ def _add_cell(
         if unit is None or stored is None or unit.origin != plan.origin or not stored.is_file():
             continue
         key = (plan.cell.dataset, image, plan.cell.scale, plan.pair)
-        method = (plan.cell.method, plan.cell.variant)
-        if key in scenes and any(shot.method == method for shot in scenes[key].shots):
+        if key in scenes and any(shot.card == card for shot in scenes[key].shots):
             continue
         name = f"x{format_scale(plan.cell.scale)}-{plan.pair[:6]}"
         place = Path("images", _safe(plan.cell.dataset), _safe(image), name)
@@ -127,7 +129,7 @@ def _add_cell(
             pixels = read_image(stored).pixels
             if key not in scenes:
                 scenes[key] = _scene(plan, manifest, image, pixels.shape[:2], out, place)
-            scenes[key].shots.append(_shot(plan, pixels, scenes[key], out, place))
+            scenes[key].shots.append(_shot(plan, card, pixels, scenes[key], out, place))
 
 
 def _scene(plan: CellPlan, manifest: RunManifest, image: str, size: tuple[int, ...], out: Path, place: Path) -> Scene:
@@ -146,7 +148,7 @@ def _scene(plan: CellPlan, manifest: RunManifest, image: str, size: tuple[int, .
     return Scene(scene.dataset, scene.image, scene.scale, scene.size, hr, lr)
 
 
-def _shot(plan: CellPlan, pixels: U8, scene: Scene, out: Path, place: Path) -> Shot:
+def _shot(plan: CellPlan, card: int, pixels: U8, scene: Scene, out: Path, place: Path) -> Shot:
     name = _safe(plan.folder)
     path = (place / f"{name}.png").as_posix()
     write_png(out / path, pixels)
@@ -154,7 +156,7 @@ def _shot(plan: CellPlan, pixels: U8, scene: Scene, out: Path, place: Path) -> S
     if scene.hr:
         error = (place / f"{name}-error.png").as_posix()
         write_png(out / error, error_map(pixels, read_image(out / scene.hr).pixels))
-    return Shot((plan.cell.method, plan.cell.variant), path, thumbnail(pixels), error)
+    return Shot(card, path, thumbnail(pixels), error)
 
 
 def error_map(sr: U8, hr: U8) -> U8:

@@ -13,6 +13,7 @@ from bench.leaderboard.contamination import contamination
 from bench.leaderboard.entry import Board, Card, Entry
 from bench.leaderboard.matrices import split_references
 from bench.leaderboard.measured import shown_metrics
+from bench.leaderboard.protocols import protocol_names
 from bench.metrics.catalog import known_infos
 from bench.registry import METHODS
 from bench.report.model import printed
@@ -101,6 +102,7 @@ def _entry(
         expected=expected,
         seeds=_count(line, "seeds", where),
         signature=line["signature"],
+        protocol=protocol_names(metric, line["signature"], scale) if line["signature"] else "",
         images=line.get("source") or "",
         contaminated=contamination(cards[place].train_sets, line["dataset"]),
         note=line["note"],

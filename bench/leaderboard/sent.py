@@ -17,6 +17,7 @@ from bench.leaderboard.contamination import contamination
 from bench.leaderboard.entry import Board, Card, Entry, Kind
 from bench.leaderboard.matrices import split_references
 from bench.leaderboard.measured import shown_metrics
+from bench.leaderboard.protocols import protocol_names
 from bench.metrics.catalog import known_infos
 from bench.report.model import printed
 
@@ -179,6 +180,7 @@ def _entry(value: SentValue, card: Card, decimals: int) -> Entry:
         expected=value.expected,
         seeds=value.seeds,
         signature=value.signature,
+        protocol=protocol_names(value.metric, value.signature, value.scale),
         seconds=value.seconds,
         contaminated=contamination(card.train_sets, value.dataset),
         note="" if complete else f"{value.n}/{value.expected}",

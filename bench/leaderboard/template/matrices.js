@@ -3,7 +3,7 @@
 function startRanks() {
   const select = byId("r-group");
   if (!select) return;
-  const name = (r) => `${r.dataset} · ${metricName(r.metric)} · ${r.protocol.includes("|") ? "by signature" : r.protocol} (${r.scales.map(times).join(", ")})`;
+  const name = (r) => `${r.dataset} · ${metricName(r.metric)} · ${r.protocol} (${r.scales.map(times).join(", ")})`;
   fill(select, DATA.rankings.map((ranking, place) => [place, name(ranking)]));
   const show = () => byId("ranks-table").replaceChildren(rankList(DATA.rankings[select.value]));
   select.addEventListener("change", show);
@@ -31,7 +31,7 @@ function rankList(ranking) {
 function startMatrices() {
   const select = byId("m-group");
   if (!select) return;
-  const key = (m) => `${m.dataset} · ${metricName(m.metric)} (${DATA.cards[m.card].kind}: ${DATA.cards[m.card].source})`;
+  const key = (m) => `${m.dataset} · ${metricName(m.metric)} (${DATA.cards[m.card].kind}${DATA.cards[m.card].kind === "reported" ? ": " + DATA.cards[m.card].source : ""})`;
   fill(select, unique(DATA.matrices.map(key)).map((text) => [text, text]));
   const show = () => {
     const own = DATA.matrices.filter((m) => key(m) === select.value);
@@ -46,7 +46,7 @@ function heatMap(matrix, all) {
   const low = Math.min(...values);
   const high = Math.max(...values);
   const better = (DATA.metrics[matrix.metric] || {}).direction === "lower" ? (v) => (high - v) / (high - low || 1) : (v) => (v - low) / (high - low || 1);
-  const head = make("tr", {}, make("th", { scope: "col", text: "×" }), ...matrix.references.map((s) => make("th", { scope: "col", text: times(s) })));
+  const head = make("tr", {}, make("td", { text: "of \\ with", class: "own" }), ...matrix.references.map((s) => make("th", { scope: "col", text: times(s) })));
   const rows = matrix.values.map((row, place) => make("tr", {},
     make("th", { scope: "row", text: times(matrix.scales[place]) }),
     ...row.map((value, column) => {

@@ -11,8 +11,9 @@ function plotGroups() {
   const groups = new Map();
   for (const entry of ENTRIES) {
     if (entry.value === null || entry.scale === null || !Number.isFinite(entry.value)) continue;
-    const key = JSON.stringify([entry.dataset, entry.how.includes("|") ? "signature" : entry.how, entry.kind]);
-    if (!groups.has(key)) groups.set(key, { name: `${entry.dataset} · ${entry.how.includes("|") ? "by signature" : entry.how} (${entry.kind})`, entries: [] });
+    const key = JSON.stringify([entry.dataset, entry.how, entry.expected, entry.kind]);
+    const images = entry.expected ? `, ${entry.expected} image${entry.expected > 1 ? "s" : ""}` : "";
+    if (!groups.has(key)) groups.set(key, { name: `${entry.dataset} · ${entry.how}${images} (${entry.kind})`, entries: [] });
     groups.get(key).entries.push(entry);
   }
   return [...groups.values()];
@@ -24,7 +25,7 @@ function look(place) {
 }
 
 function layout(x, y) {
-  const axis = (title, extra) => ({ title: { text: title }, gridcolor: token("--line"), zerolinecolor: token("--line"), linecolor: token("--soft"), automargin: true, ...extra });
+  const axis = (title, extra) => ({ ...extra, title: { text: title }, gridcolor: token("--line"), zerolinecolor: token("--line"), linecolor: token("--soft"), automargin: true });
   const narrow = innerWidth < 700;
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -56,7 +57,8 @@ function startTradeoff(groups) {
   const [group, scale, across, up] = ["t-group", "t-scale", "t-x", "t-y"].map(byId);
   const two = groups.filter((one) => unique(one.entries.map((e) => e.metric)).length > 1);
   fill(group, two.map((one, place) => [place, one.name]));
-  const show = () => two.length && drawTradeoff(two[group.value].entries, scale.value, across.value, up.value);
+  let seen = false;
+  const show = () => seen && two.length && drawTradeoff(two[group.value].entries, scale.value, across.value, up.value);
   const choose = () => {
     if (!two.length) return;
     const entries = two[group.value].entries;
@@ -72,6 +74,7 @@ function startTradeoff(groups) {
   group.addEventListener("change", choose);
   [scale, across, up].forEach((one) => one.addEventListener("change", show));
   choose();
+  whenSeen(byId("tradeoff-plot"), () => { seen = true; show(); });
   return show;
 }
 
@@ -100,7 +103,8 @@ function drawTradeoff(entries, scale, xName, yName) {
 function startCurves(groups) {
   const [group, metric, bands] = ["c-group", "c-metric", "c-bands"].map(byId);
   fill(group, groups.map((one, place) => [place, one.name]));
-  const show = () => groups.length && drawCurves(groups[group.value].entries, metric.value, bands.checked);
+  let seen = false;
+  const show = () => seen && groups.length && drawCurves(groups[group.value].entries, metric.value, bands.checked);
   const choose = () => {
     if (!groups.length) return;
     fill(metric, unique(groups[group.value].entries.map((e) => e.metric)).map((m) => [m, metricName(m)]));
@@ -109,6 +113,7 @@ function startCurves(groups) {
   group.addEventListener("change", choose);
   [metric, bands].forEach((one) => one.addEventListener("change", show));
   choose();
+  whenSeen(byId("curves-plot"), () => { seen = true; show(); });
   return show;
 }
 
@@ -152,8 +157,6 @@ function drawCurves(entries, metric, bands) {
 
 function startPlots() {
   const groups = plotGroups();
-  const again = [];
-  whenSeen(byId("tradeoff-plot"), () => again.push(startTradeoff(groups)));
-  whenSeen(byId("curves-plot"), () => again.push(startCurves(groups)));
+  const again = [startTradeoff(groups), startCurves(groups)];
   return () => again.forEach((show) => show());
 }

@@ -22,6 +22,13 @@ function methodText(entry, type) {
   return `<button type="button" class="open" aria-haspopup="dialog">${escapeHtml(name)}</button><span class="under">${under}</span>`;
 }
 
+const METRIC_ORDER = Object.keys(DATA.metrics);
+
+function metricText(entry, type) {
+  if (type === "display") return escapeHtml(metricName(entry.metric) + arrow(entry.metric));
+  return type === "sort" ? METRIC_ORDER.indexOf(entry.metric) : metricName(entry.metric);
+}
+
 const plain = (name) => (entry, type) => (type === "display" ? escapeHtml(entry[name]) : entry[name]);
 const number = (read, show) => (entry, type) => {
   const value = read(entry);
@@ -30,20 +37,23 @@ const number = (read, show) => (entry, type) => {
 };
 
 const COLUMNS = [
-  { title: "Method", width: "15rem", phone: "34%", read: methodText },
-  { title: "Dataset", width: "8rem", class: "middle", read: plain("dataset") },
+  { title: "Method", width: "12rem", phone: "34%", read: methodText },
+  { title: "Dataset", width: "6.5rem", class: "middle", read: plain("dataset") },
   { title: "Scale", width: "4.6rem", phone: "15%", class: "num", read: number((e) => e.scale, times) },
-  { title: "Metric", width: "6.5rem", phone: "20%", read: (e, type) => (type === "display" ? escapeHtml(metricName(e.metric) + arrow(e.metric)) : metricName(e.metric)) },
-  { title: "Value", width: "9rem", phone: "19%", class: "num", read: valueText },
-  { title: "95 % interval", width: "8.5rem", class: "num wide", read: (e, type) => (type === "display" ? (e.low === null ? "" : `${fixed(e.low, e.metric)} – ${fixed(e.high, e.metric)}`) : e.low === null ? -Infinity : e.high - e.low) },
-  { title: "Rank", width: "5rem", phone: "16%", class: "num", read: rankText },
-  { title: "Images", width: "5.2rem", class: "num middle", read: number((e) => e.n || null, (n) => (n === null ? "" : n)) },
-  { title: "Seeds", width: "4.8rem", class: "num wide", read: number((e) => (e.kind === "reported" ? null : e.seeds), (n) => (n === null ? "" : n)) },
-  { title: "Protocol", width: "10rem", class: "middle", read: (e, type) => (type === "display" ? escapeHtml(e.how) : e.how) },
-  { title: "Param.", width: "5.4rem", class: "num wide", read: number((e) => e.method.parameters, count) },
-  { title: "Time", width: "5.2rem", class: "num wide", read: number((e) => e.seconds, seconds) },
-  { title: "Source", width: "7rem", class: "middle", read: (e, type) => (type === "display" ? `<span class="kind ${e.kind}">${e.kind}</span>` : e.kind) },
+  { title: "Metric", width: "6.4rem", phone: "20%", read: metricText },
+  { title: "Value", width: "7.4rem", phone: "19%", class: "num", read: valueText },
+  { title: "95 % interval", width: "9.4rem", class: "num wide", read: (e, type) => (type === "display" ? (e.low === null ? "" : `${fixed(e.low, e.metric)} – ${fixed(e.high, e.metric)}`) : e.low === null ? -Infinity : e.high - e.low) },
+  { title: "Rank", width: "4.8rem", phone: "16%", class: "num", read: rankText },
+  { title: "Images", width: "5rem", class: "num middle", read: number((e) => e.n || null, (n) => (n === null ? "" : n)) },
+  { title: "Seeds", width: "4.6rem", class: "num wide", read: number((e) => (e.kind === "reported" ? null : e.seeds), (n) => (n === null ? "" : n)) },
+  { title: "Protocol", width: "7.2rem", class: "middle", read: (e, type) => (type === "display" ? escapeHtml(e.how) : e.how) },
+  { title: "Param.", width: "5rem", class: "num wide", read: number((e) => e.method.parameters, count) },
+  { title: "Time", width: "4.8rem", class: "num wide", read: number((e) => e.seconds, seconds) },
+  { title: "Source", width: "6.2rem", class: "middle", read: (e, type) => (type === "display" ? `<span class="kind ${e.kind}">${e.kind}</span>` : e.kind) },
 ];
+
+/* Source, dataset, metric, scale, protocol, rank: the best first in every comparison. */
+const FIRST_ORDER = [12, 1, 3, 2, 9, 6].map((place) => [place, "asc"]);
 
 const FILTERS = {
   dataset: { read: (e) => e.dataset, show: (v) => v },
@@ -59,13 +69,16 @@ function startTable() {
     if (filter.order) values.sort(filter.order);
     fill(byId("f-" + name), [["", "all"], ...values.map((value) => [value, filter.show(value)])], "");
   }
-  const narrow = matchMedia("(max-width: 44rem)").matches;
+  const narrow = matchMedia("(max-width: 60rem)");
+  const close = matchMedia("(max-width: 86rem)");
+  const fits = (column) => !((narrow.matches && /middle|wide/.test(column.class)) || (close.matches && /wide/.test(column.class)));
   const columns = COLUMNS.map((column) => ({
     title: column.title,
     className: column.class || "",
     data: null,
-    type: column.class && column.class.includes("num") || column.title === "Rank" ? "num" : "string",
-    width: narrow ? column.phone : column.width,
+    type: /num/.test(column.class) || column.title === "Metric" ? "num" : "string",
+    width: narrow.matches && column.phone ? column.phone : column.width,
+    visible: fits(column),
     render: (_, type, entry) => column.read(entry, type),
   }));
   TABLE.api = new DataTable("#table", {
@@ -75,7 +88,7 @@ function startTable() {
     deferRender: true,
     pageLength: 25,
     lengthMenu: [25, 50, 100, 250],
-    order: [],
+    order: FIRST_ORDER,
     orderMulti: true,
     layout: { topStart: null, topEnd: null, bottomStart: ["pageLength", "info"], bottomEnd: "paging" },
     language: { emptyTable: "Nothing fits the filters.", zeroRecords: "Nothing fits the filters.", lengthMenu: "_MENU_ a page" },
@@ -83,9 +96,13 @@ function startTable() {
   });
   TABLE.api.search.fixed("page", (_, entry) => keeps(entry));
   TABLE.api.on("draw", showCount);
+  [narrow, close].forEach((query) => query.addEventListener("change", () => {
+    COLUMNS.forEach((column, place) => TABLE.api.column(place).visible(fits(column), false));
+    TABLE.api.draw(false);
+  }));
   byId("filters").addEventListener("input", () => TABLE.api.draw());
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
-  byId("filters").addEventListener("reset", () => setTimeout(() => TABLE.api.order([]).draw()));
+  byId("filters").addEventListener("reset", () => setTimeout(() => TABLE.api.order(FIRST_ORDER).draw()));
   byId("table").addEventListener("click", (event) => {
     const button = event.target.closest("button.open");
     if (button) showCard(TABLE.api.row(button.closest("tr")).data());

@@ -15,15 +15,21 @@ function startViewer() {
     document.querySelectorAll(".modes button").forEach((b) => b.setAttribute("aria-pressed", String(b === button)));
     showScene();
   }));
-  whenSeen(byId("images"), chooseScale);
+  fillScale();
+  fillSides();
+  whenSeen(byId("images"), showScene);
 }
 
 const scenesOfImage = () => DATA.scenes.filter((scene) => JSON.stringify([scene.dataset, scene.image]) === byId("v-image").value);
 const scene = () => scenesOfImage()[byId("v-scale").value];
 
-function chooseScale() {
+function fillScale() {
   const own = scenesOfImage();
   fill(byId("v-scale"), own.map((one, place) => [place, "×" + one.scale]), byId("v-scale").value || String(Math.min(1, own.length - 1)));
+}
+
+function chooseScale() {
+  fillScale();
   chooseSides();
 }
 
@@ -34,7 +40,7 @@ function sides(one) {
   return [...shots, ...given.map(([key, name]) => ({ key, name, path: one[key], error: "", thumbnail: null }))];
 }
 
-function chooseSides() {
+function fillSides() {
   const all = sides(scene());
   const choices = all.map((side) => [side.key, side.name]);
   const methods = all.filter((side) => side.thumbnail);
@@ -44,6 +50,10 @@ function chooseSides() {
   byId("v-thumbs").replaceChildren(...methods.map((side) => make("button", {
     type: "button", "data-side": side.key, onclick: () => { byId("v-right").value = side.key; showScene(); },
   }, make("img", { src: side.thumbnail, alt: "" }), make("span", { text: side.name }))));
+}
+
+function chooseSides() {
+  fillSides();
   showScene();
 }
 

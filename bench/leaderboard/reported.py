@@ -48,13 +48,13 @@ def _owner(row: ReportedRow) -> _Owner:
 def _card(row: ReportedRow) -> Card:
     training = [t for t in statements().training if t.source == row.source and t.method == row.method]
     return Card(
-        display=row.label,
+        display=f"{row.method} ({row.variant})" if row.variant else row.method,
         method=row.method,
         kind=Kind.REPORTED,
         source=row.source,
         train_sets=tuple(dict.fromkeys(name for t in training for name in t.train_sets)),
         minimised=tuple(dict.fromkeys(name for t in training for name in t.minimised)),
-        notes=(f"variant: {row.variant}",) if row.variant else (),
+        notes=(f"Printed as '{row.label}'.",),
     )
 
 

@@ -104,10 +104,13 @@ function startCurves(groups) {
   const [group, metric, bands] = ["c-group", "c-metric", "c-bands"].map(byId);
   fill(group, groups.map((one, place) => [place, one.name]));
   let seen = false;
-  const show = () => seen && groups.length && drawCurves(groups[group.value].entries, metric.value, bands.checked);
+  const show = () => seen && groups.length && drawCurves(groups[group.value].entries, metric.value, bands.value);
   const choose = () => {
     if (!groups.length) return;
-    fill(metric, unique(groups[group.value].entries.map((e) => e.metric)).map((m) => [m, metricName(m)]));
+    const entries = groups[group.value].entries;
+    fill(metric, unique(entries.map((e) => e.metric)).map((m) => [m, metricName(m)]));
+    const sure = unique(entries.filter((e) => e.low !== null).map((e) => e.card));
+    fill(bands, [...sure.map((card) => [card, DATA.cards[card].display]), ["all", "all methods"], ["none", "none"]]);
     show();
   };
   group.addEventListener("change", choose);
@@ -125,10 +128,10 @@ function drawCurves(entries, metric, bands) {
     const name = DATA.cards[card].display;
     const { colour, symbol, dash } = look(place);
     const sure = own.filter((e) => e.low !== null);
-    if (bands && sure.length > 1) {
+    if ((bands === "all" || bands === String(card)) && sure.length > 1) {
       traces.push({
         x: [...sure.map((e) => e.scale), ...sure.map((e) => e.scale).reverse()], y: [...sure.map((e) => e.high), ...sure.map((e) => e.low).reverse()],
-        fill: "toself", fillcolor: colour + "2b", line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: name, name,
+        mode: "lines", fill: "toself", fillcolor: colour + "2b", line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: name, name,
       });
     }
     traces.push({

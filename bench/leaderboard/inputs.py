@@ -59,8 +59,8 @@ def read_board(inputs: Inputs, selection: Selection, *, reported: bool) -> Board
     board = Board()
     if inputs.runs:
         board = board.joined(measured_board(inputs.runs, selection))
-    for path in inputs.means:
-        board = board.joined(_chosen(means_board(path), selection))
+    if inputs.means:
+        board = board.joined(_chosen(means_board(inputs.means), selection))
     for path in inputs.sent:
         board = board.joined(_chosen(sent_board(path), selection))
     if reported:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from bench.api import NO_VARIANT, SUMMARY_COLUMNS, UNTRAINED, MetricInfo, MetricRef, RequestError, RowInfo, Signature
@@ -22,26 +24,71 @@ _LATER = frozenset({"origin", "source"})
 """Columns that files of earlier versions lack."""
 
 
-def means_board(path: Path) -> Board:
-    """The board of a summary.csv.
+def means_board(paths: Sequence[Path]) -> Board:
+    """The board of the summary.csv of one or several runs; what several hold alike stands on it once.
 
     Args:
-        path: The file.
+        paths: The files.
     Raises:
-        RequestError: it lacks a column, or a value is of another kind (names file, line and column).
+        RequestError: one lacks a column, a value is of another kind (names file, line and column), or two files have
+            different numbers of one cell (names both).
     """
-    lines = _read(path)
-    rows = [_row(line["method"], "" if line["variant"] == NO_VARIANT else line["variant"]) for line in lines]
-    owners = {row.key: row for row in rows if row.trained != UNTRAINED}
+    lines = [_Line(path, number, values) for path in paths for number, values in enumerate(_read(path), start=2)]
+    lines = [line for line in _once(lines) if line.row.trained != UNTRAINED]
+    files: dict[tuple[str, str], dict[str, None]] = {}
+    for line in lines:
+        files.setdefault(line.row.key, {})[line.path.name] = None
+    owners = {line.row.key: line.row for line in lines}
     places = {key: place for place, key in enumerate(owners)}
-    cards = [_card(row, path) for row in owners.values()]
-    infos = known_infos(line["metric"] for line in lines)
-    entries, matrices = split_references(
-        _entry(line, places[row.key], cards, infos, f"{path}, line {number}")
-        for number, (line, row) in enumerate(zip(lines, rows, strict=True), start=2)
-        if row.key in places
-    )
-    return Board(tuple(cards), entries, shown_metrics([line["metric"] for line in lines], infos), matrices)
+    cards = [replace(run_card(row, {}), source=", ".join(files[key])) for key, row in owners.items()]
+    names = [line.values["metric"] for line in lines]
+    infos = known_infos(names)
+    entries, matrices = split_references(_entry(line, places[line.row.key], cards, infos) for line in lines)
+    return Board(tuple(cards), entries, shown_metrics(names, infos), matrices)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of a summary.csv: column -> text."""
+
+    path: Path
+    number: int
+    values: Mapping[str, str]
+
+    @property
+    def where(self) -> str:
+        """File and line, for messages."""
+        return f"{self.path}, line {self.number}"
+
+    @cached_property
+    def row(self) -> RowInfo:
+        """The row's facts as far as its names say them."""
+        variant = self.values["variant"]
+        return _row(self.values["method"], "" if variant == NO_VARIANT else variant)
+
+
+def _once(lines: Sequence[_Line]) -> list[_Line]:
+    """The lines without repetitions."""
+    first: dict[tuple[object, ...], _Line] = {}
+    for line in lines:
+        values = line.values
+        key = (line.row.key, *(values[name] for name in ("dataset", "scale", "metric", "signature", "expected")))
+        other = first.setdefault(key, line)
+        if not _alike(other.values["mean"], values["mean"]):
+            cell = f"{values['metric']} of {values['method']} on {values['dataset']} at x{values['scale']}"
+            raise RequestError(
+                f"{line.where}: {cell} is {values['mean'] or 'missing'}, but {other.values['mean'] or 'missing'} in "
+                f"{other.where}; leave one of the files out"
+            )
+    return list(first.values())
+
+
+def _alike(first: str, second: str) -> bool:
+    """Whether two means are one: machines differ in the last digits of a sum."""
+    try:
+        return first == second or math.isclose(float(first), float(second), rel_tol=1e-7)
+    except ValueError:
+        return False
 
 
 def _read(path: Path) -> list[dict[str, str]]:
@@ -70,14 +117,8 @@ def _row(method: str, variant: str) -> RowInfo:
     )
 
 
-def _card(row: RowInfo, path: Path) -> Card:
-    card = run_card(row, {})
-    return Card(**{**vars(card), "source": path.name})
-
-
-def _entry(
-    line: Mapping[str, str], place: int, cards: list[Card], infos: Mapping[str, MetricInfo], where: str
-) -> Entry:
+def _entry(source: _Line, place: int, cards: Sequence[Card], infos: Mapping[str, MetricInfo]) -> Entry:
+    line, where = source.values, source.where
     metric = line["metric"]
     info = infos.get(MetricRef.parse(metric).name)
     mean, sd = _number(line, "mean", where), _number(line, "seed_sd", where)

@@ -166,3 +166,17 @@ def test_a_damaged_summary_is_refused_with_line_and_column(
         read_board(sort_inputs([path]), Selection(), reported=False)
     assert words in str(fault.value)
     assert str(path) in str(fault.value)
+
+
+def test_a_cell_of_two_summaries_stands_once_or_is_refused(run_folder: Path, tmp_path: Path) -> None:
+    """Catches a method that is ranked against itself, and two numbers of one cell."""
+    text = (run_folder / "summary.csv").read_text(encoding="utf-8")
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "b.csv").write_text(text, encoding="utf-8")
+    once = read_board(sort_inputs([tmp_path / "a.csv"]), Selection(), reported=False)
+    twice = read_board(sort_inputs([tmp_path]), Selection(), reported=False)
+    assert twice.entries == once.entries
+    assert {card.source for card in twice.cards} == {"a.csv, b.csv"}
+    (tmp_path / "b.csv").write_text(text.replace(",psnr,", ",psnr,1", 1), encoding="utf-8")
+    with pytest.raises(RequestError, match=r"b\.csv, line 2: psnr of nearest on Photos at x2 is 1.*a\.csv, line 2"):
+        read_board(sort_inputs([tmp_path]), Selection(), reported=False)

@@ -15,7 +15,7 @@ from bench.leaderboard.contamination import contamination
 from bench.leaderboard.entry import Board, Card, Entry
 from bench.leaderboard.matrices import split_references
 from bench.leaderboard.measured import shown_metrics
-from bench.leaderboard.protocols import protocol_names
+from bench.leaderboard.protocols import in_common, protocol_names
 from bench.metrics.catalog import known_infos
 from bench.registry import METHODS
 from bench.report.model import printed
@@ -34,16 +34,19 @@ def means_board(paths: Sequence[Path]) -> Board:
             different numbers of one cell (names both).
     """
     lines = [_Line(path, number, values) for path in paths for number, values in enumerate(_read(path), start=2)]
-    lines = [line for line in _once(lines) if line.row.trained != UNTRAINED]
     files: dict[tuple[str, str], dict[str, None]] = {}
     for line in lines:
         files.setdefault(line.row.key, {})[line.path.name] = None
+    lines = [line for line in _once(lines) if line.row.trained != UNTRAINED]
     owners = {line.row.key: line.row for line in lines}
     places = {key: place for place, key in enumerate(owners)}
     cards = [replace(run_card(row, {}), source=", ".join(files[key])) for key, row in owners.items()]
     names = [line.values["metric"] for line in lines]
+    common = {path: in_common(line.protocols for line in lines if line.path == path) for path in paths}
     infos = known_infos(names)
-    entries, matrices = split_references(_entry(line, places[line.row.key], cards, infos) for line in lines)
+    entries, matrices = split_references(
+        _entry(line, places[line.row.key], cards, infos, common[line.path]) for line in lines
+    )
     return Board(tuple(cards), entries, shown_metrics(names, infos), matrices)
 
 
@@ -65,6 +68,12 @@ class _Line:
         """The row's facts as far as its names say them."""
         variant = self.values["variant"]
         return _row(self.values["method"], "" if variant == NO_VARIANT else variant)
+
+    @cached_property
+    def protocols(self) -> tuple[str, ...]:
+        """The presets that sign numbers as this one is signed."""
+        scale = _number(self.values, "scale", self.where)
+        return protocol_names(self.values["metric"], self.values["signature"], scale) if scale is not None else ()
 
 
 def _once(lines: Sequence[_Line]) -> list[_Line]:
@@ -117,7 +126,9 @@ def _row(method: str, variant: str) -> RowInfo:
     )
 
 
-def _entry(source: _Line, place: int, cards: Sequence[Card], infos: Mapping[str, MetricInfo]) -> Entry:
+def _entry(
+    source: _Line, place: int, cards: Sequence[Card], infos: Mapping[str, MetricInfo], common: tuple[str, ...]
+) -> Entry:
     line, where = source.values, source.where
     metric = line["metric"]
     info = infos.get(MetricRef.parse(metric).name)
@@ -143,7 +154,7 @@ def _entry(source: _Line, place: int, cards: Sequence[Card], infos: Mapping[str,
         expected=expected,
         seeds=_count(line, "seeds", where),
         signature=line["signature"],
-        protocol=protocol_names(metric, line["signature"], scale) if line["signature"] else "",
+        protocol=", ".join(tuple(name for name in source.protocols if name in common) or source.protocols),
         images=line.get("source") or "",
         contaminated=contamination(cards[place].train_sets, line["dataset"]),
         note=line["note"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 
@@ -13,9 +13,22 @@ _MEASURED = ("w", "weights", "n", "ref")
 """Tokens that tell what was at hand, not what the protocol says."""
 
 
-def protocol_names(metric: str, signature: str, scale: float) -> str:
-    """The presets under which a metric has this signature at a scale, joined by commas; "" where there is none."""
-    return ", ".join(_signed(MetricRef.parse(metric).name, scale).get(_bare(signature), ()))
+def protocol_names(metric: str, signature: str, scale: float) -> tuple[str, ...]:
+    """The presets under which a metric has this signature at a scale."""
+    return _signed(MetricRef.parse(metric).name, scale).get(_bare(signature), ()) if signature else ()
+
+
+def in_common(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """The presets that fit all numbers of one request: it was made under one of them.
+
+    Args:
+        names: The presets of each number; a number without any says nothing.
+    """
+    common: tuple[str, ...] | None = None
+    for own in names:
+        if own:
+            common = own if common is None else tuple(name for name in common if name in own)
+    return common or ()
 
 
 @lru_cache(maxsize=256)

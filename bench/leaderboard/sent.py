@@ -17,7 +17,7 @@ from bench.leaderboard.contamination import contamination
 from bench.leaderboard.entry import Board, Card, Entry, Kind
 from bench.leaderboard.matrices import split_references
 from bench.leaderboard.measured import shown_metrics
-from bench.leaderboard.protocols import protocol_names
+from bench.leaderboard.protocols import in_common, protocol_names
 from bench.metrics.catalog import known_infos
 from bench.report.model import printed
 
@@ -159,15 +159,18 @@ def sent_board(folder: Path) -> Board:
         weights=_weights(method.weights),
         hardware=sent.hardware,
     )
+    common = in_common(protocol_names(value.metric, value.signature, value.scale) for value in sent.values)
     decimals = {name: info.decimals for name, info in infos.items()}
     entries, matrices = split_references(
-        _entry(value, card, decimals.get(MetricRef.parse(value.metric).name, 4)) for value in sent.values
+        _entry(value, card, decimals.get(MetricRef.parse(value.metric).name, 4), common) for value in sent.values
     )
     return Board((card,), entries, shown_metrics([value.metric for value in sent.values], infos), matrices)
 
 
-def _entry(value: SentValue, card: Card, decimals: int) -> Entry:
+def _entry(value: SentValue, card: Card, decimals: int, common: tuple[str, ...]) -> Entry:
     complete = value.n == value.expected
+    own = protocol_names(value.metric, value.signature, value.scale)
+    protocols = tuple(name for name in own if name in common) or own
     return Entry(
         card=0,
         dataset=value.dataset,
@@ -180,7 +183,7 @@ def _entry(value: SentValue, card: Card, decimals: int) -> Entry:
         expected=value.expected,
         seeds=value.seeds,
         signature=value.signature,
-        protocol=protocol_names(value.metric, value.signature, value.scale),
+        protocol=", ".join(protocols),
         seconds=value.seconds,
         contaminated=contamination(card.train_sets, value.dataset),
         note="" if complete else f"{value.n}/{value.expected}",

@@ -67,3 +67,14 @@ def test_no_top_level_package_shadows_hugging_face_datasets(installed: Path, tmp
     for folder in (tmp_path, ROOT):
         done = run_python(installed, folder, "-c", "import datasets; print(datasets.load_dataset.__module__)")
         assert done.stdout.startswith("datasets."), done.stderr
+
+
+def test_the_leaderboards_page_can_be_made_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """Catches a wheel without the page's template, styles, scripts or vendored libraries."""
+    code = (
+        "from bench.leaderboard.entry import Board; from bench.leaderboard.page import render_page; "
+        "print(len(render_page(Board(), (), (), title='Empty')))"
+    )
+    done = run_python(installed, tmp_path, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1_000_000

@@ -51,7 +51,7 @@ function heatMap(matrix, all) {
     make("th", { scope: "row", text: times(matrix.scales[place]) }),
     ...row.map((value, column) => {
       if (value === null) return make("td", { class: "own", text: matrix.references[column] === matrix.scales[place] ? "·" : "–" });
-      return make("td", { text: fixed(value, matrix.metric), style: `background:rgba(var(--heat), ${(0.06 + 0.34 * better(value)).toFixed(3)})` });
+      return make("td", { text: fixed(value, matrix.metric), style: `background:color-mix(in srgb, var(--heat) ${(6 + 34 * better(value)).toFixed(1)}%, transparent)` });
     })));
   return make("table", { class: "matrix" }, make("caption", { text: DATA.cards[matrix.card].display, title: DATA.cards[matrix.card].display }), make("thead", {}, head), make("tbody", {}, ...rows));
 }

@@ -3,8 +3,19 @@
 const COLOURS = { light: ["#0072b2", "#c04a00", "#007a5a", "#a0408c", "#8a6d00", "#2f6f8f", "#7a4a2a", "#555555"], dark: ["#56b4e9", "#ff9955", "#3fc79a", "#e58fce", "#e8d04c", "#9ad0e6", "#d2a679", "#bbbbbb"] };
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down"];
 const DASHES = ["solid", "dash", "dot", "dashdot"];
-const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
-const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const isDark = () => {
+  const theme = document.documentElement.dataset.theme;
+  return theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+};
+
+/** A colour of the style sheet as it is in force. */
+function token(name) {
+  const probe = make("span", { style: `color:var(${name});display:none` });
+  document.body.append(probe);
+  const colour = getComputedStyle(probe).color;
+  probe.remove();
+  return colour;
+}
 
 /** Entries that a plot may show together: one dataset under one protocol, or in one printed table. */
 function plotGroups() {

@@ -40,6 +40,7 @@ _COMMANDS = (
     "compare",
     "protocol_diff",
     "audit",
+    "leaderboard",
 )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.api import parse_scales
+from bench.api import RequestError, parse_scales
 from bench.api.lists import renamed
 from bench.cli import options as opt
 from bench.cli.output import say, write_text

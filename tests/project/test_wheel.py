@@ -78,3 +78,14 @@ def test_published_tables_travel_in_the_wheel(installed: Path, tmp_path: Path) -
     assert "22.27" in done.stdout
     audited = run_python(installed, tmp_path, "-m", "bench", "audit", "reported", "--only", "claims")
     assert (audited.returncode, "Kim [25] 0.0455" in audited.stdout) == (1, True), audited.stderr
+
+
+def test_the_leaderboards_page_can_be_made_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """Catches a wheel without the page's template, styles, scripts or vendored libraries."""
+    code = (
+        "from bench.leaderboard.entry import Board; from bench.leaderboard.page import render_page; "
+        "print(len(render_page(Board(), (), (), title='Empty')))"
+    )
+    done = run_python(installed, tmp_path, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1_000_000

@@ -1,4 +1,4 @@
-"""Downloads, of data sets and of metric parameters: a file appears under its name whole and verified, or not at all.
+"""Downloads of data sets, weights and metric parameters: a file appears under its name whole and verified, or not.
 
 pooch moves the file; the downloader given to it goes on where an interrupted download stopped. Source of its rules:
 RFC 9110 on range requests: `If-Range` with a strong ETag (or the date) makes a server send the whole file when it has
@@ -10,18 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from bench import __version__
-from bench.api import Unavailable
+from bench.api import RequestError, Unavailable
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file name, the bytes that are here, and the bytes in all if the server tells them."""
 
+_WORKSHOP = ".fetch"
+"""Below a root: partial downloads, archives that something else still needs, locks, and what is half unpacked."""
 _BLOCK = 1 << 14
 """Bytes; an interruption loses what has come of one block."""
 _SILENCE = 60.0
@@ -32,6 +36,48 @@ _DIGITS = 64
 
 class WrongBytes(Unavailable):
     """What came is not what was published; nothing of it was kept."""
+
+
+def search_roots(given: Path | None, *, variable: str, folder: str) -> list[Path]:
+    """The folders in which fetched files are looked for, in this order; the first is written to.
+
+    Args:
+        given: What the user gave; it may name several folders separated as in PATH. None: what the environment variable
+            says (likewise), then a folder of the user's cache.
+        variable: That variable's name.
+        folder: That folder's name in the cache.
+    """
+    if given is not None:
+        return _split(str(given))
+    import pooch
+
+    return [*_split(os.environ.get(variable, "")), Path(pooch.os_cache("assr-bench")) / folder]
+
+
+@contextmanager
+def workshop(root: Path, name: str) -> Iterator[Path]:
+    """A hidden folder of a root to download into, for one process at a time per name.
+
+    Args:
+        root: It is made where it is not there.
+        name: Of what is fetched.
+    Raises:
+        RequestError: another process is fetching it.
+        OSError: the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = root / _WORKSHOP
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{name}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RequestError(f"another process is fetching {name} into {root}; wait for it") from None
+    try:
+        yield folder
+    finally:
+        lock.release()
 
 
 def download(
@@ -198,3 +244,7 @@ def _reason(fault: Exception | None) -> str:
     if isinstance(fault, requests.ConnectionError) and "refused" in str(fault).lower():
         return "the host refuses the connection"
     return str(fault) or type(fault).__name__
+
+
+def _split(text: str) -> list[Path]:
+    return [Path(part).expanduser() for part in text.split(os.pathsep) if part.strip()]

@@ -31,6 +31,7 @@ from bench.imaging import (
     write_png,
     yiq_luma_u8,
 )
+from bench.imaging.real_esrgan_recipe import RECIPES
 from bench.imaging.weights import kernel_matrix
 
 
@@ -73,9 +74,13 @@ def small() -> None:
         timed("512: read_image", lambda: read_image(path), repeat=20)
         timed("512: write_png, compress=False", lambda: write_png(path, image, compress=False), repeat=20)
         timed("512: read_png_exact of it", lambda: read_png_exact(path), repeat=20)
-    blind, real = draw_blind_assr(2), draw_real_esrgan(2)
+    blind = draw_blind_assr(2)
     timed("512: blind-ASSR degradation x1/4", lambda: blind.apply(image, (128, 128)), repeat=5)
-    timed("512: Real-ESRGAN degradation x1/4", lambda: real.apply(image, (128, 128)), repeat=5)
+    for recipe in RECIPES:
+        drawn = [draw_real_esrgan(seed, recipe) for seed in range(50)]
+        one = timed(f"512: 50 degradations {recipe} x1/4", lambda d=drawn: [r.apply(image, (128, 128)) for r in d])
+        print(f"{'':>4}{one / 50 * 1e3:.1f} ms each")
+    timed("512: 1000 draws of real-esrgan", lambda: [draw_real_esrgan(seed) for seed in range(1000)])
 
 
 def large() -> None:

@@ -71,29 +71,46 @@ class RunFrames:
         """What tables say of a method variant."""
         return next((r for r in self.rows if r.key == (method, variant)), RowInfo.bare(method, variant))
 
+    def called(self, name: str) -> RowInfo:
+        """The row of a name: the one that tables print, VARIANT, METHOD:VARIANT, or its method's.
+
+        Raises:
+            RequestError: no row has it, or several.
+        """
+        return self.rows[self._place(name, f"'{name}'")]
+
     def renamed(self, names: Mapping[str, str]) -> RunFrames:
         """The same under other names in tables.
 
         Args:
-            names: A row's printed name, its variant's own name or its method -> what to print.
+            names: What `called` takes -> what to print.
         Raises:
             RequestError: a name that no row has, one that several have, or two rows that would be called the same.
         """
         rows = list(self.rows)
         for old, new in names.items():
-            fitting = [i for i, row in enumerate(self.rows) if row.display == old]
-            fitting = fitting or [i for i, row in enumerate(self.rows) if old in (row.variant, row.method)]
-            if not fitting:
-                raise unknown_name("row of this run", old, [row.display for row in self.rows], "bench table RUN_FOLDER")
-            if len(fitting) > 1:
-                called = ", ".join(f"'{self.rows[i].display}'" for i in fitting)
-                raise RequestError(f"--rename {old}={new}: {len(fitting)} rows fit ({called}); give the printed name")
-            rows[fitting[0]] = replace(rows[fitting[0]], display=new)
+            found = self._place(old, f"--rename {old}={new}")
+            rows[found] = replace(rows[found], display=new)
         shown = [row.display for row in rows]
         twice = next((name for name in shown if names and shown.count(name) > 1), None)
         if twice is not None:
             raise RequestError(f"two rows would be called '{twice}'; give them different names")
         return replace(self, rows=rows)
+
+    def _place(self, name: str, typed: str) -> int:
+        """Where the row of a name stands; `typed` is what an error quotes."""
+        fitting = [i for i, row in enumerate(self.rows) if row.display == name]
+        fitting = fitting or [
+            i
+            for i, row in enumerate(self.rows)
+            if name in (row.variant, row.method, f"{row.method}:{row.variant or NO_VARIANT}")
+        ]
+        if not fitting:
+            raise unknown_name("row of this run", name, [row.display for row in self.rows], "bench table RUN_FOLDER")
+        if len(fitting) > 1:
+            called = ", ".join(f"'{self.rows[i].display}'" for i in fitting)
+            raise RequestError(f"{typed}: {len(fitting)} rows fit ({called}); give the printed name")
+        return fitting[0]
 
 
 def frames_of(rows: Rows, manifest: RunManifest, *, metrics: Sequence[str] | None = None) -> RunFrames:

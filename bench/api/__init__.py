@@ -22,10 +22,11 @@ from bench.api.record import NO_VARIANT, RECORD_COLUMNS, SUMMARY_COLUMNS, CellId
 from bench.api.run import CellPlan, ImageSet, Origin, RecordRow, RowInfo, RunManifest
 from bench.api.scale import Size, effective_ratio, format_scale, lr_size, parse_scale, parse_scales, sr_size
 from bench.api.seeds import derive_seed
-from bench.api.signature import PLAIN, Averaging, Difference, Signature
+from bench.api.signature import PER_SCALE, PLAIN, Averaging, Difference, Signature
 
 __all__ = [
     "NO_VARIANT",
+    "PER_SCALE",
     "PLAIN",
     "PRESETS",
     "RECORD_COLUMNS",

@@ -57,6 +57,8 @@ class MetricInfo:
     """How its values may be averaged beside the plain mean; protocols that ask for another one get the plain mean."""
     smallest_side: int | None = None
     """Of an image with a shorter side (in pixels) its value says little, which a run warns of; None: no such side."""
+    effect: float = 0.0
+    """Smallest difference of two means that is worth having, in its units; 0: nobody says, so any will do."""
     caution: Callable[[int], str | None] | None = None
     """Number of images -> what stands under a table beside their value, None where nothing does; for values of sets."""
 

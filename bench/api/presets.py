@@ -5,6 +5,8 @@ from __future__ import annotations
 from bench.api.errors import unknown_name
 from bench.api.protocol import Protocol
 
+_CASSR_METRICS = ("psnr", "ssim", "lpips", "dists", "musiq", "maniqa", "clipiqa", "niqe", "fid")
+
 _ALL = (
     Protocol(
         name="sample",
@@ -133,8 +135,17 @@ _ALL = (
     Protocol(
         name="cassr",
         summary="centre crop of 512, Real-ESRGAN degradation frozen by seed, 8-bit RGB, no shave",
-        source="CasSR (StableSR recipe); the published LQ draws are not available, so the seed is ours",
+        source="CasSR section 4.1 (StableSR recipe) for RealSR and DRealSR, whose pairs keep their LR; the published "
+        "LQ draws are not available, so the seed is ours. FID over few images is unstable: secondary",
+        metrics=_CASSR_METRICS,
         source_crop=512,
+        degradation="real-esrgan",
+    ),
+    Protocol(
+        name="cassr-div2k",
+        summary="Real-ESRGAN degradation of the whole HR image frozen by seed, 8-bit RGB, no shave",
+        source="CasSR section 4.1 for DIV2K-val: not cropped; seed and FID as for cassr",
+        metrics=_CASSR_METRICS,
         degradation="real-esrgan",
     ),
     Protocol(

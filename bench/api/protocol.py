@@ -19,6 +19,7 @@ from bench.api.scale import Size, format_scale
 from bench.api.signature import PLAIN, Averaging
 
 Downsampler = Literal["matlab-bicubic", "pillow-bicubic", "torch-bicubic", "opencv-area"]
+DegradationName = Literal["none", "blind-assr", "real-esrgan", "real-esrgan-light"]
 Colour = Literal["rgb", "y601s", "y601s-u8", "yiq-u8"]
 """rgb; BT.601 studio luma unrounded; the same rounded to 8 bit; full-range YIQ luma rounded to 8 bit (pyiqa)."""
 Shave = Literal["0", "s", "floor-s", "s+6", "s-max-8"] | int
@@ -57,13 +58,15 @@ class Protocol:
     name: str = field(metadata=label())
     summary: str = field(metadata=label())
     source: str = field(default="", metadata=label())
+    metrics: tuple[str, ...] = field(default=(), metadata=label())
+    """The metrics of its tables, for a run that asks for none; empty: the usual ones."""
 
     downsampler: Downsampler = field(default="matlab-bicubic", metadata=pair(_lr_token))
     coarse_above: float | None = field(default=None, metadata=pair())
     """Above this scale `coarse_downsampler` takes over (LIIF's benchmark tables)."""
     coarse_downsampler: Downsampler = field(default="pillow-bicubic", metadata=pair())
     lr_depth: Literal["u8", "float"] = field(default="u8", metadata=pair())
-    degradation: Literal["none", "blind-assr", "real-esrgan"] = field(default="none", metadata=pair())
+    degradation: DegradationName = field(default="none", metadata=pair())
     """A seeded degradation applied per image id instead of plain downsampling; frozen in a manifest."""
     degradation_seed: int = field(default=0, metadata=pair())
     """What the draws of run seed 0 are of; run seed k has those of degradation_seed + k."""

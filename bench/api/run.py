@@ -73,6 +73,8 @@ class RowInfo:
         resize_rule: How a network of fixed scales reaches other sizes; a sentence, empty where it does not apply.
         trained: What its weights are called ("lite", "untrained"); empty for a user's own and for none.
         weights_file: The file name of weights that the user gave, for a note; never a row's name.
+        cites: The published file that its weights are, and its publication; empty for other weights.
+        train_scales: Smallest and largest scale of the method's training; None where nobody says.
     """
 
     method: str
@@ -82,6 +84,8 @@ class RowInfo:
     resize_rule: str = ""
     trained: str = ""
     weights_file: str = ""
+    cites: str = ""
+    train_scales: tuple[float, float] | None = None
 
     @property
     def key(self) -> tuple[str, str]:

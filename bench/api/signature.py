@@ -17,7 +17,7 @@ _SEPARATOR = "|"
 _VERSION = re.compile(r"v\d+")
 _AVERAGING = re.compile(r"(?P<aggregation>.+?)(?:-first(?P<first>\d+))?")
 
-_PER_SCALE = frozenset({"lr", "w", "weights", "n"})
+PER_SCALE = frozenset({"lr", "w", "weights", "n"})
 """Named tokens in which one protocol may differ between two scales: the downsampler of coarse scales, the parameters
 that were at hand, the number of images."""
 _GIVEN_LR = "lr:given"
@@ -133,7 +133,7 @@ class Signature:
 
     def fits_other_scale(self, other: Signature) -> bool:
         """Whether both can be of one protocol at two scales, as far as their tokens tell."""
-        return all(d.name in _PER_SCALE and not d.one_sided for d in self.differences(other))
+        return all(d.name in PER_SCALE and not d.one_sided for d in self.differences(other))
 
     def fits_other_dataset(self, other: Signature) -> bool:
         """Whether both can be of one protocol on two sets: one brings its LR images, or the sets differ in size."""

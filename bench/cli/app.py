@@ -24,7 +24,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_COMMANDS = ("run", "score", "upscale", "lists", "table", "train", "figure", "data", "check")
+_COMMANDS = (
+    "run",
+    "score",
+    "importing",
+    "upscale",
+    "lists",
+    "table",
+    "train",
+    "figure",
+    "data",
+    "weights",
+    "reproduce",
+    "check",
+    "compare",
+    "protocol_diff",
+    "audit",
+    "leaderboard",
+)
 
 
 def _version(wanted: bool) -> None:

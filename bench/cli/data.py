@@ -1,22 +1,18 @@
-"""`bench data fetch | verify`: bringing public sets here, and comparing them with what was published."""
+"""`bench data fetch | verify | lr`: bringing public sets here, comparing them with what was published, LR as files."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import options as opt
+from bench.cli.downloads import download_progress
 from bench.cli.output import say, warn
 
 if TYPE_CHECKING:
     from bench.data.verify import Verified
-    from bench.download import Progress
 
 Name = Annotated[str, typer.Argument(help="The name of a set; 'bench datasets' lists them.")]
 
@@ -26,6 +22,7 @@ def register(app: typer.Typer) -> None:
     data = typer.Typer(help="Fetch public datasets, and verify those that are here.", no_args_is_help=True)
     data.command("fetch", help="Download a set, check it, and put it below the data root.")(fetch_set)
     data.command("verify", help="Compare a set with its card: count, file hashes, pixel hashes.")(verify_set)
+    data.command("lr", help="Write the LR images of a protocol, for a model that runs elsewhere.")(write_lr)
     app.add_typer(data, name="data")
 
 
@@ -33,7 +30,7 @@ def fetch_set(name: Name, data_root: opt.DataRoot = None) -> None:
     """Download a set."""
     from bench.data.fetch import fetch
 
-    with _progress() as progress:
+    with download_progress() as progress:
         fetched = fetch(name, data_root=data_root, progress=progress)
     for found in fetched:
         if found.folder is None:
@@ -59,6 +56,34 @@ def verify_set(name: Name, data_root: opt.DataRoot = None) -> None:
         raise typer.Exit(1)
 
 
+def write_lr(
+    dataset: Annotated[str, typer.Argument(metavar="SET", help="A set's name or a folder.")],
+    scales: Annotated[str, typer.Option(help="Comma-separated, may be fractional: 2,3.6,8.")],
+    out: Annotated[Path, typer.Option(help="A new folder: OUT/x4/<image>.png, and OUT/sizes.csv.")],
+    protocol: Annotated[
+        str | None, typer.Option(help="A named protocol ('bench protocols') or FILE.yaml. Default: the set's own.")
+    ] = None,
+    limit: opt.Limit = None,
+    alpha: opt.Alpha = None,
+    data_root: opt.DataRoot = None,
+) -> None:
+    """Write LR images, and say how their results are scored."""
+    from bench.api import format_scale, parse_scales
+    from bench.data import resolve_dataset
+    from bench.data.lr_files import write_lr_files
+    from bench.session.request import default_protocol, named_protocol
+
+    found = resolve_dataset(dataset, data_root=data_root)
+    name = protocol or default_protocol([found])
+    wanted = parse_scales(scales)
+    written = write_lr_files(found, wanted, named_protocol(name, alpha=alpha), out, limit=limit)
+    say(f"{len(written)} LR images of {found.name} in {out}; sizes.csv says how large each result must be")
+    say("results in SR_FOLDER, under the same names, are scored with")
+    for scale in wanted:
+        limited = f" --limit {limit}" if limit is not None else ""
+        say(f"  bench score SR_FOLDER {dataset} --scale {format_scale(scale)} --protocol {name}{limited}")
+
+
 def _how_checked(found: Verified | None) -> str:
     if found is None:
         return ""
@@ -69,40 +94,3 @@ def _how_checked(found: Verified | None) -> str:
     if found.recoded:
         parts.append(f"{len(found.recoded)} encoded anew with the same pixels (just as good)")
     return f": {found.count} images, {', '.join(parts)}"
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar on a terminal, a line every ten seconds elsewhere."""
-    if not sys.stderr.isatty():
-        yield _lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, int] = {}
-
-        def show(name: str, done: int, total: int | None) -> None:
-            if name not in tasks:
-                tasks[name] = int(bar.add_task(name, total=total))
-            task = next(task.id for task in bar.tasks if int(task.id) == tasks[name])
-            bar.update(task, completed=done, total=total)
-
-        yield show
-
-
-def _lines() -> Progress:
-    last = time.monotonic()
-
-    def show(name: str, done: int, total: int | None) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= 10:
-            last = now
-            share = f" of {total / 1e6:.0f}" if total else ""
-            warn(f"{Path(name).name}: {done / 1e6:.0f}{share} MB")
-
-    return show

@@ -84,14 +84,14 @@ def _report(result: RunResult) -> None:
         warn(f"not available: {name}: {reason}")
     for text in tally.warnings:
         warn(f"doubtful: {text}")
-    _report_failures(result)
+    report_failures(result)
     _report_without(result)
     say(f"{request.out}: {', '.join(EXPORTS)}, images/")
     if tally.interrupted:
         warn(f"stopped; finished work is kept. To go on, type the same command again:\n  {request.command}")
 
 
-def _report_failures(result: RunResult) -> None:
+def report_failures(result: RunResult) -> None:
     """Equal failures once, with their number and the first of them."""
     request, tally = result.plan.request, result.tally
     if not tally.failures:

@@ -247,6 +247,9 @@ def _protocol_row(protocol: Protocol) -> ProtocolRow:
 
 def _knobs(protocol: Protocol) -> list[tuple[str, str, str]]:
     changed = protocol.differences(Protocol(name=protocol.name, summary=""))
-    return [
+    knobs = [
         (name, str(getattr(protocol, name)), f"default {changed[name][1]}" if name in changed else "") for name in KNOBS
     ]
+    return (
+        [*knobs, ("metrics", ",".join(protocol.metrics), "scored where none are typed")] if protocol.metrics else knobs
+    )

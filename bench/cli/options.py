@@ -31,7 +31,11 @@ __all__ = [
 ]
 
 Metrics = Annotated[
-    str | None, typer.Option(help="Comma-separated; 'bench metrics' lists them. Default: psnr,ssim,lpips,niqe.")
+    str | None,
+    typer.Option(
+        help="Comma-separated; 'bench metrics' lists them. Default: psnr,ssim,lpips,niqe, and lpips_squeeze beside "
+        "methods trained by lpips."
+    ),
 ]
 Out = Annotated[
     Path | None,

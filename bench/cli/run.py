@@ -33,6 +33,13 @@ def run(
     ] = None,
     metrics: opt.Metrics = None,
     protocol: opt.ProtocolName = None,
+    degradation: Annotated[
+        str | None,
+        typer.Option(
+            help="What LR is made with: none, blind-assr, real-esrgan or real-esrgan-light; drawn per image and seed, "
+            "stored in OUT/degradations. Default: the protocol's."
+        ),
+    ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="Seeds of stochastic methods and of drawn degradations. Default: 0.")
     ] = None,
@@ -67,6 +74,7 @@ def run(
         "datasets": datasets,
         "metrics": metrics,
         "protocol": protocol,
+        "degradation": degradation,
         "seeds": seeds,
         "weights": weights,
         "set": set_ or None,

@@ -21,7 +21,7 @@ def score(
     sr_folder: Annotated[Path, typer.Argument(metavar="SR_FOLDER", help="The images to score.")],
     hr_folder: Annotated[str, typer.Argument(metavar="HR_FOLDER", help="Their references: a folder or a set's name.")],
     scale: Annotated[str, typer.Option(help="The scale that SR was made at; 1 compares images as they are.")],
-    protocol: Annotated[str, typer.Option(help="A named protocol; 'bench protocols' lists them.")],
+    protocol: Annotated[str, typer.Option(help="A named protocol ('bench protocols') or FILE.yaml.")],
     metrics: opt.Metrics = None,
     pattern: Annotated[str, typer.Option(help="File name of an SR image, with {image} and {scale}.")] = "",
     name: Annotated[str, typer.Option(help="What tables call these images.")] = "",

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.api import RequestError, parse_scales
+from bench.api.lists import renamed
 from bench.cli import options as opt
 from bench.cli.output import say, write_text
 
@@ -24,7 +25,14 @@ def register(app: typer.Typer) -> None:
 
 
 def table(
-    run_folders: Folders,
+    run_folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="RUN_FOLDER...",
+            help="The --out folder of a 'bench run'; several are read as one run. With --reported: a published table.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[str, typer.Option("--format", help="tex, md or csv.")] = "md",
     metrics: Annotated[str, typer.Option(help="Only these metrics, in this order; comma-separated.")] = "",
     datasets: Annotated[str, typer.Option(help="Only these datasets, in this order.")] = "",
@@ -44,9 +52,22 @@ def table(
     layout: Annotated[str, typer.Option(help="auto, wide, by-metric or by-scale.")] = "auto",
     caption: Annotated[str, typer.Option(help="Caption, as plain text.")] = "",
     label: Annotated[str, typer.Option(help="LaTeX label.")] = "",
+    significance: Annotated[
+        bool,
+        typer.Option("--significance", help="Methods that cannot be told from the best image by image share the bold."),
+    ] = False,
+    reported: Annotated[
+        bool,
+        typer.Option("--reported", help="A published table in its paper's layout (PAPER/tableN); alone: list them."),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
 ) -> None:
     """Print the table of a run; one table never mixes protocols, versions of a method or sets of images."""
+    if reported:
+        _write(_reported(run_folders or [], output), out)
+        return
+    if not run_folders:
+        raise RequestError("no run given; name the --out folder of a 'bench run', or --reported for published tables")
     from bench.session import load
 
     text = load(*run_folders).table(
@@ -58,15 +79,13 @@ def table(
         metrics=opt.names(metrics),
         protocol=protocol,
         signature=opt.names(signature),
-        rename=_renamed(rename or []),
+        rename=renamed(rename or []),
         layout=layout,
         caption=caption,
         label=label,
+        significance=significance,
     )
-    if out is None:
-        say(text.removesuffix("\n"))
-    else:
-        write_text(out, text)
+    _write(text, out)
 
 
 def merge(
@@ -82,13 +101,15 @@ def merge(
     say(f"{out}: {merged.cells} cells, {merged.units} images from {len(run_folders)} folders")
 
 
-def _renamed(items: list[str]) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for item in items:
-        old, equals, new = item.partition("=")
-        if not equals or not old.strip() or not new.strip():
-            raise RequestError(f'--rename {item}: expected OLD=NEW, such as --rename "LIIF (lite)=Ours"')
-        if old.strip() in names:
-            raise RequestError(f"--rename names '{old.strip()}' twice; leave one out")
-        names[old.strip()] = new.strip()
-    return names
+def _reported(names: list[Path], output: str) -> str:
+    """The published tables of these names one after the other; their list where none is named."""
+    from bench.report.reported import render_names, render_reported
+
+    return "\n".join(render_reported(name.as_posix(), output) for name in names) if names else render_names()
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        say(text.removesuffix("\n"))
+    else:
+        write_text(out, text)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +14,7 @@ from bench.data.locate import data_roots, find_set
 from bench.data.registered import dataset_of
 from bench.data.unpack import is_archive, unpack_images
 from bench.data.verify import Verified, verify_images
-from bench.download import Progress, WrongBytes, download
-
-_WORKSHOP = ".fetch"
-"""Below the data root: partial downloads, archives that another set still needs, locks, and half unpacked sets."""
+from bench.download import Progress, WrongBytes, download, workshop
 
 
 @dataclass(frozen=True)
@@ -80,18 +75,18 @@ def fetch_card(card: Card, roots: list[Path], *, progress: Progress | None = Non
             f"Then put it into a folder {card.name} below {roots[0]}"
         )
     try:
-        with _workshop(roots[0], card.name) as workshop:
-            return _fetch_into(card, roots, workshop, progress)
+        with workshop(roots[0], card.name) as folder:
+            return _fetch_into(card, roots, folder, progress)
     except OSError as fault:
         raise RequestError(
             f"cannot write below {roots[0]}: {fault.strerror or fault}; give another --data-root"
         ) from fault
 
 
-def _fetch_into(card: Card, roots: list[Path], workshop: Path, progress: Progress | None) -> Fetched:
-    staging = Path(tempfile.mkdtemp(prefix=f"{card.name}-", dir=workshop))
+def _fetch_into(card: Card, roots: list[Path], folder: Path, progress: Progress | None) -> Fetched:
+    staging = Path(tempfile.mkdtemp(prefix=f"{card.name}-", dir=folder))
     try:
-        archives = [_bring(file, workshop, staging, progress) for file in card.downloads]
+        archives = [_bring(file, folder, staging, progress) for file in card.downloads]
         found = verify_images(card, staging, list_images(staging))
         if not found.ok:
             raise Unavailable(f"what was downloaded is not {card.name}: {describe_fault(found)}. It was not kept")
@@ -107,12 +102,12 @@ def _fetch_into(card: Card, roots: list[Path], workshop: Path, progress: Progres
     return Fetched(card.name, target, already=False, verified=found)
 
 
-def _bring(file: Download, workshop: Path, staging: Path, progress: Progress | None) -> Path | None:
+def _bring(file: Download, folder: Path, staging: Path, progress: Progress | None) -> Path | None:
     """Download one file; an archive is unpacked into `staging` and its path returned, an image lands there itself."""
     packed = is_archive(file.name)
-    path = (workshop if packed else staging) / file.name
+    path = (folder if packed else staging) / file.name
     try:
-        download(file.url, path, sha256=file.sha256 or "", part=workshop / f"{file.name}.part", progress=progress)
+        download(file.url, path, sha256=file.sha256 or "", part=folder / f"{file.name}.part", progress=progress)
     except WrongBytes as fault:
         raise Unavailable(
             f"{file.url} is not the file that the card describes: expected sha256 {file.sha256}. "
@@ -136,24 +131,6 @@ def _needed_elsewhere(file: Download, card: Card, roots: list[Path]) -> bool:
         and find_set((other.name, *other.aliases), roots) is None
         for other in others
     )
-
-
-@contextmanager
-def _workshop(root: Path, name: str) -> Iterator[Path]:
-    """A hidden folder of the data root, with a lock per set."""
-    from filelock import FileLock, Timeout
-
-    folder = root / _WORKSHOP
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{name}.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise RequestError(f"another process is fetching {name} into {root}; wait for it") from None
-    try:
-        yield folder
-    finally:
-        lock.release()
 
 
 def describe_fault(found: Verified) -> str:

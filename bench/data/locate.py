@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.data.layout import child
+from bench.download import search_roots
 
 ENVIRONMENT = "ASSR_BENCH_DATA"
 
@@ -18,11 +18,7 @@ def data_roots(data_root: Path | None = None) -> list[Path]:
         data_root: What the user gave; it may name several folders separated as in PATH. None: the environment variable
             ASSR_BENCH_DATA (likewise), then the user's cache folder.
     """
-    if data_root is not None:
-        return _split(str(data_root))
-    import pooch
-
-    return [*_split(os.environ.get(ENVIRONMENT, "")), Path(pooch.os_cache("assr-bench")) / "data"]
+    return search_roots(data_root, variable=ENVIRONMENT, folder="data")
 
 
 def find_set(names: Sequence[str], roots: Sequence[Path]) -> Path | None:
@@ -38,7 +34,3 @@ def find_set(names: Sequence[str], roots: Sequence[Path]) -> Path | None:
             if folder is not None:
                 return folder
     return None
-
-
-def _split(text: str) -> list[Path]:
-    return [Path(part).expanduser() for part in text.split(os.pathsep) if part.strip()]

@@ -17,7 +17,7 @@ from bench.api.scale import LrRule
 from bench.data.crops import centre, centre_pair, centre_square, hw, square, top_left
 from bench.data.decoded import read_once
 from bench.imaging.colour import studio_luma_u8
-from bench.imaging.degrade import Degradation, draw_blind_assr, draw_real_esrgan
+from bench.imaging.degrade import DRAWS, Degradation
 from bench.imaging.downsample import downsample, pillow_bicubic
 from bench.imaging.errors import ImageError
 from bench.imaging.io import LoadedImage
@@ -209,8 +209,7 @@ def draw_degradation(image_id: str, protocol: Protocol) -> Degradation | None:
     """
     if protocol.degradation == "none":
         return None
-    seed = derive_seed(protocol.degradation_seed, image_id)
-    return draw_blind_assr(seed) if protocol.degradation == "blind-assr" else draw_real_esrgan(seed)
+    return DRAWS[protocol.degradation](derive_seed(protocol.degradation_seed, image_id))
 
 
 def _degraded(hr: U8, size: Size, image_id: str, scale: float, protocol: Protocol) -> F32:

@@ -18,6 +18,8 @@ from pydantic import ValidationError
 from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typed, unknown_name
 from bench.engine.keys import digest, weights_hash
 from bench.engine.typed import TypedRow, parse_rows, typed_labels, typed_options, typed_variant, typed_weights
+from bench.weights.place import card_of_file, published_file, weights_roots
+from bench.weights.published import PUBLISHED, PublishedCard, cards_of, labelled_card
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class MethodChoice:
         label: A name for tables that stands for all of this; "" where the paper's name and the variant do.
         trained: What its weights are called ("lite", "untrained"); "" for a user's own and for none.
         handle: What `--set` and others call this row.
+        card: Of its weights, where they are published ones.
     """
 
     spec: MethodSpec
@@ -44,6 +47,7 @@ class MethodChoice:
     label: str = ""
     trained: str = ""
     handle: str = ""
+    card: PublishedCard | None = None
 
     @property
     def name(self) -> str:
@@ -61,10 +65,18 @@ class MethodChoice:
         return self.spec.info.resize_rule
 
     @property
+    def train_scales(self) -> tuple[float, float] | None:
+        """Smallest and largest scale of the method's training; None where nobody says."""
+        return self.spec.info.train_scales
+
+    @property
     def display(self) -> str:
-        """The name in tables: the paper's name with the variant in brackets."""
+        """The name in tables: the paper's name with the variant in brackets; published weights need no word."""
         if self.label:
             return self.label
+        if self.card is not None and self.handle != self.variant:
+            changed = self.variant.removeprefix(self.trained).lstrip(",")
+            return f"{self.card.display} ({changed})" if changed else self.card.display
         named = self.handle == self.variant and self.trained and self.trained != self.variant
         variant = f"{self.variant}, {self.trained}" if named else self.variant
         return f"{self.spec.info.display} ({variant})" if variant else self.spec.info.display
@@ -73,6 +85,11 @@ class MethodChoice:
     def minimised(self) -> tuple[str, ...]:
         """Metrics that these weights were trained to minimise."""
         return self.spec.minimised.get(self.trained, ())
+
+    @property
+    def cites(self) -> str:
+        """The published file and its publication; "" for other weights."""
+        return self.card.citation if self.card is not None else ""
 
     @property
     def weights_file(self) -> str:
@@ -132,7 +149,7 @@ def choose_methods(
 def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label: str) -> MethodChoice:
     spec = row.spec
     options = _options(row, values)
-    trained, shown, path = _find_weights(row, weights)
+    trained, shown, path, card = _find_weights(row, weights)
     changed = [f"{key}={_short(spec, key, getattr(options, key))}" for key in sorted(values)]
     variant = row.handle if row.named else ",".join(([shown] if shown else []) + changed)
     default = not changed and not row.named and (shown or None) == spec.default_weights
@@ -140,7 +157,7 @@ def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label
         raise RequestError(
             f"weights of {spec.info.name}: no file {path}; {spec.weights_how or 'give another --weights PATH'}"
         )
-    return MethodChoice(spec, path, options, variant, default, label, trained, row.handle)
+    return MethodChoice(spec, path, options, variant, default, label, trained, row.handle, card)
 
 
 def _told_apart(choice: MethodChoice, row: TypedRow, changed: Mapping[str, str]) -> MethodChoice:
@@ -177,25 +194,36 @@ def _may_be_absent(spec: MethodSpec, key: str) -> bool:
     return type(None) in get_args(spec.options.model_fields[key].annotation)
 
 
-def _find_weights(row: TypedRow, weights: str | None) -> tuple[str, str, Path | None]:
-    """(what the weights are called, what the variant says of them, their path)."""
+def _find_weights(row: TypedRow, weights: str | None) -> tuple[str, str, Path | None, PublishedCard | None]:
+    """(what the weights are called, what the variant says of them, their path, their card if they are published)."""
     spec = row.spec
     given = weights if weights is not None else row.weights
     if given is None:
         label = spec.default_weights
-        return (label, label, spec.weights[label]) if label is not None else ("", "", None)
+        return (label, label, spec.weights[label], None) if label is not None else ("", "", None, None)
     if given in spec.weights:
-        return given, given, spec.weights[given]
+        return given, given, spec.weights[given], None
     if given == UNTRAINED and spec.untrained:
-        return UNTRAINED, UNTRAINED, None
+        return UNTRAINED, UNTRAINED, None, None
+    card = labelled_card(spec, given)
+    if card is not None:
+        return card.label, card.label, published_file(card, weights_roots()), card
     path = Path(given).expanduser()
     if path.exists():
         content = weights_hash(spec, path)
         for label, shipped in spec.weights.items():
             if shipped.exists() and weights_hash(spec, shipped) == content:
-                return label, label, path
-        return "", f"weights={content[:8]}", path
-    labels = ", ".join(spec.weights) or "none"
+                return label, label, path, None
+        card = card_of_file(spec, path, content)
+        return (card.label, card.label, path, card) if card is not None else ("", f"weights={content[:8]}", path, None)
+    published = ", ".join(card.label for card in cards_of(spec) if card.label)
+    if given == PUBLISHED:
+        others = f"its checkpoints are called {published}" if published else "no card tells of a checkpoint"
+        raise RequestError(
+            f"weights 'published' of {spec.info.name}: {others} ('bench weights list'); say which rows have published "
+            f"weights, such as --weights liif=published, or give a path: --weights {row.handle}=PATH"
+        )
+    labels = (", ".join(spec.weights) or "none") + (f"; published: {published}" if published else "")
     raise RequestError(
         f"weights '{given}' of {spec.info.name}: neither a shipped label ({labels}) nor a file; "
         f"{spec.weights_how or 'give a path to a file'}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bench.api import MethodSpec, RequestError
 from bench.plugins import method_spec
+from bench.weights.published import PUBLISHED, labelled_card
 
 _ROW = re.compile(r"(?:(?P<name>[^=:]+)=)?(?P<method>[^=:]+)(?::(?P<weights>.+))?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -89,13 +90,17 @@ def typed_weights(weights: str | Mapping[str, str] | None, rows: Sequence[TypedR
     takers = [row for row in rows if takes_weights(row.spec) and row.weights is None]
     if not takers:
         raise RequestError(f"--weights {weights}: none of {', '.join(row.handle for row in rows)} takes weights")
-    is_label = any(weights in row.spec.weights for row in takers) or weights in ("lite", "full")
+    is_label = weights in ("lite", "full", PUBLISHED) or any(_is_label(weights, row.spec) for row in takers)
     if len(takers) > 1 and not is_label:
         names = [row.handle for row in takers]
         raise RequestError(
             f"--weights {weights} could mean {' or '.join(names)}; say which: --weights {names[0]}={weights}"
         )
     return dict.fromkeys(takers, weights)
+
+
+def _is_label(text: str, spec: MethodSpec) -> bool:
+    return text in spec.weights or labelled_card(spec, text) is not None
 
 
 def _named_weights(named: Iterable[tuple[str, str]], rows: Sequence[TypedRow]) -> dict[TypedRow, str]:

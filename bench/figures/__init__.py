@@ -12,6 +12,12 @@ BUILT_IN: dict[str, str] = {
     "kernel-space": "bench.figures.kernels.request:KernelSpace",
     "selfssim": "bench.figures.selfssim.request:SelfSSIMMatrix",
     "drift": "bench.figures.drift.request:Drift",
+    "ranks": "bench.figures.ranks.request:MeanRanks",
+    "crops": "bench.figures.crops.request:Crops",
+    "curve": "bench.figures.curve.request:Curve",
+    "errors": "bench.figures.errors.request:Errors",
+    "stages": "bench.figures.stages.request:Stages",
+    "plane": "bench.figures.plane.request:Plane",
 }
 """Word after `bench figure` -> "module:class" of its `FigureRequest`."""
 

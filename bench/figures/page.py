@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -41,6 +42,12 @@ class Page:
         for spine in axes.spines.values():
             spine.set_linewidth(0.4)
         return axes
+
+
+def line_colours(count: int) -> list[Any]:
+    """Ten that differ for everyone in hue or lightness; more are taken from the map."""
+    listed = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
+    return list(listed[:count]) if count <= 10 else list(matplotlib.colormaps[COLOUR_MAP](np.linspace(0, 0.9, count)))
 
 
 @contextmanager

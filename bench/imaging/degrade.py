@@ -4,14 +4,15 @@ The draws are the same everywhere and for ever. The pixels are too, up to a grey
 library (JPEG above all) rounds differently; a run should therefore record the hash of its LR pixels beside the seed.
 
 The blind arbitrary-scale recipe (anisotropic Gaussian blur, then a random choice of downsampler) lives here, the
-second-order Real-ESRGAN one in `real_esrgan`.
+second-order Real-ESRGAN one in `real_esrgan` and `real_esrgan_recipe`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -20,10 +21,13 @@ from numpy.typing import NDArray
 from bench.imaging.draws import Draws
 from bench.imaging.errors import ImageError
 from bench.imaging.kernels import GaussianBlur, SincBlur, apply_kernel
-from bench.imaging.real_esrgan import RealEsrganDegradation, draw_real_esrgan
+from bench.imaging.real_esrgan import RealEsrganDegradation
+from bench.imaging.real_esrgan_recipe import RECIPES, draw_real_esrgan
 from bench.imaging.resize import Size, area, interpolate
 
 __all__ = [
+    "DRAWS",
+    "UNDEGRADED",
     "BlindDegradation",
     "Degradation",
     "GaussianBlur",
@@ -74,6 +78,9 @@ class BlindDegradation:
         return np.clip(np.rint(shrink(image, lr_size, self.shrinker)), 0, 255).astype(np.uint8)
 
 
+UNDEGRADED = BlindDegradation(blur=GaussianBlur(size=7, sigma_1=0.05, sigma_2=0.05, theta=0.0), shrinker="bicubic")
+"""Antialiased bicubic alone: at this width the Gaussian is a single point."""
+
 Degradation = BlindDegradation | RealEsrganDegradation
 
 
@@ -113,3 +120,10 @@ def draw_blind_assr(
     shrinkers: tuple[Shrinker, ...] = ("bicubic", "bilinear", "area")
     blur = GaussianBlur(size=size, sigma_1=first, sigma_2=second, theta=theta)
     return BlindDegradation(blur=blur, shrinker=draws.choice(shrinkers))
+
+
+DRAWS: Mapping[str, Callable[[int], Degradation]] = {
+    "blind-assr": draw_blind_assr,
+    **{recipe: partial(draw_real_esrgan, recipe=recipe) for recipe in RECIPES},
+}
+"""Name of a degradation -> its draw of a seed."""

@@ -34,6 +34,9 @@ BUILT_IN: dict[str, str] = {
     "selfssim_msssim_nn": "bench.metrics.selfssim:SelfMSSSIMNearest",
 }
 """name -> "module:Class" of a `Metric`."""
+DEFAULT_METRICS = ("psnr", "ssim", "lpips", "niqe")
+UNSEEN = {"lpips": "lpips_squeeze"}
+"""A metric that networks are trained by -> one of the same kind that judges them by eyes they were not trained on."""
 
 PYIQA_PREFIX = "pyiqa:"
 _MAKE_PYIQA = "bench.metrics.pyiqa_metrics:make_pyiqa"
@@ -81,6 +84,19 @@ def choose_metrics(names: Iterable[str], weights_root: Path | None = None) -> tu
         RequestError: as `make_metric`.
     """
     return tuple(make_metric(name, weights_root) for name in dict.fromkeys(names))
+
+
+def default_metrics(minimised: Iterable[str] = (), usual: Iterable[str] = DEFAULT_METRICS) -> tuple[str, ...]:
+    """The metrics of a request that names none: the usual ones, and beside each that a row was trained by its
+    `UNSEEN` one.
+
+    Args:
+        minimised: Metrics that were part of the training of any row.
+        usual: Of the protocol.
+    """
+    trained = set(minimised)
+    pairs = ((name, UNSEEN.get(name) if name in trained else None) for name in usual)
+    return tuple(dict.fromkeys(each for pair in pairs for each in pair if each is not None))
 
 
 def metric_info(name: str) -> MetricInfo:

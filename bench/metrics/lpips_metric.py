@@ -28,6 +28,7 @@ def _info(name: str, display: str, note: str) -> MetricInfo:
         kind=MetricKind.FULL_REFERENCE,
         direction=Direction.LOWER,
         decimals=4,
+        effect=0.005,
         summary=f"learned perceptual distance v0.1, {note}",
         paper="Zhang et al. 2018, arXiv 1801.03924",
         licence="BSD-2-Clause",

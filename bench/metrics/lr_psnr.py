@@ -24,6 +24,7 @@ class LRPSNR(Metric):
         kind=MetricKind.FULL_REFERENCE,
         direction=Direction.HIGHER,
         decimals=2,
+        effect=0.05,
         summary="PSNR in dB between the downsampled result and the LR input (consistency)",
         paper="Lugmayr et al., SRFlow, 2020",
     )

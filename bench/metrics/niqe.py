@@ -41,6 +41,7 @@ class NIQE(Metric):
         kind=MetricKind.NO_REFERENCE,
         direction=Direction.LOWER,
         decimals=2,
+        effect=0.1,
         summary="distance of local statistics from those of natural images",
         paper="Mittal et al., Making a completely blind image quality analyzer, 2013",
         smallest_side=BLOCK,

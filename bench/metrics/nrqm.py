@@ -24,6 +24,7 @@ class NRQM(Metric):
         kind=MetricKind.NO_REFERENCE,
         direction=Direction.HIGHER,
         decimals=2,
+        effect=0.1,
         summary="learned no-reference quality of super-resolved images (Ma score)",
         paper="Ma et al., Learning a no-reference quality metric for single-image super-resolution, 2017",
     )

@@ -25,6 +25,7 @@ class PI(Metric):
         kind=MetricKind.NO_REFERENCE,
         direction=Direction.LOWER,
         decimals=2,
+        effect=0.1,
         summary="perceptual index of PIRM 2018: NRQM and NIQE combined, with its own luma and border",
         paper="Blau et al., The 2018 PIRM challenge on perceptual image super-resolution, 2018",
         smallest_side=BLOCK + 2 * SHAVE,

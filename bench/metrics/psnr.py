@@ -47,6 +47,7 @@ class PSNR(Metric):
         kind=MetricKind.FULL_REFERENCE,
         direction=Direction.HIGHER,
         decimals=2,
+        effect=0.05,
         summary="peak signal-to-noise ratio in dB; infinite for identical images",
         aggregations=(Aggregation("batch8-mse", psnr_of_batches),),
     )

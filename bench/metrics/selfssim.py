@@ -69,6 +69,7 @@ class SelfSSIM(CrossScaleMetric):
         kind=MetricKind.CROSS_SCALE,
         direction=Direction.HIGHER,
         decimals=3,
+        effect=0.005,
         summary="SSIM between a method's outputs at two scales, at the size of the reference scale",
         paper="CasArbi, arXiv 2506.07813, table II; definition inferred",
     )
@@ -92,6 +93,7 @@ class SelfMSSSIMNearest(SelfSSIM):
         kind=MetricKind.CROSS_SCALE,
         direction=Direction.HIGHER,
         decimals=3,
+        effect=0.005,
         summary="MS-SSIM between outputs at two scales, nearest neighbour to the size of the reference scale",
         paper="Ntavelis et al. 2022, arXiv 2204.02273, as released",
     )

@@ -35,6 +35,7 @@ class SSIM(Metric):
         kind=MetricKind.FULL_REFERENCE,
         direction=Direction.HIGHER,
         decimals=4,
+        effect=0.001,
         summary="structural similarity, 11 x 11 Gaussian window, mean over channels",
         paper="Wang et al., Image quality assessment: from error visibility to structural similarity, 2004",
     )

@@ -24,9 +24,11 @@ from bench.report.model import (
     mark_printed,
     printed,
 )
+from bench.report.ties import with_ties
 
 ROW_NOTES: list[Callable[[RowInfo], str]] = [
     lambda row: f"{row.display}: {row.resize_rule.rstrip('.')}." if row.resize_rule else "",
+    lambda row: f"{row.display}: published weights, {row.cites.rstrip('.')}." if row.cites else "",
 ]
 """What stands under a table of a single row: a fact of `RowInfo` -> sentence, or "" where there is nothing to say."""
 LITE_NOTE = "lite: weights trained by this project; not the paper's result."
@@ -39,6 +41,8 @@ class TableOptions:
     layout: str = "auto"
     caption: str = ""
     label: str = ""
+    significance: bool = False
+    """Methods that cannot be told from the best image by image share its mark."""
 
 
 def build_table(
@@ -86,8 +90,9 @@ def build_table(
         caption=options.caption,
         label=options.label,
     )
-    notes = (*_notes(rows, trained, metrics, known), *_cautions(trained, infos), *_flattered(table, known))
-    return replace(_ranked(table), notes=notes)
+    notes = (*_notes(rows, trained, metrics, known), *_cautions(trained, infos), *_flattered(table))
+    table = replace(_ranked(table), notes=notes)
+    return with_ties(table, trained, known) if options.significance else table
 
 
 def untrained(rows: pd.DataFrame, frames: RunFrames) -> pd.Series:
@@ -98,7 +103,8 @@ def untrained(rows: pd.DataFrame, frames: RunFrames) -> pd.Series:
 
 def _methods(rows: pd.DataFrame, frames: RunFrames) -> tuple[MethodRow, ...]:
     pairs = rows[["method", "variant"]].drop_duplicates().itertuples(index=False, name=None)
-    return tuple(MethodRow(m, v, frames.row(m, v).display) for m, v in pairs)
+    known = ((m, v, frames.row(m, v)) for m, v in pairs)
+    return tuple(MethodRow(m, v, row.display, row.minimised) for m, v, row in known)
 
 
 def _info(name: str, infos: Mapping[str, MetricInfo]) -> MetricInfo | None:
@@ -133,7 +139,11 @@ def _cells(rows: pd.DataFrame, metrics: Sequence[MetricColumn]) -> dict[CellKey,
 
 
 def _ranked(table: Table) -> Table:
-    """The table with its marks; methods scored on different images are not ranked against each other."""
+    """The table with its marks.
+
+    Methods scored on different images are not ranked against each other, and a row is not ranked by a metric that it
+    was trained by: the best of the others is the best.
+    """
     cells = dict(table.cells)
     for dataset in table.datasets:
         for scale in table.scales:
@@ -142,7 +152,8 @@ def _ranked(table: Table) -> Table:
                 full = {row: cells[key] for row, key in keys.items() if key in cells and cells[key].value is not None}
                 if len({(cell.expected, cell.source) for cell in full.values()}) > 1:
                     continue
-                marks = mark_printed({row: cell.text for row, cell in full.items()}, metric.direction)
+                texts = {row: cell.text for row, cell in full.items() if not row.trained_by(metric.name)}
+                marks = mark_printed(texts, metric.direction)
                 for row, mark in marks.items():
                     if mark is not Mark.NONE:
                         cells[keys[row]] = replace(cells[keys[row]], mark=mark)
@@ -175,13 +186,15 @@ def _cautions(rows: pd.DataFrame, infos: Mapping[str, MetricInfo]) -> list[str]:
     return list(dict.fromkeys(sentence for sentence in found if sentence is not None))
 
 
-def _flattered(table: Table, frames: RunFrames) -> list[str]:
+def _flattered(table: Table) -> list[str]:
     """A sentence for every metric that some row was trained by."""
     found = []
     for metric in table.metrics:
-        names = [r.display for r in table.methods if metric.name in frames.row(r.method, r.variant).minimised]
+        names = [row.display for row in table.methods if row.trained_by(metric.name)]
         if names:
-            found.append(f"{metric.display} was part of the loss in the training of {', '.join(names)}.")
+            found.append(
+                f"{metric.display} was part of the loss in the training of {', '.join(names)}: not ranked by it."
+            )
     return found
 
 

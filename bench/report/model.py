@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bench.analysis.signatures import SignatureLine
-from bench.api import Direction
+from bench.api import Direction, MetricRef
 
 
 class Mark(StrEnum):
@@ -31,11 +31,16 @@ class MetricColumn:
 
 @dataclass(frozen=True)
 class MethodRow:
-    """A method variant under the name that the table prints."""
+    """A method variant under the name that the table prints; `minimised` are metrics that its training's loss held."""
 
     method: str
     variant: str
     display: str
+    minimised: tuple[str, ...] = ()
+
+    def trained_by(self, metric: str) -> bool:
+        """Whether its weights were trained by this metric, which then says nothing of it beside others."""
+        return MetricRef.parse(metric).name in self.minimised
 
 
 @dataclass(frozen=True)

@@ -52,15 +52,16 @@ def note_lines(grid: Grid) -> list[NoteLine]:
         + (f" ({format_scales([s for s in count.scales if s in table.scales])})" if count.scales else "")
         for count in table.images
     ]
-    first.append(f"Number of images: {', '.join(counts)}.")
+    if counts:
+        first.append(f"Number of images: {', '.join(counts)}.")
     seeds = sorted({cell.seeds for cell in shown if cell.sd})
     if seeds:
         first.append(f" ±: sample standard deviation between {' or '.join(map(str, seeds))} seeds.")
     if any(cell.mark is not Mark.NONE for cell in shown):
-        first.append(f" {_legend(shown)}")
+        first.append(f" {_legend(shown)}" if first else _legend(shown))
     if any(cell.value is None and cell.text for cell in shown):
         first.append(" n/N: only n of N images have a value, so there is no mean.")
-    lines = [NoteLine(tuple(first))]
+    lines = [NoteLine(tuple(first))] if first else []
     displays = {metric.name: metric.display for metric in table.metrics}
     for line in table.signatures:
         scales = [scale for scale in line.scales if scale in table.scales]

@@ -16,7 +16,7 @@ from bench.engine.run import RunResult, execute
 from bench.metrics.catalog import known_infos
 from bench.report import TableOptions, render_tables
 from bench.report.exports import shown_frame
-from bench.session.config import DEFAULT_METRICS, DEFAULT_OUT, RunConfig, make_config
+from bench.session.config import DEFAULT_OUT, RunConfig, make_config
 from bench.session.exports import asked_frames, fetch_parameters, folder_frames, write_all
 from bench.session.request import build_request
 
@@ -76,6 +76,7 @@ class Run:
         layout: str = "auto",
         caption: str = "",
         label: str = "",
+        significance: bool = False,
     ) -> str:
         """The table as text.
 
@@ -87,6 +88,7 @@ class Run:
             rename: Name of a row (or its method) -> what to print.
             layout: "auto", "wide", "by-metric" or "by-scale".
             caption, label: As plain text.
+            significance: Methods that cannot be told from the best image by image share its mark.
         Raises:
             RequestError: nothing is left, or the rows mix protocols, versions of a method or sets of images.
         """
@@ -99,7 +101,7 @@ class Run:
             signature=_names(signature),
             variants=tuple(variants),
         )
-        options = TableOptions(layout=layout, caption=caption, label=label)
+        options = TableOptions(layout=layout, caption=caption, label=label, significance=significance)
         frames = self.frames.renamed(rename or {})
         return render_tables(
             frames, known_infos(frames.summary["metric"]), output=output, selection=selection, options=options
@@ -111,8 +113,9 @@ def run(
     scales: str | float | Sequence[float],
     *,
     datasets: Names | Path | Sequence[Path] = ("sample",),
-    metrics: Names = DEFAULT_METRICS,
+    metrics: Names | None = None,
     protocol: str | None = None,
+    degradation: str | None = None,
     seeds: int | str | Sequence[int] = (0,),
     weights: str | Mapping[str, str] | None = None,
     set: Sequence[str] | Mapping[str, Any] = (),
@@ -141,8 +144,10 @@ def run(
         methods: METHOD, METHOD:WEIGHTS or NAME=METHOD:WEIGHTS.
         scales: At least 1, may be fractional.
         datasets: Names or folders.
-        metrics: `bench metrics` lists them.
+        metrics: `bench metrics` lists them; None: those of the protocol, else `bench.metrics.catalog.DEFAULT_METRICS`,
+            and beside one that a row was trained by one that it was not.
         protocol: A named protocol; None: the datasets' own.
+        degradation: What LR is made with, such as "real-esrgan-light"; None: the protocol's own.
         seeds: Of stochastic methods and of drawn degradations.
         weights: A label or a file for all methods, or row -> label or file.
         set: METHOD.OPTION=VALUE items, or {method: {option: value}}.
@@ -176,7 +181,7 @@ def score(
     *,
     scale: float,
     protocol: str,
-    metrics: Names = DEFAULT_METRICS,
+    metrics: Names | None = None,
     pattern: str = "",
     name: str = "",
     set: Sequence[str] = (),

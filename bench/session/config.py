@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bench.api import RequestError, format_scale, parse_scale
+from bench.api.protocol import DegradationName
 
-DEFAULT_METRICS = ("psnr", "ssim", "lpips", "niqe")
 DEFAULT_OUT = Path("results/runs/default")
 LARGEST_SEED = 2**63 - 1
 _NOTHING = "give one or more, separated by commas"
@@ -113,9 +113,12 @@ class RunConfig(BaseModel):
     scales: Annotated[tuple[float, ...], BeforeValidator(_scales)]
     datasets: Words = ("sample",)
     """Names or folders."""
-    metrics: Words = DEFAULT_METRICS
+    metrics: Words | None = None
+    """None: those of the protocol, or `bench.metrics.catalog.default_metrics` of the rows."""
     protocol: str | None = None
     """None: the datasets' own."""
+    degradation: DegradationName | None = None
+    """What LR is made with; None: the protocol's own."""
     seeds: Annotated[tuple[int, ...], BeforeValidator(_seeds)] = (0,)
     weights: str | dict[str, str] | None = None
     set: Items = ()

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.api import Dataset, Protocol, RequestError, get_protocol
+from bench.api import Dataset, Protocol, RequestError
 from bench.data import resolve_dataset
 from bench.engine.choice import choose_methods
 from bench.engine.executor import EXECUTORS
 from bench.engine.request import RunRequest
-from bench.metrics.catalog import choose_metrics
+from bench.metrics.catalog import DEFAULT_METRICS, choose_metrics, default_metrics
 from bench.plugins import load_plugin
 from bench.session.config import RunConfig
+from bench.session.protocol_file import find_protocol, split_knobs, with_knobs
 
 
 def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
@@ -27,19 +28,24 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
     """
     for path in config.plugin:
         load_plugin(path)
+    options, knobs = split_knobs(config.set)
     sets = tuple(resolve_dataset(name, data_root=config.data_root) for name in config.datasets)
+    name = config.protocol or default_protocol(sets)
+    preset = named_protocol(name, alpha=config.alpha, sr_size=config.sr_size, degradation=config.degradation)
+    protocol = with_knobs(preset, knobs)
+    methods = choose_methods(
+        config.methods, weights=config.weights, overrides=options, versus=config.versus, labels=config.name
+    )
+    trained_by = [name for row in methods for name in row.minimised]
+    metrics = config.metrics or default_metrics(trained_by, protocol.metrics or DEFAULT_METRICS)
+    # what is stored is what was measured, whatever a later version measures by default
+    config = config.model_copy(update={"metrics": metrics})
     return RunRequest(
-        methods=choose_methods(
-            config.methods,
-            weights=config.weights,
-            overrides=config.set,
-            versus=config.versus,
-            labels=config.name,
-        ),
+        methods=methods,
         datasets=sets,
         scales=config.scales,
-        metrics=choose_metrics(config.metrics, config.weights_root),
-        protocol=named_protocol(config.protocol or default_protocol(sets), alpha=config.alpha, sr_size=config.sr_size),
+        metrics=choose_metrics(metrics, config.weights_root),
+        protocol=protocol,
         seeds=config.seeds,
         out=config.out,
         device=config.device,
@@ -66,15 +72,22 @@ def known_executor(name: str) -> str:
 
 
 def named_protocol(name: str, **changed: Any) -> Protocol:
-    """The preset, with the user's word on knobs that are options of their own.
+    """The preset or the protocol of a file, with the user's word on knobs that are options of their own.
 
     Args:
-        name: Of the preset.
+        name: Of the preset, or a .yaml file.
         changed: Knob -> value; None leaves the preset's.
     Raises:
-        RequestError: an unknown name.
+        RequestError: an unknown name, a file that is no protocol, or a knob that contradicts the preset.
     """
-    return replace(get_protocol(name), **{knob: value for knob, value in changed.items() if value is not None})
+    knobs = {knob: value for knob, value in changed.items() if value is not None}
+    try:
+        return replace(find_protocol(name), **knobs)
+    except RequestError:
+        raise
+    except ValueError as fault:
+        asked = " ".join(f"--{knob.replace('_', '-')} {value}" for knob, value in knobs.items())
+        raise RequestError(f"protocol '{name}' does not take {asked}: {fault}; choose another --protocol") from None
 
 
 def default_protocol(sets: Sequence[Dataset]) -> str:

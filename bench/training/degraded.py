@@ -14,17 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from bench.imaging.degrade import KERNEL_SIZES, BlindDegradation, draw_blind_assr
-from bench.imaging.kernels import GaussianBlur
+from bench.imaging.degrade import KERNEL_SIZES, UNDEGRADED, BlindDegradation, draw_blind_assr
 from bench.training.config import PatchConfig
 from bench.training.images import ImagePool
 from bench.training.patches import draw_crop, draw_image
 
 SharedDraw = Callable[[], np.random.Generator]
 """Where a patch takes the scale, kernel size and shrinker that it shares with others; called once per patch."""
-
-UNDEGRADED = BlindDegradation(blur=GaussianBlur(size=7, sigma_1=0.05, sigma_2=0.05, theta=0.0), shrinker="bicubic")
-"""Antialiased bicubic alone: at this width the Gaussian is a single point."""
 
 
 class DegradedConfig(PatchConfig):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -37,6 +38,16 @@ class PerceptualDistance(nn.Module):
         self.register_buffer("scale", SCALE.clone())
         self.heads = nn.ParameterList(nn.Parameter(head.clone(), requires_grad=False) for head in heads)
 
+    @property
+    def smallest_side(self) -> int:
+        """The shortest side in pixels of which every compared layer still sees something (AlexNet 31, VGG-16 16)."""
+        side = 1
+        for layer in reversed(self.features):
+            if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
+                kernel, stride, padding = map(_one, (layer.kernel_size, layer.stride, layer.padding))
+                side = max((side - 1) * stride + kernel - 2 * padding, 1)
+        return side
+
     def forward(self, images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
         """Compare.
 
@@ -61,6 +72,10 @@ class PerceptualDistance(nn.Module):
                 # the root has no derivative at 0, where a flat patch lights no channel
                 norm = x.square().sum(dim=1, keepdim=True).clamp_min(EPSILON**2).sqrt()
                 yield x / (norm + EPSILON)
+
+
+def _one(length: Any) -> int:
+    return int(length[0] if isinstance(length, tuple) else length)
 
 
 def random_window(

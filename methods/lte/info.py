@@ -39,5 +39,8 @@ LTE = MethodSpec(
     options=ArbSROptions,
     weights={"lite": _HERE / "weights" / "lite.safetensors"},
     default_weights="lite",
-    weights_how="the paper's weights are not shipped: give a file that 'bench train lte' made, with --weights lte=PATH",
+    weights_how=(
+        "the paper's weights are not shipped: give a file with --weights lte=PATH, either one that 'bench train lte' "
+        "made or the authors' edsr-baseline-lte.pth"
+    ),
 )

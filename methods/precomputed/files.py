@@ -21,15 +21,15 @@ def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
         image: Image id; a "/" in it names a subfolder, and so does the set of a pooled set's id: for `Set5-baby` a
             subfolder Set5 is taken where there is one.
         scale: As file names show it, "4" or "3.6".
-        pattern: With {image} and {scale}; empty: `<image>.<any suffix>`, else the one file whose name goes on with this
-            scale (`baby_x4.png`, `babyx4_SwinIR.png`), else the one that goes on with a word that all files of the
-            folder end with (`baby_SwinIR.png`). Never a guess between two.
+        pattern: With {image} and the fields of `scale_fields`; empty: `<image>.<any suffix>`, else the one file whose
+            name goes on with this scale (`baby_x4.png`, `babyx4_SwinIR.png`), else the one that goes on with a word
+            that all files of the folder end with (`baby_SwinIR.png`). Never a guess between two.
     Raises:
         UnitError: no file, or several; says what was looked for and what is there.
     """
     folder = folder.expanduser()
     if pattern:
-        path = folder / pattern.format(image=image, scale=scale)
+        path = folder / pattern.format(image=image, **scale_fields(scale))
         if not path.is_file():
             raise UnitError(f"no file {path} (precomputed.pattern={pattern}); {_listing(_images(path.parent))}")
         return path
@@ -49,6 +49,16 @@ def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
         names = ", ".join(file.name for file in found[:4])
         raise UnitError(f"{len(found)} files in {folder} could be image '{image}' at x{scale}: {names}; {how}")
     raise UnitError(f"no file for image '{image}' at x{scale} in {folder}; {_listing(files)}; {how}")
+
+
+def scale_fields(scale: str) -> dict[str, str]:
+    """The ways in which programs write a scale into a file name, by the name of the field in a pattern.
+
+    >>> scale_fields("4")
+    {'scale': '4', 'float_scale': '4.0', 'scale_2f': '4.00'}
+    """
+    value = float(scale)
+    return {"scale": scale, "float_scale": str(value), "scale_2f": f"{value:.2f}"}
 
 
 def read_sr(path: Path, size: Size, *, slack: int = 0) -> NDArray[np.uint8] | NDArray[np.uint16]:

@@ -10,6 +10,8 @@ from pydantic import Field, field_validator
 
 from bench.api import MethodInfo, MethodOptions, MethodSpec, UnitError, format_scale
 
+PATTERN_FIELDS = {"image", "scale", "float_scale", "scale_2f"}
+
 
 class PrecomputedOptions(MethodOptions):
     """`--set precomputed.KEY=VALUE`."""
@@ -17,8 +19,9 @@ class PrecomputedOptions(MethodOptions):
     folder: Path = Field(description="The folder of SR images; a subfolder x2, x3.6, ... is used where there is one.")
     pattern: str = Field(
         default="",
-        description="File name below the folder with {image} and {scale}, such as 'x{scale}/{image}.png'. Default: the "
-        "image id with any suffix, else the one file called after it.",
+        description="File name below the folder with {image} and {scale} (4), {float_scale} (4.0) or {scale_2f} "
+        "(4.00), such as 'x{scale}/{image}.png'. Default: the image id with any suffix, else the one file "
+        "called after it.",
     )
     luma: bool = Field(
         default=False, description="Take the studio luma of colour files: for outputs stored as RGB under classic-y."
@@ -41,8 +44,10 @@ class PrecomputedOptions(MethodOptions):
         except ValueError as fault:
             raise ValueError(f"it cannot be read: {fault}") from None
         fields = {name for _, name, _, _ in parts if name is not None}
-        if any(spec for _, _, spec, _ in parts) or "image" not in fields or not fields <= {"image", "scale"}:
-            raise ValueError("{image} must stand in it, {scale} may, and nothing else in braces")
+        if any(spec for _, _, spec, _ in parts) or "image" not in fields or not fields <= PATTERN_FIELDS:
+            raise ValueError(
+                "{image} must stand in it, {scale}, {float_scale} and {scale_2f} may, and nothing else in braces"
+            )
         return pattern
 
 

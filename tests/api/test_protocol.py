@@ -40,6 +40,7 @@ PAIR_IDS = {
     "face-idm": ("79318be6b4e32bc2", "79318be6b4e32bc2", "79318be6b4e32bc2"),
     "casr": ("ba6e12a7fd3731ca", "ba6e12a7fd3731ca", "ba6e12a7fd3731ca"),
     "cassr": ("a20341acfb944f51", "a20341acfb944f51", "a20341acfb944f51"),
+    "cassr-div2k": ("e31d8a254e135235", "e31d8a254e135235", "e31d8a254e135235"),
     "blind-assr": ("65989c29b2a78cee", "65989c29b2a78cee", "65989c29b2a78cee"),
 }
 """The pair ids at x2, x4, x8 under which finished runs keep their images."""
@@ -72,7 +73,7 @@ CHANGED: dict[str, tuple[Protocol, object]] = {
 def test_design_presets_are_all_there() -> None:
     wanted = {
         "classic-y", "basicsr-y", "liif-benchmark", "liif-div2k", "pyiqa-default", "face-kim", "face-idm", "casr",
-        "cassr", "blind-assr", "sample", "inr-assr", "thera", "thera-y", "gsasr", "lut-y",
+        "cassr", "cassr-div2k", "blind-assr", "sample", "inr-assr", "thera", "thera-y", "gsasr", "lut-y",
     }  # fmt: skip
     assert wanted == set(PRESETS)
 

@@ -187,11 +187,14 @@ def test_one_protocol_shows_every_knob_and_marks_the_unusual(listed):
     text = listed("protocols", "classic-y")
     knobs = json.loads(listed("protocols", "classic-y", "--json"))
     for knob, value in knobs.items():
-        if knob not in ("name", "summary", "source"):
+        if knob not in ("name", "summary", "source", "metrics"):
             (line,) = [line for line in text.splitlines() if line.split()[:1] == [knob]]
             assert str(value) in line
             assert ("(default" in line) == (value != getattr(PRESETS["sample"], knob))
     assert knobs["plane"] == "y"
+    assert not any(line.split()[:1] == ["metrics"] for line in text.splitlines()), "it brings none"
+    (line,) = [line for line in listed("protocols", "cassr").splitlines() if line.split()[:1] == ["metrics"]]
+    assert ",".join(PRESETS["cassr"].metrics) in line
 
 
 @pytest.mark.parametrize(

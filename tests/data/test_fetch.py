@@ -6,9 +6,7 @@ import hashlib
 import io
 import socket
 import tarfile
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -23,66 +21,6 @@ from bench.data.verify import verify
 from bench.download import ResumingDownloader
 
 BLOCK = 1 << 14
-
-
-class Server:
-    """Files in memory; knows ranges, and can cut a connection after so many bytes, once."""
-
-    def __init__(self):
-        self.files: dict[str, bytes] = {}
-        self.cut: dict[str, list[int]] = {}
-        self.requests: list[tuple[str, str | None]] = []
-        self.etag = '"one"'
-        self.ranges = True
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                server.answer(self)
-
-            def log_message(self, *args):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True)
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-
-    def answer(self, handler):
-        wanted = handler.headers.get("Range")
-        self.requests.append((handler.path, wanted))
-        body = self.files.get(handler.path)
-        if body is None:
-            handler.send_error(404)
-            return
-        start = 0
-        if wanted and self.ranges and handler.headers.get("If-Range", self.etag) == self.etag:
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
-        if start and start >= len(body):
-            handler.send_response(416)
-            handler.send_header("Content-Range", f"bytes */{len(body)}")
-            handler.send_header("Content-Length", "0")
-            handler.end_headers()
-            return
-        handler.send_response(206 if start else 200)
-        if start:
-            handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-        if self.etag:
-            handler.send_header("ETag", self.etag)
-        handler.send_header("Content-Length", str(len(body) - start))
-        handler.end_headers()
-        cuts = self.cut.get(handler.path, [])
-        end = start + cuts.pop(0) if cuts else len(body)
-        handler.wfile.write(body[start:end])
-        handler.close_connection = True
-
-
-@pytest.fixture
-def server():
-    made = Server()
-    yield made
-    made.http.shutdown()
-    made.http.server_close()
 
 
 def png(seed: int, mode="RGB") -> bytes:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.api import get_protocol
+from bench.api import RequestError, get_protocol
 from bench.data import prepare, resolve_dataset
 from bench.engine.request import RunRequest
 from bench.engine.run import execute
 from bench.engine.store import Store
-from bench.imaging import read_png_exact
-from bench.imaging.manifest import read_manifest
+from bench.imaging import draw_real_esrgan, read_png_exact
+from bench.imaging.manifest import read_manifest, write_manifest
 
 Build = Callable[..., RunRequest]
 
@@ -94,3 +94,31 @@ def test_a_run_of_other_images_adds_to_the_manifest(make_request: Build, photos:
 @pytest.mark.parametrize("name", ["sample", "basicsr-y"])
 def test_protocols_without_draws_write_no_manifest(make_request: Build, name: str) -> None:
     assert not (execute(make_request(protocol=name)).plan.request.out / "degradations").exists()
+
+
+def test_a_stored_manifest_that_says_otherwise_stops_the_run(make_request: Build) -> None:
+    """Catches a run that overwrites what is stored, or that scores new LR images beside those of the old draw."""
+    request = make_request(protocol="cassr-div2k", metrics=("psnr",))
+    first = _lr_hashes(request)
+    path = request.out / "degradations" / "real-esrgan" / "Photos-s0.json"
+    stored = path.read_bytes()
+    assert _lr_hashes(make_request(protocol="cassr-div2k", metrics=("psnr",))) == first
+    assert path.read_bytes() == stored
+    write_manifest(path, {**read_manifest(path), "photo 2": draw_real_esrgan(7)})
+    edited = path.read_bytes()
+    with pytest.raises(RequestError, match=r"Photos-s0\.json: image 'photo 2' .*--out"):
+        execute(make_request(protocol="cassr-div2k", metrics=("psnr",)))
+    assert path.read_bytes() == edited
+    path.write_bytes(stored)
+    assert execute(make_request(protocol="cassr-div2k", metrics=("psnr",))).tally.inferred == 0
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"format": "assr-bench degradations 1"}', b"\xff\xfe"])
+def test_a_damaged_manifest_stops_the_run_by_name(make_request: Build, damage: bytes) -> None:
+    request = make_request(protocol="blind-assr")
+    execute(request)
+    path = request.out / "degradations" / "blind-assr" / "Photos-s0.json"
+    path.write_bytes(damage)
+    with pytest.raises(RequestError, match=r"Photos-s0\.json: .*--out"):
+        execute(make_request(protocol="blind-assr"))
+    assert path.read_bytes() == damage

@@ -10,9 +10,9 @@ import torch
 from scipy import ndimage
 from skimage import data
 
-from bench.imaging.degrade import BlindDegradation
+from bench.imaging.degrade import UNDEGRADED, BlindDegradation
 from bench.imaging.kernels import GaussianBlur
-from bench.training.degraded import UNDEGRADED, DegradedConfig, DegradedPatch, draw_degraded
+from bench.training.degraded import DegradedConfig, DegradedPatch, draw_degraded
 from bench.training.images import ImagePool
 from bench.training.patches import step_generator
 from methods.blind_assr.kernels import apply_kernels, centred

@@ -398,6 +398,7 @@ def test_perceptual_term_sees_the_predicted_image_through_a_window_of_the_step()
     """Catches the residual in place of the image, windows that differ between the two, and one for all steps."""
     task, network, seen = _task(perceptual=0.5, shift=3, zoom=1.0), CasArbi(_tiny()), []
     task._distance = nn.Module()
+    task._distance.smallest_side = 4
     task._distance.forward = lambda image, truth: (seen.append((image, truth)), image.mean((1, 2, 3)))[1]
     batch = task.batch(1)
     found = task.losses(network, batch)
@@ -411,6 +412,8 @@ def test_perceptual_term_sees_the_predicted_image_through_a_window_of_the_step()
     shown = {tuple(seen[-1][1].flatten()[:2].tolist()) for step in range(8) if task.losses(network, _at(batch, step))}
     assert len(shown) > 3
     assert "loss_perceptual" not in _task().losses(network, batch)
+    task._distance.smallest_side = min(batch["x0"].shape[-2:]) - 2
+    assert set(task.losses(network, batch)) == {"loss_l1"}, "a window that the network cannot see is no crash"
 
 
 def _at(batch: dict[str, torch.Tensor], step: int) -> dict[str, torch.Tensor]:

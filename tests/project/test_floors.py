@@ -25,6 +25,7 @@ FLOORS = (
     ("bench.check", 5),
     ("bench.report", 6),
     ("bench.session", 7),
+    ("bench.leaderboard", 8),
     ("bench.figures", 8),
     ("bench.cli", 9),
     ("bench.__main__", 10),

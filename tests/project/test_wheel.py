@@ -60,6 +60,8 @@ def test_cards_and_weights_travel_in_the_wheel(installed: Path, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     assert "Urban100" in done.stdout
     assert (installed / "methods" / "liif" / "weights" / "lite.safetensors").is_file()
+    published = run_python(installed, tmp_path, "-m", "bench", "weights", "list")
+    assert "--weights liif=published" in published.stdout, published.stderr
 
 
 def test_no_top_level_package_shadows_hugging_face_datasets(installed: Path, tmp_path: Path) -> None:
@@ -67,3 +69,23 @@ def test_no_top_level_package_shadows_hugging_face_datasets(installed: Path, tmp
     for folder in (tmp_path, ROOT):
         done = run_python(installed, folder, "-c", "import datasets; print(datasets.load_dataset.__module__)")
         assert done.stdout.startswith("datasets."), done.stderr
+
+
+def test_published_tables_travel_in_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """Found beside the checkout only, they would be missing for everybody who installs the package."""
+    done = run_python(installed, tmp_path, "-m", "bench", "table", "--reported", "casarbi/table9")
+    assert done.returncode == 0, done.stderr
+    assert "22.27" in done.stdout
+    audited = run_python(installed, tmp_path, "-m", "bench", "audit", "reported", "--only", "claims")
+    assert (audited.returncode, "Kim [25] 0.0455" in audited.stdout) == (1, True), audited.stderr
+
+
+def test_the_leaderboards_page_can_be_made_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """Catches a wheel without the page's template, styles, scripts or vendored libraries."""
+    code = (
+        "from bench.leaderboard.entry import Board; from bench.leaderboard.page import render_page; "
+        "print(len(render_page(Board(), (), (), title='Empty')))"
+    )
+    done = run_python(installed, tmp_path, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1_000_000

@@ -113,10 +113,22 @@ def test_a_metric_that_some_row_was_trained_by_is_named_below(frames_of, infos):
     values = {("a", "lite,x=1", _SET5, 2.0, m): 0.2 for m in ("lpips", "psnr")} | _values("lpips", b=0.3)
     frames = frames_of(values, minimised={("a", "lite,x=1"): ("lpips",), ("c", ""): ("psnr",)})
     (table,) = run_tables(frames, infos)
-    assert any(note == "LPIPS was part of the loss in the training of a (lite,x=1)." for note in table.notes)
+    sentence = "LPIPS was part of the loss in the training of a (lite,x=1): not ranked by it."
+    assert any(note == sentence for note in table.notes)
     assert LITE_NOTE in table.notes
     (without,) = run_tables(frames, infos, selection=Selection(metrics=("psnr",)))
     assert without.notes == (LITE_NOTE,)
+
+
+def test_a_row_is_not_crowned_by_the_metric_it_was_trained_by(frames_of, infos):
+    """Catches a bold or underlined LPIPS of a network whose loss was LPIPS; the best of the others is the best."""
+    infos = infos | {"lpips_squeeze": infos["lpips"]}
+    values = _values("lpips", casr=0.1, b=0.2, c=0.3) | _values("lpips_squeeze", casr=0.1, b=0.2, c=0.3)
+    frames = frames_of(values, minimised={("casr", ""): ("lpips",)})
+    assert _marks(frames, infos, "lpips") == {"casr": Mark.NONE, "b": Mark.BEST, "c": Mark.SECOND}
+    assert _marks(frames, infos, "lpips_squeeze") == {"casr": Mark.BEST, "b": Mark.SECOND, "c": Mark.NONE}
+    alone = frames_of(_values("lpips", casr=0.1, b=0.2), minimised={("casr", ""): ("lpips",)})
+    assert set(_marks(alone, infos, "lpips").values()) == {Mark.NONE}, "a lone ranked value has no rival"
 
 
 def test_what_a_metric_says_of_few_images_stands_under_the_table(frames_of, infos):

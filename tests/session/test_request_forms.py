@@ -122,3 +122,13 @@ def test_importing_the_package_stays_light() -> None:
 def test_an_unknown_attribute_of_the_package_is_named() -> None:
     with pytest.raises(AttributeError, match="no attribute 'ruin'"):
         bench.ruin  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_without_metrics_a_network_trained_by_lpips_is_judged_by_an_unseen_one_too() -> None:
+    """Catches a default table in which the only perceptual value of CASR is the one that it was trained by."""
+    plain = build_request(make_config({"methods": "bicubic,liif", "scales": "2"}))
+    assert plain.metric_names == ("psnr", "ssim", "lpips", "niqe")
+    trained = build_request(make_config({"methods": "bicubic,casr", "scales": "2"}))
+    assert trained.metric_names == ("psnr", "ssim", "lpips", "lpips_squeeze", "niqe")
+    asked = build_request(make_config({"methods": "casr", "scales": "2", "metrics": "lpips"}))
+    assert asked.metric_names == ("lpips",)

@@ -15,10 +15,10 @@ from torch.nn import functional
 
 from bench.api import RequestError
 from bench.imaging import ImageError, imresize
-from bench.imaging.degrade import KERNEL_SIZES, BlindDegradation, draw_blind_assr, shrink
+from bench.imaging.degrade import KERNEL_SIZES, UNDEGRADED, BlindDegradation, draw_blind_assr, shrink
 from bench.imaging.kernels import GaussianBlur
 from bench.imaging.manifest import read_manifest, write_manifest
-from bench.training.degraded import UNDEGRADED, DegradedConfig, DegradedPatch, draw_degraded
+from bench.training.degraded import DegradedConfig, DegradedPatch, draw_degraded
 from bench.training.images import ImagePool
 from bench.training.patches import step_generator
 from methods.blocks.sampled import shared_draws, to_tensor

@@ -49,6 +49,17 @@ def _package(net: str, state: dict[str, torch.Tensor]):
 
 
 @pytest.mark.parametrize("net", sorted(NETWORKS))
+def test_smallest_side_is_where_the_last_layer_still_sees_something(tmp_path, monkeypatch, net):
+    """Catches a limit that lets a crop through on which a pooling layer fails, or that shuts out one too many."""
+    _made_up(tmp_path, NETWORKS[net], monkeypatch)
+    distance = load_distance(net, tmp_path)
+    side = distance.smallest_side
+    assert torch.isfinite(distance(torch.zeros(1, 3, side, side), torch.ones(1, 3, side, side))).all()
+    with pytest.raises(RuntimeError, match="too small"):
+        distance(torch.zeros(1, 3, side - 1, side - 1), torch.ones(1, 3, side - 1, side - 1))
+
+
+@pytest.mark.parametrize("net", sorted(NETWORKS))
 def test_values_and_gradients_are_those_of_the_package(tmp_path, monkeypatch, net):
     """Catches another input range, a layer too many or too few, a mean over the batch, a detached branch."""
     state = _made_up(tmp_path, NETWORKS[net], monkeypatch)

@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from bench.api import RequestError
 from bench.figures.drift.distribution import Distribution
 from bench.figures.drift.meter import Kind, MeanCycle, pools
-from bench.figures.page import COLOUR_MAP, PAGE_WIDTH, Page, page_style
+from bench.figures.page import COLOUR_MAP, PAGE_WIDTH, Page, line_colours, page_style
 
 _HEAD, _PANEL, _WORDS, _LINE = 0.24, 1.15, 0.32, 0.12
 """Inches: above a band, a panel's height, the words below it, a line of words."""
@@ -86,7 +86,7 @@ def draw_drift(means: Sequence[MeanCycle], *, note: str = "") -> Figure:
     shown = [group for group in variants if len(group) > 1]
     with page_style():
         page = Page(below + len(shown) * band + len(lines) * _LINE + 0.15)
-        colours = _colours(len(variants))
+        colours = line_colours(len(variants))
         for number, (name, colour) in enumerate(zip(names, colours, strict=True)):
             left, up = _LEFT + number % 2 * PAGE_WIDTH / 2, 0.05 + number // 2 * 0.14
             page.text(left, up, "●", ha="left", color=colour)
@@ -111,12 +111,6 @@ def _by_variant(means: Sequence[MeanCycle]) -> Iterator[list[MeanCycle]]:
     for mean in means:
         groups.setdefault(id(mean.choice), []).append(mean)
     yield from groups.values()
-
-
-def _colours(count: int) -> list[Any]:
-    """Ten that differ for everyone in hue or lightness; more are taken from the map."""
-    listed = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
-    return list(listed[:count]) if count <= 10 else list(matplotlib.colormaps[COLOUR_MAP](np.linspace(0, 0.9, count)))
 
 
 def _axes(page: Page, left: float, up: float, width: float) -> Axes:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,13 +18,11 @@ from bench.api import Protocol, Sample, Size, UnitError, derive_seed
 from bench.data import prepare
 from bench.engine.choice import MethodChoice
 from bench.engine.inference import Runner
-from bench.engine.rounding import Pixels, quantise
+from bench.engine.rounding import Pixels
+from bench.figures.cascades import cycle_images
 from bench.figures.drift.distribution import Distribution, gradient_distribution, luma_distribution, pooled
 from bench.imaging.resize import imresize_u8
 from bench.metrics.scorer import Scorer
-
-if TYPE_CHECKING:
-    import torch
 
 Kind = Literal["luma", "gradient"]
 KINDS: tuple[Kind, ...] = ("luma", "gradient")
@@ -120,10 +118,7 @@ class DriftMeter:
         result = runner.infer(
             lr, pair.asked, self.protocol, image=sample.id, scale=self.scale, seed=seed, keep=pair.size
         )
-        images = [quantise(np.ascontiguousarray(lr.transpose(2, 0, 1)), self.protocol)]
-        # a stage of the full size is the result itself, or no image at all (a spread over samples)
-        images += [self._rounded(stage) for stage in result.stages if tuple(stage.shape[-2:]) != pair.asked]
-        images.append(result.pixels)
+        images = cycle_images(lr, result, pair.asked, self.protocol)
         cycles = []
         for number, pixels in enumerate(images):
             size = (pixels.shape[0], pixels.shape[1])
@@ -144,12 +139,6 @@ class DriftMeter:
                 )
             )
         return cycles
-
-    def _rounded(self, stage: torch.Tensor) -> Pixels:
-        values = stage.detach().float().cpu().numpy()
-        if not np.isfinite(values).all():
-            raise UnitError("a stage holds NaN or infinite values")
-        return quantise(values, self.protocol)
 
     def _reference(self, image: str, hr: Any, size: Size) -> _Reference:
         key = (image, size)

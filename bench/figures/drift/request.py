@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from bench.api import RequestError, Sample, UnitError, format_scale, parse_scale
+from bench.api import RequestError, Sample, UnitError, format_scale
 from bench.figures import options as opt
-from bench.figures.contract import Drawn, FigureRequest, Numbers, Warn
+from bench.figures.cascades import CascadeFigure
+from bench.figures.contract import Drawn, Numbers, Warn
 
 if TYPE_CHECKING:
     from bench.engine.choice import MethodChoice
@@ -33,34 +34,15 @@ _SHOWN = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drift(FigureRequest):
+class Drift(CascadeFigure):
     """Run methods on images at one scale and measure the image of every cycle."""
 
     summary: ClassVar[str] = "How a cascade drifts from natural images, HR and LR, cycle by cycle."
 
-    methods: Annotated[str, typer.Argument(metavar="METHOD[,METHOD…]", help="'bench methods' lists them.")]
-    data: Annotated[str, typer.Option(help="Images: a folder or a set's name.")]
-    scale: Annotated[str, typer.Option(help="A number of at least 1, may be fractional.")]
     out: Annotated[
         Path, typer.Option(help="The figure, .png, .pdf or .svg; its numbers go beside it as .csv, and -densities.csv.")
     ]
-    set_: opt.Set = None
-    versus: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A variant to compare with: METHOD.OPTION=VALUE on top of --set, several options of one variant "
-            "separated by spaces; may be given several times.",
-            show_default=False,
-        ),
-    ] = None
-    weights: opt.Weights = None
-    protocol: opt.ProtocolName = None
-    seed: Annotated[int, typer.Option(min=0, help="Of stochastic methods and of drawn degradations.")] = 0
     limit: opt.Limit = None
-    device: opt.Device = "auto"
-    tile: Annotated[int | None, typer.Option(min=16, help="LR tile side, for methods that may be tiled.")] = None
-    plugin: opt.Plugin = None
-    data_root: opt.DataRoot = None
     weights_root: opt.WeightsRoot = None
 
     def draw(self, warn: Warn) -> Drawn:
@@ -69,28 +51,8 @@ class Drift(FigureRequest):
         from bench.figures.drift.drawing import draw_drift
         from bench.figures.drift.meter import DriftMeter, average
         from bench.figures.drift.numbers import cycle_csv, density_csv
-        from bench.session import build_request, make_config
 
-        request = build_request(
-            make_config(
-                {
-                    "methods": self.methods,
-                    "scales": parse_scale(self.scale),
-                    "datasets": (self.data,),
-                    "weights": self.weights,
-                    "set": self.set_,
-                    "versus": self.versus,
-                    "protocol": self.protocol,
-                    "seeds": self.seed,
-                    "limit": self.limit,
-                    "device": self.device,
-                    "tile": self.tile,
-                    "plugin": self.plugin,
-                    "data_root": self.data_root,
-                    "weights_root": self.weights_root,
-                }
-            )
-        )
+        request = self.resolved(limit=self.limit, weights_root=self.weights_root)
         choices, (dataset,), (factor,), protocol = request.methods, request.datasets, request.scales, request.protocol
         samples = select_samples(dataset, factor, protocol, self.limit)
         meter = DriftMeter(protocol, factor, seed=self.seed, weights_root=self.weights_root)

@@ -10,6 +10,7 @@ import typer
 
 from bench.api import parse_scales
 from bench.api.lists import names
+from bench.figures import options as opt
 from bench.figures.contract import Drawn, FigureRequest, Warn
 
 _TEXTS = ("csv", "tex", "md")
@@ -26,11 +27,11 @@ class SelfSSIMMatrix(FigureRequest):
         Path, typer.Option(help="The figure, .png, .pdf or .svg; its numbers go beside it as .csv, .tex and .md.")
     ]
     metric: Annotated[str, typer.Option(help="selfssim or selfssim_msssim_nn.")] = "selfssim"
-    methods: Annotated[str, typer.Option(help="Only these methods, in this order; comma-separated.")] = ""
-    datasets: Annotated[str, typer.Option(help="Only these datasets, in this order.")] = ""
+    methods: opt.OnlyMethods = ""
+    datasets: opt.OnlyDatasets = ""
     scales: Annotated[str, typer.Option(help="Only these scales, as rows and as columns.")] = ""
-    protocol: Annotated[str | None, typer.Option(help="Only numbers of this protocol.")] = None
-    signature: Annotated[str, typer.Option(help="Only signatures with these tokens, such as q:u8,v1.")] = ""
+    protocol: opt.OnlyProtocol = None
+    signature: opt.OnlySignature = ""
     output: Annotated[str, typer.Option("--format", help="What is printed: md, tex or csv.")] = "md"
     caption: Annotated[str, typer.Option(help="Caption of the table, as plain text.")] = ""
     label: Annotated[str, typer.Option(help="LaTeX label.")] = ""

@@ -50,7 +50,8 @@ class CasArbiTrainConfig(TrainConfig):
     aug_steps: int = Field(default=5, ge=1, le=15)
     """As much noise as so many steps of ResShift's table of 15 hold: 5 for general scenes, 3 for faces."""
     perceptual: float = Field(default=0.0, ge=0)
-    """Weight of LPIPS (AlexNet) between the predicted and the true image, seen through a random window. [ours]"""
+    """Weight of LPIPS (AlexNet) between the predicted and the true image, seen through a random window. [ours]
+    Steps whose images are too small for the network (under 31 pixels) go without it."""
     shift: int = Field(default=7, ge=0)
     """How many pixels that window is shorter than the image."""
     zoom: float = Field(default=2.0, ge=1)
@@ -167,6 +168,8 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         found = {"loss_l1": functional.l1_loss(predicted, r0)}
         if self.config.perceptual > 0:
             assert self._distance is not None  # made with the network
+            if min(size) - self.config.shift < self._distance.smallest_side:
+                return found
             seed = derive_seed(self.config.seed, "window", int(batch["step"]))
             rng = torch.Generator().manual_seed(seed % 2**63)
             images = network.image(predicted, u), x0

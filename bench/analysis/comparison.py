@@ -1,0 +1,179 @@
+"""Two rows of one or two runs, compared cell by cell: what `bench compare` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from bench.analysis.frames import RunFrames
+from bench.analysis.origins import check_one_origin
+from bench.analysis.pairing import ImageValues, cannot_pair, paired
+from bench.analysis.selection import Selection, select
+from bench.analysis.signatures import check_one_protocol
+from bench.analysis.significance import Difference, Verdict, adjusted_ps, compare_values, judge
+from bench.api import Direction, MetricInfo, MetricRef, RequestError, RowInfo, format_scale
+from bench.api.run import merged_names
+
+_NAMED = 3
+"""Images that are named as best and as worst."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two rows, and the run that it is of."""
+
+    frames: RunFrames
+    row: RowInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellComparison:
+    """A against B on one dataset at one scale in one metric.
+
+    Attributes:
+        mean_a, mean_b: Over the paired images.
+        found: A - B and its test.
+        adjusted: p after Holm's correction over all cells; None where nothing was tested.
+        effect: Smallest difference worth having.
+        verdict: On A.
+        best, worst: (image, A - B) where A gains most and least, the first most so.
+    """
+
+    dataset: str
+    scale: float
+    metric: str
+    signature: str
+    mean_a: float
+    mean_b: float
+    found: Difference
+    effect: float
+    best: tuple[tuple[str, float], ...]
+    worst: tuple[tuple[str, float], ...]
+    adjusted: float | None = None
+    verdict: Verdict = Verdict.TOO_FEW
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """All cells that both rows have, and sentences on those that could not be compared."""
+
+    a: str
+    b: str
+    cells: tuple[CellComparison, ...]
+    notes: tuple[str, ...]
+
+
+def compare_rows(
+    a: Side,
+    b: Side,
+    infos: Mapping[str, MetricInfo],
+    *,
+    selection: Selection | None = None,
+    effects: Mapping[str, float] | None = None,
+) -> Comparison:
+    """Compare two rows on everything that both have.
+
+    Args:
+        a, b: The rows.
+        infos: metric -> its direction and the smallest difference worth having.
+        selection: Which datasets, scales, metrics and protocols; metrics of one reference scale ("selfssim@8") only
+            where they are named.
+        effects: metric -> the smallest difference worth having, instead of the metric's own; "" is for all metrics.
+    Raises:
+        RequestError: the rows share no cell; their numbers are of two protocols or versions; or images of one name were
+            made from different files.
+    """
+    if (a.frames is b.frames or a.frames.records is b.frames.records) and a.row.key == b.row.key:
+        raise RequestError(f"A and B are the same row, '{a.row.display}'; give two rows")
+    chosen, wanted = selection or Selection(), effects or {}
+    rows_a, rows_b = (_own(side, chosen) for side in (a, b))
+    shared = rows_a.merge(rows_b[["dataset", "scale", "metric"]].drop_duplicates(), on=["dataset", "scale", "metric"])
+    if shared.empty:
+        raise RequestError(f"'{a.row.display}' and '{b.row.display}' share no dataset, scale and metric; {_seen(a, b)}")
+    places = set(zip(shared["dataset"], shared["scale"], shared["metric"], strict=True))
+    both = pd.concat([_at(rows_a, places), _at(rows_b, places)], ignore_index=True)
+    check_one_protocol(both, merged_names(a.frames.protocols, b.frames.protocols))
+    cells, notes = [], []
+    values_a = ImageValues.of(a.frames)
+    values_b = values_a if b.frames.records is a.frames.records else ImageValues.of(b.frames)
+    for row in shared.to_dict("records"):
+        dataset, scale, metric = str(row["dataset"]), float(row["scale"]), str(row["metric"])
+        signature = str(row["signature"])
+        info = infos.get(MetricRef.parse(metric).name)
+        where = f"{info.display if info else metric} on {dataset} ×{format_scale(scale)}"
+        place = (dataset, scale, metric, signature)
+        first, second = values_a.cell((*a.row.key, *place)), values_b.cell((*b.row.key, *place))
+        pairs = paired(first, second, dataset, scale)
+        if reason := cannot_pair(signature) or ("" if pairs else "no image has a value in both"):
+            notes.append(f"{where} is left out: {reason}.")
+            continue
+        planned = max(int(n) for n in _at(both, {(dataset, scale, metric)})["expected"])
+        if len(pairs) < planned:
+            notes.append(f"{where}: {len(pairs)} of {planned} images have a value in both; only these are compared.")
+        effect = wanted.get(metric, wanted.get("", info.effect if info else 0.0))
+        cells.append(_cell(place, pairs, info, effect))
+    return Comparison(a=a.row.display, b=b.row.display, cells=_judged(cells, infos), notes=tuple(notes))
+
+
+def _own(side: Side, selection: Selection) -> pd.DataFrame:
+    """The summary rows of a row that are asked for, of one version and signed."""
+    summary = side.frames.summary
+    method, variant = side.row.key
+    own = summary.loc[(summary["method"] == method) & (summary["variant"] == variant) & (summary["signature"] != "")]
+    if own.empty:
+        raise RequestError(f"'{side.row.display}' has no numbers in this run; finish the run first")
+    if not selection.metrics:
+        plain = [MetricRef.parse(name).reference is None for name in own["metric"]]
+        own = own.loc[plain]
+    own = select(own, selection, protocols=side.frames.protocols)
+    check_one_origin(own, side.frames.origins, lambda *_: side.row.display)
+    return own
+
+
+def _at(rows: pd.DataFrame, places: set[tuple[str, float, str]]) -> pd.DataFrame:
+    keys = zip(rows["dataset"], rows["scale"], rows["metric"], strict=True)
+    return rows.loc[[key in places for key in keys]]
+
+
+def _seen(a: Side, b: Side) -> str:
+    said = []
+    for name, side in (("A", a), ("B", b)):
+        summary = side.frames.summary
+        own = summary.loc[(summary["method"] == side.row.method) & (summary["variant"] == side.row.variant)]
+        where = dict.fromkeys(f"{d} ×{format_scale(s)}" for d, s in zip(own["dataset"], own["scale"], strict=True))
+        said.append(f"{name} has {', '.join(where)}")
+    return "; ".join(said)
+
+
+def _cell(
+    place: tuple[str, float, str, str], pairs: Mapping[str, tuple[float, float]], info: MetricInfo | None, effect: float
+) -> CellComparison:
+    dataset, scale, metric, signature = place
+    direction = info.direction if info is not None else None
+    first, second = [a for a, _ in pairs.values()], [b for _, b in pairs.values()]
+    sign = -1.0 if direction is Direction.LOWER else 1.0
+    gains = {image: 0.0 if a == b else a - b for image, (a, b) in pairs.items()}
+    order = sorted(gains, key=lambda image: (-sign * gains[image], image))
+    return CellComparison(
+        dataset=dataset,
+        scale=scale,
+        metric=metric,
+        signature=signature,
+        mean_a=sum(first) / len(first),
+        mean_b=sum(second) / len(second),
+        found=compare_values(first, second, direction),
+        effect=effect,
+        best=tuple((image, gains[image]) for image in order[:_NAMED] if sign * gains[image] > 0),
+        worst=tuple((image, gains[image]) for image in order[: -_NAMED - 1 : -1] if sign * gains[image] < 0),
+    )
+
+
+def _judged(cells: list[CellComparison], infos: Mapping[str, MetricInfo]) -> tuple[CellComparison, ...]:
+    judged = []
+    for cell, adjusted in zip(cells, adjusted_ps([cell.found for cell in cells]), strict=True):
+        info = infos.get(MetricRef.parse(cell.metric).name)
+        verdict = judge(cell.found, adjusted, info.direction if info is not None else None, cell.effect)
+        judged.append(replace(cell, adjusted=adjusted, verdict=verdict))
+    return tuple(judged)

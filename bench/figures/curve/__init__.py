@@ -1,0 +1,1 @@
+"""Metrics over the scales of a run, with bands and training ranges."""

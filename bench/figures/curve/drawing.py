@@ -1,0 +1,163 @@
+"""Curves over the scales: a panel per dataset and metric, a line with a band per method, and where each was trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from bench.api import format_scale
+from bench.figures.curve.numbers import Line
+from bench.figures.page import PAGE_WIDTH, Page, line_colours, page_style
+from bench.figures.words import LINE, Legend, notes_of, width_of, wrapped, write_notes
+from bench.report.layout import Head
+from bench.report.model import MethodRow
+
+MARKERS = "osD^vP*Xp<>h"
+"""A marker per method, so that colour is not all that tells them apart."""
+_LEFT, _GAP, _PANEL, _BELOW, _BAR = 0.5, 0.5, 1.55, 0.28, 0.055
+"""Inches: at the left of the page, between panels, a panel's height, below it, and of a bar of training scales."""
+
+
+def draw_curves(
+    lines: Sequence[Line],
+    rows: Sequence[MethodRow],
+    trained: Mapping[MethodRow, tuple[float, float]],
+    notes: Sequence[str],
+) -> Figure:
+    """All panels, with one legend.
+
+    Args:
+        lines: See `bench.figures.curve.numbers.lines_of`.
+        rows: The methods.
+        trained: Smallest and largest scale of a method's training, where that is known.
+        notes: Sentences below.
+    """
+    places = list(dict.fromkeys((line.dataset, line.metric) for line in lines))
+    across = min(3, len(places))
+    width = (PAGE_WIDTH - _LEFT - 0.1 - (across - 1) * _GAP) / across
+    colours = dict(zip(rows, line_colours(len(rows)), strict=True))
+    marks = [MARKERS[number % len(MARKERS)] for number in range(len(rows))]
+    strip = _BAR * sum(row in trained for row in rows)
+    titles = [wrapped(_title(*place, several=len({d for d, _ in places}) > 1), width) for place in places]
+    bands = [range(start, min(start + across, len(places))) for start in range(0, len(places), across)]
+    heads = [max(len(titles[place]) for place in band) * LINE + 0.08 for band in bands]
+    with page_style():
+        legend = Legend([row.display for row in rows], PAGE_WIDTH - 0.3)
+        below = notes_of(notes, PAGE_WIDTH - 0.15)
+        top = 0.08 + legend.height
+        height = top + sum(head + _PANEL + strip + _BELOW for head in heads) + len(below) * LINE + 0.06
+        page = Page(height)
+        legend.draw(page, 0.15, 0.06, [colours[row] for row in rows], marks)
+        up = top
+        for band, head in zip(bands, heads, strict=True):
+            for column, place in enumerate(band):
+                left = _LEFT + column * (width + _GAP)
+                words = "\n".join(titles[place])
+                page.text(left + width / 2, up + head - 0.03, words, va="bottom", parse_math=False)
+                own = [line for line in lines if (line.dataset, line.metric) == places[place]]
+                axes = page.axes(left, up + head, width, _PANEL)
+                _panel(axes, own, colours, dict(zip(rows, marks, strict=True)), trained)
+                if strip:
+                    bar = page.axes(left, up + head + _PANEL, width, strip)
+                    _training(bar, axes, [row for row in rows if row in trained], colours, trained)
+            up += head + _PANEL + strip + _BELOW
+        write_notes(page, below, up)
+        return page.figure
+
+
+def _title(dataset: str, metric: Any, *, several: bool) -> str:
+    head = Head(metric.display, direction=metric.direction).plain
+    return f"{dataset}: {head}" if several else head
+
+
+def _panel(
+    axes: Axes,
+    lines: Sequence[Line],
+    colours: Mapping[MethodRow, Any],
+    marks: Mapping[MethodRow, str],
+    trained: Mapping[MethodRow, tuple[float, float]],
+) -> None:
+    scales = sorted({point.scale for line in lines for point in line.points})
+    spans = list(dict.fromkeys(trained[line.row] for line in lines if line.row in trained))
+    # how far a method is from its training is seen only where the training is on the page
+    least = min([scales[0], *(low for low, _ in spans)])
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(least / 1.12, scales[-1] * 1.12)
+    for low, high in spans:
+        axes.axvspan(low, min(high, scales[-1] * 1.12), color="0.5", alpha=0.1, lw=0)
+    for line in lines:
+        there = [point for point in line.points if point.mean is not None]
+        colour, mark = colours[line.row], marks[line.row]
+        places = [point.scale for point in there]
+        axes.plot(places, [_number(point.mean) for point in there], "-", color=colour, lw=1)
+        for point in there:
+            inside = _inside(point.scale, trained.get(line.row))
+            face = colour if inside else "white"
+            axes.plot([point.scale], [_number(point.mean)], mark, color=colour, mfc=face, ms=3.6, mew=0.8)
+        banded = [point for point in there if point.low is not None]
+        if banded:
+            lows, highs = [_number(point.low) for point in banded], [_number(point.high) for point in banded]
+            axes.fill_between([point.scale for point in banded], lows, highs, color=colour, alpha=0.13, lw=0)
+    if not any(point.mean is not None for line in lines for point in line.points):
+        axes.text(0.5, 0.5, "no means", ha="center", va="center", color="0.5", transform=axes.transAxes)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(visible=True, color="0.92", linewidth=0.4)
+    axes.set_axisbelow(True)
+    axes.tick_params(width=0.4, length=2, pad=2)
+    _ticks(axes, scales, [end for span in spans for end in span if end < scales[-1]])
+    axes.margins(y=0.08)
+
+
+def _training(
+    bar: Axes,
+    panel: Axes,
+    rows: Sequence[MethodRow],
+    colours: Mapping[MethodRow, Any],
+    trained: Mapping[MethodRow, tuple[float, float]],
+) -> None:
+    """A bar per method below its panel, from the smallest to the largest scale of its training."""
+    bar.set_xscale("log", base=2)
+    low_end, high_end = panel.get_xlim()
+    bar.set_xlim(low_end, high_end)
+    bar.set_ylim(len(rows), 0)
+    for number, row in enumerate(rows):
+        low, high = trained[row]
+        ends = [max(low, low_end), min(high, high_end)]
+        if low == high:
+            bar.plot([low], [number + 0.5], "|", color=colours[row], ms=4)
+        elif ends[0] < ends[1]:
+            bar.plot(ends, [number + 0.5] * 2, "-", color=colours[row], lw=2, solid_capstyle="butt")
+    bar.set_yticks([])
+    ticks = panel.get_xticks()
+    bar.set_xticks(ticks, [label.get_text() for label in panel.get_xticklabels()])
+    bar.xaxis.set_minor_locator(NullLocator())
+    bar.tick_params(width=0.4, length=2, pad=2)
+    panel.tick_params(labelbottom=False)
+
+
+def _ticks(axes: Axes, scales: Sequence[float], ends: Sequence[float]) -> None:
+    """Marks at the scales, then at the ends of trainings, where there is room for their names."""
+    low, high = axes.get_xlim()
+    inches = axes.get_window_extent().width / axes.figure.dpi / math.log(high / low)
+    shown: list[float] = []
+    for scale in (*scales, *ends):
+        width = width_of(f"×{format_scale(scale)}")
+        room = [(width + width_of(f"×{format_scale(other)}")) / 2 + 0.06 for other in shown]
+        if all(abs(math.log(scale / o)) * inches > gap for o, gap in zip(shown, room, strict=True)):
+            shown.append(scale)
+    shown.sort()
+    axes.set_xticks(shown, [f"×{format_scale(scale)}" for scale in shown])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _inside(scale: float, span: tuple[float, float] | None) -> bool:
+    return span is None or span[0] <= scale <= span[1]
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,1 @@
+"""Maps of the error of a run, all in one scale of colours."""

@@ -1,0 +1,1 @@
+"""Two metrics of a run against each other: perception and distortion."""

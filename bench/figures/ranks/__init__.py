@@ -1,0 +1,1 @@
+"""Mean ranks of methods with their critical difference: `bench figure ranks`."""

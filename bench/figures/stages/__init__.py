@@ -1,0 +1,1 @@
+"""The images of a cascade, from LR to the result."""

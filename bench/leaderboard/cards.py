@@ -1,0 +1,91 @@
+"""The cards of rows of a run: what the registry, the card beside the weights and run.json know of a method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bench.api import MethodSpec, RequestError, RowInfo, RunManifest, weights_label
+from bench.leaderboard.entry import Card, Kind
+from bench.registry import METHODS
+from bench.weights.card import WeightsCard
+
+
+def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:
+    """What is known of a row of a run: by its registered method, the card of its weights, and run.json."""
+    spec = _spec(row.method)
+    own = {folder: manifest for folder, manifest in manifests.items() if any(r.key == row.key for r in manifest.rows)}
+    label = weights_label(row.variant)
+    weights = spec.weights.get(label) if spec is not None else None
+    card = _weights_card(weights)
+    info = spec.info if spec is not None else None
+    # a user's own weights were trained on nobody knows what
+    known = info if not row.weights_file else None
+    return Card(
+        display=row.display,
+        method=row.method,
+        variant=row.variant,
+        kind=Kind.MEASURED,
+        source=", ".join(folder.name for folder in own),
+        summary=info.summary if info is not None else "",
+        paper=info.paper if info is not None else "",
+        licence=info.licence if info is not None else "",
+        parameters=(card.parameters or None) if card is not None else known.parameters if known is not None else None,
+        train_scales=known.train_scales if known is not None else None,
+        train_sets=known.train_sets if known is not None else (),
+        minimised=row.minimised,
+        weights=_weights(row, card, own.values()),
+        hardware="; ".join(dict.fromkeys(hardware(manifest.environment) for manifest in own.values())),
+        notes=tuple(note for note in (row.resize_rule,) if note),
+    )
+
+
+def hardware(environment: Mapping[str, Any]) -> str:
+    """The machine of a run in words; "" where run.json does not say."""
+    parts = [str(environment.get("processor") or "")]
+    if environment.get("cores"):
+        parts.append(f"{environment['cores']} cores")
+    if environment.get("memory_gb"):
+        parts.append(f"{environment['memory_gb']} GB")
+    if environment.get("device"):
+        parts.append(str(environment["device"]))
+    return ", ".join(part for part in parts if part)
+
+
+def _spec(method: str) -> MethodSpec | None:
+    """The registered method; None for one that this installation does not have."""
+    with suppress(RequestError):
+        return METHODS.get(method)
+    return None
+
+
+def _weights_card(weights: Path | None) -> WeightsCard | None:
+    if weights is None or not weights.with_suffix(".json").is_file():
+        return None
+    with suppress(OSError, ValueError):
+        return WeightsCard.model_validate_json(weights.with_suffix(".json").read_text(encoding="utf-8"))
+    return None
+
+
+def _weights(row: RowInfo, card: WeightsCard | None, manifests: Iterable[RunManifest]) -> dict[str, str]:
+    """Heading -> text."""
+    used = {plan.origin for m in manifests for plan in m.cells if (plan.cell.method, plan.cell.variant) == row.key}
+    origins = {name: o for m in manifests for name, o in m.origins.items() if name in used}
+    facts = {
+        "Weights": row.weights_file or row.trained,
+        "Hash of the weights": ", ".join(dict.fromkeys(o.weights for o in origins.values() if o.weights)),
+        "Hash of the code": ", ".join(dict.fromkeys(f"{o.code_name} {o.code}" for o in origins.values())),
+    }
+    if card is not None:
+        folders = [str(folder) for folder in card.data.get("folders", ())]
+        facts |= {
+            "Made by": card.made_by,
+            "Trained on": f"{', '.join(folders)} ({card.data.get('images', '?')} images)" if folders else "",
+            "Steps": f"{card.steps:,}" if card.steps else "",
+            "Training time": f"{card.train_seconds / 3600:.1f} h" if card.train_seconds else "",
+            "Trained with": card.machine,
+            "Note": card.note,
+        }
+    return {heading: text for heading, text in facts.items() if text}

@@ -190,7 +190,9 @@ def noised(network: Cassr, batch: Batch, anchor: torch.Tensor) -> tuple[torch.Te
     """z_t, what the network should predict of it, and the text tokens."""
     with torch.no_grad():
         z0 = network.latents.encode(batch["hr"], anchor).float()
-    drawn = [torch.randn(z0.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in batch["seed"].tolist()]
+    drawn = [
+        torch.randn(z0.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in batch["seed"].tolist()
+    ]
     noise, t = torch.stack(drawn).to(z0), batch["t"]
     c = network.text([NOTHING if dropped else DESCRIPTION for dropped in batch["dropped"].tolist()])
     return network.diffusion.noised(z0, noise, t), network.diffusion.target(z0, noise, t), c

@@ -1,0 +1,132 @@
+"""The training of CasSR: every stage runs two steps through its task, and only what it trains gets gradients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from bench.api import RequestError
+from bench.training.config import read_config
+from bench.training.export import export_weights
+from bench.training.images import ImagePool
+from bench.training.runner import make_runner
+from methods.cassr.architecture import CassrArchitecture
+from methods.cassr.method import load_network
+from methods.cassr.training.diffusion import DiffusionConfig, DiffusionTask
+from methods.cassr.training.pairs import PairConfig
+from methods.cassr.training.restorer import RestorerConfig, RestorerTask
+from methods.cassr.training.tuner import TunerConfig, TunerTask
+
+SHAPE = {
+    "unet": {"channels": [8, 16], "attention": [False, True], "heads": [2, 4], "groups": 4, "cross_dim": 8},
+    "control_embedding": [4, 4, 8],
+    "decoder": [8, 8, 4],
+    "mam": {"layers": [0, 1], "head_dim": 8},
+    "csc": {"stem": [4, 4, 8]},
+    "restorer": {"blocks": 1, "width": 4},
+}
+TINY = CassrArchitecture.model_validate(SHAPE)
+VELOCITY = CassrArchitecture.model_validate(
+    SHAPE | {"codec": "unshuffle", "anchor": "none", "padding": "zeros", "prediction": "v"}
+)
+
+
+def _photo(side: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    noise = sum(gaussian_filter(rng.normal(0, s * s, (side, side, 3)), (s, s, 0)) for s in (1, 2, 4))
+    return np.clip(128 + 40 * noise / noise.std(), 0, 255).astype(np.uint8)
+
+
+POOL = ImagePool((_photo(70, 0), _photo(90, 1)), ("made/0.png", "made/1.png"), (), ("made",))
+COMMON = {"data": PairConfig(crop=32), "steps": 2, "batch": 2, "lr": 1e-3, "checkpoint_every": 1}
+
+
+def _trained(task, out: Path) -> Path:
+    make_runner(task, out).train()
+    target = out / "weights.safetensors"
+    export_weights(out, target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory) -> dict[str, Path]:
+    """The weights of every stage, two steps each."""
+    out, found = tmp_path_factory.mktemp("cassr"), {}
+    for kind, config in ((RestorerTask, RestorerConfig), (DiffusionTask, DiffusionConfig), (TunerTask, TunerConfig)):
+        task = kind(config(architecture=TINY, **COMMON), POOL)
+        if found:
+            task.follow(list(found.values())[-1])
+        found[task.stage] = _trained(task, out / task.stage)
+    return found
+
+
+def test_chain_changes_what_each_stage_trains_and_nothing_else(chain) -> None:
+    """Catches a stage that trains a frozen part, that forgets the weights before it, or that trains nothing."""
+    first, last = load_network(chain["diffusion"])[0], load_network(chain["csc"])[0]
+    changed = {
+        name.split(".")[0] for name, each in first.state_dict().items() if not torch.equal(each, last.state_dict()[name])
+    }
+    assert changed == {"csc"}
+    restorer = RestorerTask(RestorerConfig(architecture=TINY, **COMMON), POOL).network().state_dict()
+    from bench.weights.reader import read_weights
+
+    kept = read_weights(chain["iam"]).tensors
+    assert any(not torch.equal(kept[name], each) for name, each in restorer.items() if "weight" in name)
+    assert first.restorer is not None
+    assert all(torch.equal(kept[name], each) for name, each in first.restorer.state_dict().items())
+
+
+@pytest.mark.parametrize("stage", ["diffusion", "csc"])
+def test_gradients_only_where_the_stage_trains(chain, stage: str) -> None:
+    """Catches gradients in the image activation module, or in the UNet while the tuner is trained."""
+    if stage == "diffusion":
+        task = DiffusionTask(DiffusionConfig(architecture=TINY, **COMMON), POOL)
+        task.follow(chain["iam"])
+        wanted = {"controlnet", "unet", "text", "head", "mam"}
+    else:
+        task = TunerTask(TunerConfig(architecture=TINY, **COMMON), POOL)
+        task.follow(chain["diffusion"])
+        wanted = {"csc"}
+    network = task.network()
+    sum(task.losses(network, task.batch(0)).values()).backward()
+    seen = {name.split(".")[0] for name, each in network.named_parameters() if each.grad is not None}
+    assert seen == wanted
+
+
+def test_loss_is_one_at_first_for_noise_targets() -> None:
+    """Catches an output that is not zero at first, or noise that is not normal: at the last step v is the noise."""
+    config = DiffusionConfig(architecture=VELOCITY, iam="lr", **(COMMON | {"batch": 16}))
+    task = DiffusionTask(config, POOL)
+    batch = task.batch(0) | {"t": torch.full((16,), 999)}
+    loss = float(task.losses(task.network(), batch)["loss_noise"].detach())
+    assert loss == pytest.approx(1.0, abs=0.03)
+
+
+def test_batch_is_a_function_of_the_step() -> None:
+    """Catches draws from a global generator, which a resumed training would not repeat."""
+    task = DiffusionTask(DiffusionConfig(architecture=VELOCITY, iam="lr", **COMMON), POOL)
+    network = task.network()
+    first, again, other = (float(task.losses(network, task.batch(step))["loss_noise"]) for step in (3, 3, 4))
+    assert first == again != other
+
+
+def test_stage_without_the_one_before_is_refused() -> None:
+    """Catches a training on the references of an untrained module."""
+    for task in (
+        DiffusionTask(DiffusionConfig(architecture=TINY, **COMMON), POOL),
+        TunerTask(TunerConfig(architecture=TINY, **COMMON), POOL),
+    ):
+        with pytest.raises(RequestError, match=r"needs the weights of stage"):
+            task.network()
+
+
+def test_lite_configuration_is_valid() -> None:
+    """Catches a key that no stage knows."""
+    path = TunerTask.configs / "lite.yaml"
+    stages = ("iam", "diffusion", "csc")
+    for kind, stage in zip((RestorerConfig, DiffusionConfig, TunerConfig), stages, strict=True):
+        assert read_config(kind, path, section=stage, sections=stages).architecture == CassrArchitecture.lite()

@@ -14,6 +14,7 @@ from bench.training.config import read_config
 from bench.training.export import export_weights
 from bench.training.images import ImagePool
 from bench.training.runner import make_runner
+from bench.weights.reader import read_weights
 from methods.cassr.architecture import CassrArchitecture
 from methods.cassr.method import load_network
 from methods.cassr.training.diffusion import DiffusionConfig, DiffusionTask
@@ -68,12 +69,12 @@ def test_chain_changes_what_each_stage_trains_and_nothing_else(chain) -> None:
     """Catches a stage that trains a frozen part, that forgets the weights before it, or that trains nothing."""
     first, last = load_network(chain["diffusion"])[0], load_network(chain["csc"])[0]
     changed = {
-        name.split(".")[0] for name, each in first.state_dict().items() if not torch.equal(each, last.state_dict()[name])
+        name.split(".")[0]
+        for name, each in first.state_dict().items()
+        if not torch.equal(each, last.state_dict()[name])
     }
     assert changed == {"csc"}
     restorer = RestorerTask(RestorerConfig(architecture=TINY, **COMMON), POOL).network().state_dict()
-    from bench.weights.reader import read_weights
-
     kept = read_weights(chain["iam"]).tensors
     assert any(not torch.equal(kept[name], each) for name, each in restorer.items() if "weight" in name)
     assert first.restorer is not None
@@ -97,11 +98,13 @@ def test_gradients_only_where_the_stage_trains(chain, stage: str) -> None:
     assert seen == wanted
 
 
-def test_loss_is_one_at_first_for_noise_targets() -> None:
-    """Catches an output that is not zero at first, or noise that is not normal: at the last step v is the noise."""
-    config = DiffusionConfig(architecture=VELOCITY, iam="lr", **(COMMON | {"batch": 16}))
+@pytest.mark.parametrize("prediction", ["v", "epsilon"])
+def test_loss_is_one_at_first_for_noise_targets(prediction: str) -> None:
+    """Catches an output that is not zero at first, or noise that is not normal: at step 0 v is nearly the noise."""
+    said = VELOCITY.model_copy(update={"prediction": prediction})
+    config = DiffusionConfig(architecture=said, iam="lr", **(COMMON | {"batch": 16}))
     task = DiffusionTask(config, POOL)
-    batch = task.batch(0) | {"t": torch.full((16,), 999)}
+    batch = task.batch(0) | {"t": torch.zeros(16, dtype=torch.int64)}
     loss = float(task.losses(task.network(), batch)["loss_noise"].detach())
     assert loss == pytest.approx(1.0, abs=0.03)
 
@@ -110,7 +113,7 @@ def test_batch_is_a_function_of_the_step() -> None:
     """Catches draws from a global generator, which a resumed training would not repeat."""
     task = DiffusionTask(DiffusionConfig(architecture=VELOCITY, iam="lr", **COMMON), POOL)
     network = task.network()
-    first, again, other = (float(task.losses(network, task.batch(step))["loss_noise"]) for step in (3, 3, 4))
+    first, again, other = (float(task.losses(network, task.batch(step))["loss_noise"].detach()) for step in (3, 3, 4))
     assert first == again != other
 
 
@@ -122,6 +125,13 @@ def test_stage_without_the_one_before_is_refused() -> None:
     ):
         with pytest.raises(RequestError, match=r"needs the weights of stage"):
             task.network()
+
+
+def test_full_configuration_is_valid() -> None:
+    """Catches a key that no stage knows, and a size that is not the paper's."""
+    path, stages = TunerTask.configs / "full.yaml", ("iam", "diffusion", "csc")
+    for kind, stage in ((DiffusionConfig, "diffusion"), (TunerConfig, "csc")):
+        assert read_config(kind, path, section=stage, sections=stages).architecture == CassrArchitecture.full()
 
 
 def test_lite_configuration_is_valid() -> None:

@@ -21,6 +21,7 @@ from bench.training.perceptual import PerceptualDistance, load_distance, random_
 from bench.training.task import Batch, TrainingTask
 from methods.cassr.architecture import CassrArchitecture
 from methods.cassr.cascade import upscale
+from methods.cassr.diffusion import Noise
 from methods.cassr.loading import check_fit, load_csc, load_parts
 from methods.cassr.network import Cassr
 from methods.cassr.text import DESCRIPTION, NOTHING
@@ -102,8 +103,8 @@ class DiffusionTask(TrainingTask[DiffusionConfig]):
             if path is None:
                 wanted = "iam" if config.iam == "sr" else "csc"
                 raise RequestError(
-                    f"stage 'diffusion' needs the weights of stage '{wanted}': train it first with --stage {wanted}, and "
-                    "name its file with --set diffusion.iam_weights=FILE.safetensors"
+                    f"stage 'diffusion' needs the weights of stage '{wanted}': train it first with --stage {wanted}, "
+                    "and name its file with --set diffusion.iam_weights=FILE.safetensors"
                 )
             if config.iam == "sr":
                 network.restorer = load_restorer(path, config.architecture)

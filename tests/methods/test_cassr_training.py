@@ -140,3 +140,22 @@ def test_lite_configuration_is_valid() -> None:
     stages = ("iam", "diffusion", "csc")
     for kind, stage in zip((RestorerConfig, DiffusionConfig, TunerConfig), stages, strict=True):
         assert read_config(kind, path, section=stage, sections=stages).architecture == CassrArchitecture.lite()
+
+
+def test_references_are_made_once_and_belong_to_their_module(chain, tmp_path) -> None:
+    """Catches references that are made anew, of another crop, or of weights that are no longer the same."""
+    data = PairConfig(crop=32, scale_min=4.0, scale_max=4.0)
+    config = DiffusionConfig(architecture=TINY, **(COMMON | {"data": data}), references=tmp_path / "kept", triplets=1)
+    task = DiffusionTask(config, POOL)
+    task.follow(chain["iam"])
+    network = task.network()
+    first = float(task.losses(network, task.batch(0))["loss_noise"].detach())
+    network.restorer = None  # whoever makes one again fails now
+    again = task.batch(0)
+    assert float(task.losses(network, again)["loss_noise"].detach()) == first
+    assert torch.equal(task.batch(1)["hr"][0], again["hr"][0])
+    assert [each.name for each in (tmp_path / "kept").glob("*.png")] == ["000000.png"]
+    other = DiffusionTask(config.model_copy(update={"seed": 1}), POOL)
+    other.follow(chain["iam"])
+    with pytest.raises(RequestError, match="made with seed 0"):
+        other.network()

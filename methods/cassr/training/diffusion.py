@@ -5,6 +5,7 @@ Source: CasSR, Eq. 3 and section 4.1. [inferred] text drops, and what is marked 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -17,6 +18,7 @@ from torch.nn import functional
 
 from bench.api import RequestError, Unavailable, derive_seed
 from bench.training.config import TrainConfig
+from bench.training.patches import step_generator
 from bench.training.perceptual import PerceptualDistance, load_distance, random_window
 from bench.training.task import Batch, TrainingTask
 from methods.cassr.architecture import CassrArchitecture
@@ -26,6 +28,7 @@ from methods.cassr.loading import check_fit, load_csc, load_parts
 from methods.cassr.network import Cassr
 from methods.cassr.text import DESCRIPTION, NOTHING
 from methods.cassr.training.pairs import PairConfig, draw_pairs
+from methods.cassr.training.references import References
 from methods.cassr.training.restorer import RestorerTask, enlarged, load_restorer
 
 
@@ -53,6 +56,10 @@ class DiffusionConfig(NoiseConfig):
     """Who makes the references; "lr": the enlargement itself."""
     iam_weights: Path | None = None
     """Weights of stage iam (sr) or csc (scedit); null: what the stage before left."""
+    references: Path | None = None
+    """A folder that keeps the references, so that each is made once: for an iam that samples. null: made each time."""
+    triplets: int = Field(default=20_000, ge=1)
+    """How many (HR, LR, reference) it is to hold."""
     perceptual: float = Field(default=0.0, ge=0)
     """Weight of LPIPS (AlexNet) between predicted and true image, seen through a random window. [ours]"""
     shift: int = Field(default=7, ge=0)
@@ -64,6 +71,8 @@ class DiffusionConfig(NoiseConfig):
     def _perceptual_fits(self) -> DiffusionConfig:
         if self.perceptual and self.architecture.codec == "vae":
             raise ValueError("perceptual is for architectures without a VAE, which would be decoded in every step")
+        if self.references is not None and self.data.scale_min != self.data.scale_max:
+            raise ValueError("references are kept for one scale: set data.scale_min and data.scale_max alike")
         return self
 
 
@@ -78,6 +87,7 @@ class DiffusionTask(TrainingTask[DiffusionConfig]):
     checkpoints_gradients: ClassVar[bool] = True
     _before: Path | None = None
     _distance: PerceptualDistance | None = None
+    _references: References | None = None
 
     @classmethod
     def smallest_image(cls, config: TrainConfig) -> int:
@@ -111,6 +121,8 @@ class DiffusionTask(TrainingTask[DiffusionConfig]):
             else:
                 load_csc(network, path)
             self.begun_with = path
+        if config.references is not None:
+            self._references = References(config.references, self._made_with())
         network.trainable_parameters("control")
         if config.gradient_checkpointing:
             network.recompute()
@@ -122,8 +134,30 @@ class DiffusionTask(TrainingTask[DiffusionConfig]):
         return network
 
     def draw(self, rng: np.random.Generator, step: int) -> Batch:
-        """See `draw_noised`."""
-        return draw_noised(self, rng, step)
+        """See `draw_noised`; with references to keep, of triplets, and `triplet` (B,), their numbers."""
+        batch = draw_noised(self, rng, step)
+        if self.config.references is None:
+            return batch
+        numbers = rng.integers(0, self.config.triplets, self.config.batch)
+        seed = derive_seed(self.config.seed, "triplets")
+        pairs = [draw_pairs(self.pool, self.config.data, step_generator(seed, int(each)), count=1) for each in numbers]
+        drawn = {name: torch.cat([each[name] for each in pairs]) for name in ("hr", "lr")}
+        return {**batch, **drawn, "triplet": torch.from_numpy(numbers)}
+
+    def _made_with(self) -> dict[str, Any]:
+        path = self.begun_with
+        return {
+            "iam": self.config.iam,
+            "weights": hashlib.sha256(path.read_bytes()).hexdigest() if path is not None else "",
+            "data": self.config.data.model_dump(mode="json"),
+            "images": hashlib.sha256("\n".join(self.pool.names).encode()).hexdigest(),
+            "seed": self.config.seed,
+        }
+
+    def _reference(self, network: Cassr, batch: Batch, size: tuple[int, int]) -> torch.Tensor:
+        if self._references is None:
+            return network.activate(batch["lr"], size, batch["seed"].tolist())
+        return self._references.of(network, batch["lr"], size, batch["triplet"].tolist())
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """Eq. 3 in the terms of what the network predicts; and the perceptual term."""
@@ -131,7 +165,7 @@ class DiffusionTask(TrainingTask[DiffusionConfig]):
         hr, t = batch["hr"], batch["t"]
         up = enlarged(batch["lr"], hr)
         size = (hr.shape[-2], hr.shape[-1])
-        ref = up if self.config.iam == "lr" else network.activate(batch["lr"], size, batch["seed"].tolist())
+        ref = up if self.config.iam == "lr" else self._reference(network, batch, size)
         anchor = ref if network.architecture.anchor == "reference" else up
         z, target, c = noised(network, batch, anchor)
         lr, r = network.encode_controls(z, t, c, up, ref)
@@ -191,10 +225,7 @@ def noised(network: Cassr, batch: Batch, anchor: torch.Tensor) -> tuple[torch.Te
     """z_t, what the network should predict of it, and the text tokens."""
     with torch.no_grad():
         z0 = network.latents.encode(batch["hr"], anchor).float()
-    drawn = [
-        torch.randn(z0.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in batch["seed"].tolist()
-    ]
-    noise, t = torch.stack(drawn).to(z0), batch["t"]
+    noise, t = Noise(batch["seed"].tolist(), tuple(z0.shape[1:]), z0.device)(), batch["t"]
     c = network.text([NOTHING if dropped else DESCRIPTION for dropped in batch["dropped"].tolist()])
     return network.diffusion.noised(z0, noise, t), network.diffusion.target(z0, noise, t), c
 

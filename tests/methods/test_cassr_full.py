@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from spandrel.architectures.Compact.__arch.SRVGG import SRVGGNetCompact
 
 from bench.api import UNTRAINED, RequestError
 from bench.engine.choice import choose_methods
@@ -74,8 +75,6 @@ def test_every_activation_runs_with_guidance_in_tiles(published, trained, lr, ia
 
 def _checkpoint(path: Path) -> Path:
     """A checkpoint of an architecture that spandrel recognises (Compact x4), of random weights."""
-    from spandrel.architectures.Compact import SRVGGNetCompact
-
     torch.manual_seed(3)
     save_file(SRVGGNetCompact(num_in_ch=3, num_out_ch=3, num_feat=8, num_conv=2, upscale=4).state_dict(), path)
     return path

@@ -1,4 +1,4 @@
-"""CasSR's network at one step (groups 1 to 5 and 9 of its list): zero-initialisation, weight sharing, wiring, counts."""
+"""CasSR's network at one step (groups 1 to 5 and 9 of its list): zero-initialisation, sharing, wiring, counts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_fresh_network_is_its_base_exactly(batch):
 
 @pytest.mark.parametrize("linear", [False, True])
 def test_the_decoder_written_out_is_diffusers(linear, batch):
-    """Operation for operation, with either projection around attention. Catches a residual or a norm in another place."""
+    """Operation for operation, with either projection. Catches a residual or a norm in another place."""
     z, c, _, _ = batch
     torch.manual_seed(2)
     unet = new_unet(
@@ -223,8 +223,8 @@ def test_parameters_are_the_specifications():
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(512, 512), (512, 768)])
 def test_keys_of_every_decoder_layer_have_its_size(size):
-    """Widths 1280, 1280, 640, 640, 640, 320, 320, 320, 320 at the layer's own resolution (section 2.4). Catches skips that
-    are counted from the wrong end."""
+    """Widths 1280, 1280, 640, 640, 640, 320, 320, 320, 320 at a layer's own resolution. Catches skips that are counted
+    from the wrong end."""
     network = _full()
     _, keys, _, _ = decoder_shape(network.unet)
     assert keys[3:] == [1280, 1280, 640, 640, 640, 320, 320, 320, 320]
@@ -257,7 +257,7 @@ def test_small_sizes_are_small(name, most):
 
 
 def test_noise_is_what_a_fresh_network_misses():
-    """Its last convolution is zero, so that the loss of Eq. 3 is the noise's variance. Catches a mean over the wrong axes."""
+    """Its last convolution is zero, so that Eq. 3 is the noise's variance. Catches a mean over the wrong axes."""
     torch.manual_seed(4)
     literal = CassrArchitecture.literal().model_copy(update={"prediction": "epsilon"})
     network = Cassr(literal)

@@ -2,8 +2,8 @@
 
     python benchmarks/cassr_memory.py [--side 2048] [--dtype bfloat16] [--tile 512]
 
-Weights and everything that the pass computes; what an allocator keeps beside it is not counted, and attention is counted
-as a fused kernel has it, without its matrix of scores.
+Weights and everything that the pass computes; what an allocator keeps beside it is not counted, and attention is
+counted as a fused kernel has it, without its matrix of scores.
 """
 
 from __future__ import annotations
@@ -58,6 +58,18 @@ class Live(TorchDispatchMode):
             self.bytes -= size
 
 
+class Words(nn.Module):
+    """CLIP's text encoder as the pass sees it."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, prompts):
+        """(B, 77, 768)."""
+        return torch.empty(len(prompts), 77, 768, device=META, dtype=self.dtype)
+
+
 def fused(q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, **_):
     """The shape of attention's result."""
     return q.new_empty((*q.shape[:-1], v.shape[-1]))
@@ -68,10 +80,9 @@ def peak_of(*, side: int, dtype: torch.dtype, tile: int, iam: str) -> tuple[int,
     said = CassrArchitecture.full()
     with META:
         unet = new_unet(said.unet, inputs=4, outputs=4, padding="zeros")
-        network = Cassr(said, Parts(unet=unet, vae=blank_vae(), text=nn.Module()))
+        network = Cassr(said, Parts(unet=unet, vae=blank_vae(), text=Words(dtype)))
     network.place(META, dtype)
-    network.text = lambda prompts: torch.empty(len(prompts), 77, 768, device=META, dtype=dtype)
-    network.settings = replace(network.settings, steps=1, tile=tile, overlap=tile // 4)
+    network.settings = replace(network.settings, steps=1, iam_steps=1, tile=tile, overlap=tile // 4)
     weights = sum(each.numel() * each.element_size() for each in (*network.parameters(), *network.buffers()))
     with torch.no_grad(), patch.object(functional, "scaled_dot_product_attention", fused), Live() as live:
         up = torch.empty(1, 3, side, side, device=META)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from torch import nn
 
+from methods import cassr
 from methods.blocks.geometry import UNetArchitecture
 from methods.blocks.stable_diffusion import blank_vae
 from methods.blocks.unet import down_mid, new_unet, up
@@ -316,3 +319,11 @@ def test_a_copy_keeps_what_it_leaves_out():
     """Training copies networks for averages. Catches hooks that speak of the first one."""
     network = copy.deepcopy(_network())
     assert set(network.state_dict()) == set(_network().state_dict())
+
+
+@pytest.mark.parametrize("size", ["lite", "full"])
+def test_configurations_are_the_sizes(size):
+    """Catches a file that trains another network than the one that is documented."""
+    file = Path(cassr.__file__).parent / "configs" / f"{size}.yaml"
+    said = yaml.safe_load(file.read_text(encoding="utf-8"))["architecture"]
+    assert CassrArchitecture.model_validate(said) == getattr(CassrArchitecture, size)()

@@ -181,7 +181,7 @@ def test_guidance_goes_beyond_the_described_branch(lr):
         return network._guided(z, 10, tiles, lambda z, t, c, tile: c.mean(dim=(1, 2)).reshape(-1, 1, 1, 1) + 0 * z)
 
     null, desc = (float(network.text([word]).detach().mean()) for word in ("", "described"))
-    assert float(by(3.0).mean()) == pytest.approx(null + 3 * (desc - null), rel=1e-5)
+    assert float(by(3.0).detach().mean()) == pytest.approx(null + 3 * (desc - null), rel=1e-5)
 
 
 def _whole(size: tuple[int, int]):

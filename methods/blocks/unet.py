@@ -134,6 +134,26 @@ def down_mid(
         raise ValueError(f"expected sides that are multiples of {reduction}, got {x.shape[-2]} x {x.shape[-1]}")
     emb = model.time_embedding(model.get_time_embed(sample=x, timestep=t))
     h = model.conv_in(x)
+    h, skips = encode(model, h, emb, c)
+    if control is not None:
+        skips = tuple(skip + added for skip, added in zip(skips, control[0], strict=True))
+        h = h + control[1]
+    return h, skips, emb
+
+
+def encode(
+    model: Any, h: torch.Tensor, emb: torch.Tensor, c: torch.Tensor
+) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """The levels and the middle of a UNet or a ControlNet, behind its first convolution.
+
+    Args:
+        model: Of diffusers.
+        h: (B, C, h, w), what its first convolution gave.
+        emb: The embedding of t.
+        c: (B, L, D), text tokens.
+    Returns:
+        The bottleneck features, and the skips from first (h itself) to last.
+    """
     skips: tuple[torch.Tensor, ...] = (h,)
     for block in model.down_blocks:
         h, found = (
@@ -142,11 +162,7 @@ def down_mid(
             else block(hidden_states=h, temb=emb)
         )
         skips += tuple(found)
-    h = model.mid_block(h, emb, encoder_hidden_states=c)
-    if control is not None:
-        skips = tuple(skip + added for skip, added in zip(skips, control[0], strict=True))
-        h = h + control[1]
-    return h, skips, emb
+    return model.mid_block(h, emb, encoder_hidden_states=c), skips
 
 
 def up(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from methods.blocks.unet import encode
 from methods.cassr.architecture import Features
 
 if TYPE_CHECKING:
@@ -61,15 +62,7 @@ def control_maps(
     steps = torch.as_tensor(t, device=z.device).expand(len(z))
     emb = model.time_embedding(model.time_proj(steps).to(z.dtype))
     h = model.conv_in(z) + model.controlnet_cond_embedding(image)
-    maps: tuple[torch.Tensor, ...] = (h,)
-    for block in model.down_blocks:
-        h, found = (
-            block(hidden_states=h, temb=emb, encoder_hidden_states=c)
-            if getattr(block, "has_cross_attention", False)
-            else block(hidden_states=h, temb=emb)
-        )
-        maps += tuple(found)
-    h = model.mid_block(h, emb, encoder_hidden_states=c)
+    h, maps = encode(model, h, emb, c)
     down = tuple(zero(each) for each, zero in zip(maps, model.controlnet_down_blocks, strict=True))
     return ControlMaps(down, model.controlnet_mid_block(h), maps if features == "pre_zero" else down)
 

@@ -144,8 +144,8 @@ def _transformed(transformer: Any, h: torch.Tensor, c: torch.Tensor, seen: Seen 
     for block in transformer.transformer_blocks:
         x = _block(block, x, c, seen)
     if transformer.use_linear_projection:
-        return transformer.proj_out(x).transpose(1, 2).unflatten(2, size) + h
-    return transformer.proj_out(x.transpose(1, 2).unflatten(2, size)) + h
+        return transformer.proj_out(x).transpose(1, 2).unflatten(2, size).contiguous() + h
+    return transformer.proj_out(x.transpose(1, 2).unflatten(2, size).contiguous()) + h
 
 
 def _block(block: Any, x: torch.Tensor, c: torch.Tensor, seen: Seen | None) -> torch.Tensor:

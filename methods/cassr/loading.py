@@ -37,9 +37,8 @@ def load_full(sd_path: Path | None, weights: Weights | None) -> tuple[Cassr, tup
     parts = load_parts(sd_path)
     if weights is None:
         return Cassr(fitting(parts), parts).eval(), (
-            "untrained adapters: ControlNet, MAM and CSC-Tuner change nothing, the image is what Stable Diffusion makes "
-            "of LR's latent under noise; tables leave this result out. Trained ones: --weights cassr=FILE (made by 'bench "
-            "train cassr')",
+            "untrained adapters: ControlNet, MAM and CSC-Tuner change nothing, so that Stable Diffusion alone denoises "
+            "LR's latent; tables leave this result out. Trained ones: --weights cassr=FILE (of 'bench train cassr')",
         )
     architecture = read_architecture(CassrArchitecture, weights, method="cassr")
     check_fit(architecture, parts, whose=f"the weights {weights.path}")

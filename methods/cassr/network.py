@@ -46,8 +46,8 @@ class Cassr(Denoiser):
         """
         if self.settings.iam == "sr" and self.restorer is None and self.outside_sr is None:
             raise RequestError(
-                "cassr.iam=sr: these weights hold no restorer; give one with --set cassr.iam_weights=FILE (Real-ESRGAN, "
-                "or what else spandrel knows)"
+                "cassr.iam=sr: these weights hold no restorer; give one with --set cassr.iam_weights=FILE (such as "
+                "Real-ESRGAN)"
             )
         if self.settings.iam == "scedit" and self.csc is None:
             raise RequestError(

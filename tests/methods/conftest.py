@@ -24,17 +24,19 @@ class Published:
     sd: Path
     sam: Path
     depth: Path
+    sd15: Path
 
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """SD-Turbo (factor 8, two UNet levels), SAM (64 x 64) and DepthAnything, each a few thousand parameters."""
+    """SD-Turbo and SD-1.5 (factor 8, two UNet levels), SAM (64 x 64), DepthAnything, each a few thousand parameters."""
     torch.manual_seed(7)
     root = tmp_path_factory.mktemp("published")
-    found = Published(root / "sd-turbo", root / "sam", root / "depth")
+    found = Published(root / "sd-turbo", root / "sam", root / "depth", root / "sd-1.5")
     _save_sd(found.sd)
     _save_sam(found.sam)
     _save_depth(found.depth)
+    _save_sd(found.sd15, first=True)
     return found
 
 
@@ -74,8 +76,9 @@ def butterfly(reference_root: Path) -> Callable[[float, str], Butterfly]:
     return at
 
 
-def _save_sd(root: Path) -> None:
-    from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
+def _save_sd(root: Path, *, first: bool = False) -> None:
+    """Args: first: Stable Diffusion 1.5's kind of attention and scheduler instead of SD-Turbo's."""
+    from diffusers import AutoencoderKL, EulerDiscreteScheduler, PNDMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
     UNet2DConditionModel(
@@ -84,12 +87,12 @@ def _save_sd(root: Path) -> None:
         out_channels=4,
         block_out_channels=(16, 32),
         layers_per_block=1,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D") if first else ("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D") if first else ("CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=16,
-        attention_head_dim=(2, 4),
+        attention_head_dim=2 if first else (2, 4),
         norm_num_groups=4,
-        use_linear_projection=True,
+        use_linear_projection=not first,
     ).save_pretrained(root / "unet")
     AutoencoderKL(
         block_out_channels=(4, 4, 8, 8),
@@ -99,9 +102,8 @@ def _save_sd(root: Path) -> None:
         latent_channels=4,
         norm_num_groups=2,
     ).save_pretrained(root / "vae")
-    EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="trailing"
-    ).save_pretrained(root / "scheduler")
+    kind = PNDMScheduler if first else EulerDiscreteScheduler
+    kind(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear").save_pretrained(root / "scheduler")
     CLIPTextModel(
         CLIPTextConfig(
             vocab_size=60,

@@ -102,6 +102,20 @@ def bootstrap_interval(
     return low, high
 
 
+def student_half_width(sd: float, n: int, *, level: float = LEVEL) -> float:
+    """Half the width of Student's interval of a mean.
+
+    Args:
+        sd: Sample standard deviation of the values.
+        n: Number of values, at least 2.
+        level: One minus the coverage.
+    Source: Student 1908, the quantile through scipy.stats.t.
+    """
+    from scipy.stats import t
+
+    return float(t.ppf(1 - level / 2, n - 1)) * sd / math.sqrt(n)
+
+
 def permutation_p(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.float64]:
     """Two-sided p of the mean difference under random exchange of A and B within each image.
 

@@ -21,6 +21,7 @@ from bench.api import MetricValue, Output, Protocol, Sample, UnitError
 from bench.data import prepare
 from bench.engine.origin import unchanged
 from bench.imaging import read_png_exact, write_png
+from bench.imaging.io import rounded_to_8bit
 from bench.metrics.scorer import Scorer
 from bench.plugins import load_plugin, metric_plugins
 
@@ -223,7 +224,7 @@ def as_scored(sr: Pixels, protocol: Protocol) -> Pixels:
         return sr
     if protocol.sr_depth == "u8-trunc":
         return (sr // 257).astype(np.uint8)
-    return ((sr.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return rounded_to_8bit(sr)
 
 
 def as_compared(hr: NDArray[np.uint8] | None, sr: Pixels, protocol: Protocol) -> NDArray[np.uint8] | None:

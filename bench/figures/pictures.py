@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bench.api import RequestError, Size
 from bench.figures.page import Page
+from bench.imaging.io import rounded_to_8bit
 
 U8 = NDArray[np.uint8]
 
@@ -70,7 +71,7 @@ class Box:
 
 def as_shown(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> U8:
     """An image (H, W) or (H, W, 3) of 8 or 16 bits as 8-bit RGB."""
-    values = pixels if pixels.dtype == np.uint8 else ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    values = rounded_to_8bit(pixels)
     return np.asarray(values if values.ndim == 3 else np.repeat(values[:, :, None], 3, axis=2), np.uint8)
 
 

@@ -77,9 +77,15 @@ def read_image(path: Path | str, *, alpha: AlphaPolicy = "refuse") -> LoadedImag
         pixels = _without_alpha(pixels, alpha)
     except ImageError as fault:
         raise ImageError(f"{path}: {fault}") from fault.__cause__
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    pixels = rounded_to_8bit(pixels)
     return LoadedImage(np.ascontiguousarray(pixels), pixels.ndim == 2, bits)
+
+
+def rounded_to_8bit(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """8-bit samples as they are, 16-bit samples v as round(v / 257)."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def read_png_exact(path: Path | str) -> NDArray[np.uint8] | NDArray[np.uint16]:

@@ -12,12 +12,12 @@ import pandas as pd
 
 from bench.analysis.aggregate import SET_IMAGE
 from bench.analysis.crossscale import over_references
+from bench.analysis.significance import student_half_width
 from bench.api import PLAIN, Signature, UnitStatus
 
 MeanKey = tuple[str, str, str, float, str, str]
 """(method, variant, dataset, scale, metric, signature)."""
 _MEAN = ["method", "variant", "dataset", "scale", "metric", "signature"]
-_LEVEL = 0.95
 
 
 def mean_intervals(records: pd.DataFrame) -> dict[MeanKey, tuple[float, float]]:
@@ -28,8 +28,6 @@ def mean_intervals(records: pd.DataFrame) -> dict[MeanKey, tuple[float, float]]:
     Returns:
         (low, high); nothing for sets of one image, infinite values and other aggregations.
     """
-    from scipy.stats import t
-
     units = pd.concat([records, over_references(records)], ignore_index=True)
     good = (units["unit_status"] == UnitStatus.OK) & units["value"].notna() & (units["image"] != SET_IMAGE)
     units = units.loc[good].drop_duplicates([*_MEAN, "image", "seed"], keep="last")
@@ -43,7 +41,7 @@ def mean_intervals(records: pd.DataFrame) -> dict[MeanKey, tuple[float, float]]:
     for key, (mean, sd, count) in zip(found.index, found.itertuples(index=False, name=None), strict=True):
         if count < 2 or not math.isfinite(mean) or not math.isfinite(sd):
             continue
-        half = float(t.ppf((1 + _LEVEL) / 2, count - 1)) * sd / math.sqrt(count)
+        half = student_half_width(sd, count)
         intervals[key] = (mean - half, mean + half)
     return intervals
 

@@ -1,7 +1,8 @@
 """Pictures of a run for the page: thumbnails that lie within it, full images and error maps that lie beside it.
 
-The HR and LR images are made again as the run's protocol makes them; where that is no longer possible (the set has gone
-or its files have changed) the SR images are shown alone.
+An SR image that is missing, or is not what was written, is left out. The HR and LR images are made again as the run's
+protocol makes them; where that is no longer possible (the set has gone or its files have changed) the SR images are
+shown alone.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from bench.data.pair import Pair, prepare
 from bench.data.resolve import dataset_names, resolve_dataset
 from bench.engine.folder import CellFolder, RunFolder
 from bench.engine.origin import short_source
-from bench.imaging.errors import ImageError
-from bench.imaging.io import read_image, write_png
+from bench.engine.scoring import read_stored
+from bench.imaging.io import read_image, rounded_to_8bit, write_png
 
 Row = tuple[str, str]
 """(method, variant)."""
@@ -117,16 +118,15 @@ def _add_cell(
     units = run.units(CellFolder(plan.cell, plan.folder))
     for image in sorted(files.images)[:images]:
         unit = units.get((image, plan.pair))
-        stored = None if unit is None or unit.output is None else run.out / unit.output.path
-        if unit is None or stored is None or unit.origin != plan.origin or not stored.is_file():
+        if unit is None or unit.output is None or unit.origin != plan.origin:
             continue
         key = (plan.cell.dataset, image, plan.cell.scale, plan.pair)
         if key in scenes and any(shot.card == card for shot in scenes[key].shots):
             continue
         name = f"x{format_scale(plan.cell.scale)}-{plan.pair[:6]}"
         place = Path("images", _safe(plan.cell.dataset), _safe(image), name)
-        with suppress(ImageError):
-            pixels = read_image(stored).pixels
+        with suppress(UnitError):
+            pixels = rounded_to_8bit(read_stored(run.out, unit.output))
             if key not in scenes:
                 scenes[key] = _scene(plan, manifest, image, pixels.shape[:2], out, place)
             scenes[key].shots.append(_shot(plan, card, pixels, scenes[key], out, place))

@@ -10,6 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from bench.analysis.ranks import block_ranks
 from bench.api import Direction
 from bench.leaderboard.entry import Board, Entry, ShownMetric
 from bench.leaderboard.matrices import over_scales
@@ -90,28 +93,28 @@ def mean_ranks(board: Board) -> tuple[Ranking, ...]:
         whole = [card for card, count in counts.items() if count == len(scales)]
         if direction is None or len(counts) < 2:
             continue
-        rows = [_mean_rank(card, whole, counts, scales, direction) for card in counts]
+        places = _places(whole, scales, direction)
+        rows = [_mean_rank(card, places.get(card, ()), counts[card], len(scales)) for card in counts]
         rows.sort(key=lambda row: (row.mean is None, row.mean or 0.0))
         found.append(Ranking(protocol, dataset, metric, tuple(sorted(scales)), tuple(rows)))
     return tuple(found)
 
 
-def _mean_rank(
-    card: int,
-    whole: Sequence[int],
-    counts: Mapping[int, int],
-    scales: Mapping[float, Mapping[int, float]],
-    direction: Direction,
-) -> MeanRank:
-    if card not in whole or len(whole) < 2:
-        return MeanRank(card, None, counts[card], len(scales))
-    places = []
-    for numbers in scales.values():
-        others = [numbers[other] for other in whole]
-        better = sum(_better(other, numbers[card], direction) for other in others)
-        equal = sum(other == numbers[card] for other in others)
-        places.append(better + (equal + 1) / 2)
-    return MeanRank(card, sum(places) / len(places), counts[card], len(scales), min(places), max(places))
+def _places(
+    whole: Sequence[int], scales: Mapping[float, Mapping[int, float]], direction: Direction
+) -> dict[int, tuple[float, ...]]:
+    """Card -> its place at every scale among the cards that have them all; nothing for fewer than two of these."""
+    if len(whole) < 2:
+        return {}
+    table = np.array([[numbers[card] for card in whole] for numbers in scales.values()])
+    ranks = block_ranks(table, direction)
+    return {card: tuple(ranks[:, column].tolist()) for column, card in enumerate(whole)}
+
+
+def _mean_rank(card: int, places: Sequence[float], cells: int, of: int) -> MeanRank:
+    if not places:
+        return MeanRank(card, None, cells, of)
+    return MeanRank(card, sum(places) / len(places), cells, of, min(places), max(places))
 
 
 def _groups(board: Board) -> dict[Group, list[int]]:

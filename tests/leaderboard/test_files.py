@@ -107,6 +107,18 @@ def test_pictures_are_the_runs_own(page_folder: Path, run_folder: Path) -> None:
     assert sorted(path.name for path in (page_folder / "images" / "Photos").iterdir()) == ["image0", "image1"]
 
 
+def test_a_stored_image_that_was_changed_is_not_shown(run_folder: Path, tmp_path: Path) -> None:
+    """Catches a page that shows, under a method's name and beside its numbers, pixels that it did not make."""
+    run = tmp_path / "run"
+    shutil.copytree(run_folder, run)
+    images = run / "images"
+    shutil.copy(images / "nearest/Photos/x3-s0/image1.png", images / "bicubic/Photos/x3-s0/image1.png")
+    write_leaderboard([run], tmp_path / "page", images=2)
+    (place,) = (tmp_path / "page" / "images" / "Photos" / "image1").glob("x3-*")
+    assert {path.name for path in place.glob("*.png")} >= {"nearest.png", "hr.png"}
+    assert not (place / "bicubic.png").exists()
+
+
 def test_an_error_map_grows_with_the_error() -> None:
     """Catches a map that wraps around in 8 bit, and one that hides which error is larger."""
     hr = np.full((1, 6, 3), 200, np.uint8)

@@ -9,10 +9,10 @@ import numpy as np
 
 from bench.analysis.audit.evidence import Evidence, Number, best_of, grouped, place
 from bench.analysis.audit.finding import Severity, Told, check
+from bench.analysis.significance import student_half_width
 from bench.api import Signature
 from bench.api.signature import ABSENT
 
-_LEVEL = 0.95
 _FEW = 8
 """Images below which an interval says little."""
 
@@ -94,13 +94,11 @@ def unsettled_first(evidence: Evidence) -> Told:
 
 def _interval(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float, float, int] | None:
     """The interval of the mean difference over the images that both have, and their number."""
-    from scipy.stats import t
-
     differences = np.array([first[image] - second[image] for image in first if image in second], dtype=float)
     count = len(differences)
     if count < 2 or not np.isfinite(differences).all():
         return None
-    half = float(t.ppf((1 + _LEVEL) / 2, count - 1) * differences.std(ddof=1) / math.sqrt(count))
+    half = student_half_width(float(differences.std(ddof=1)), count)
     mean = float(differences.mean())
     return mean - half, mean + half, count
 

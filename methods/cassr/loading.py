@@ -47,18 +47,21 @@ def load_full(sd_path: Path | None, weights: Weights | None) -> tuple[Cassr, tup
     return network.eval(), ()
 
 
-def load_parts(sd_path: Path | None) -> Parts:
+def load_parts(sd_path: Path | None, *, option: str = "cassr.sd_path") -> Parts:
     """What a full network is built around.
 
+    Args:
+        sd_path: Stable Diffusion 1.5.
+        option: The name of what says where it lies, for messages.
     Raises:
         RequestError: no Stable Diffusion, or a part that cannot be read.
     """
     if sd_path is None:
         raise RequestError(
-            f"the full size of cassr needs {_SD}: give it with --set cassr.sd_path=FOLDER, or use lite weights with "
-            "--weights cassr=lite"
+            f"the full size of cassr needs {_SD}: give it with --set {option}=FOLDER, or take the lite size, which "
+            "needs none"
         )
-    unet, vae, text = read_stable_diffusion(sd_path, what=_SD, option="cassr.sd_path")
+    unet, vae, text = read_stable_diffusion(sd_path, what=_SD, option=option)
     return Parts(unet=unet, vae=vae, text=text)
 
 
@@ -81,31 +84,30 @@ def fitting(parts: Parts) -> CassrArchitecture:
 
 
 def check_fit(architecture: CassrArchitecture, parts: Parts, *, whose: str) -> None:
-    """Whether a full architecture is one around these parts.
+    """Refuse a full architecture that is not one around these parts.
 
     Args:
         architecture: Of weights or of a training.
         parts: What was loaded.
         whose: Whose architecture it is, for messages.
     Raises:
-        RequestError: another UNet or VAE, or an architecture that needs none.
+        RequestError: another UNet or VAE.
     """
-    if architecture.codec != "vae":
-        raise RequestError(f"{whose} need no Stable Diffusion: leave out --set cassr.sd_path")
     seen, factor = geometry_of(parts.unet), vae_factor(parts.vae)
     if seen != architecture.unet or factor != architecture.factor:
         raise RequestError(
-            f"{whose} belong to another UNet or VAE than that in cassr.sd_path: {architecture.unet} and a factor of "
-            f"{architecture.factor}, expected {seen} and {factor}"
+            f"{whose} belong to another UNet or VAE than those in the folder of Stable Diffusion: {architecture.unet} "
+            f"and a factor of {architecture.factor}, expected {seen} and {factor}"
         )
 
 
-def load_csc(network: Cassr, path: Path) -> None:
+def load_csc(network: Cassr, path: Path, *, option: str = "cassr.scedit_ckpt") -> None:
     """Put the CSC-Tuner of a file into a network.
 
     Args:
         network: Where it goes, instead of what it had.
         path: What stage csc of a training left; further tensors in it are not read.
+        option: The name of what says where it lies, for messages.
     Raises:
         RequestError: no such file, or no CSC-Tuner of this network's shape in it.
     """
@@ -114,9 +116,7 @@ def load_csc(network: Cassr, path: Path) -> None:
     said = said or network.architecture.csc or CassrArchitecture.full().csc
     tensors = {name[len(_PREFIX) :]: each for name, each in weights.tensors.items() if name.startswith(_PREFIX)}
     if said is None or not tensors:
-        raise RequestError(
-            f"cassr.scedit_ckpt={path}: expected a CSC-Tuner, but no tensor's name begins with '{_PREFIX}'"
-        )
+        raise RequestError(f"{option}={path}: expected a CSC-Tuner, but no tensor's name begins with '{_PREFIX}'")
     _, _, skips, reductions = decoder_shape(network.unet)
     tuner: Any = CscTuner(said, skips, reductions)
     load_into(tuner, tensors, path)

@@ -9,7 +9,7 @@ from typing import Any
 from bench.api import RequestError
 from bench.weights.reader import Weights, load_into, read_architecture, read_weights
 from methods.blocks.stable_diffusion import read_stable_diffusion, vae_factor
-from methods.blocks.unet import geometry_of
+from methods.blocks.unet import geometry_of, padded
 from methods.cassr.architecture import CassrArchitecture
 from methods.cassr.csc import CscTuner
 from methods.cassr.decoder import decoder_shape
@@ -118,6 +118,6 @@ def load_csc(network: Cassr, path: Path, *, option: str = "cassr.scedit_ckpt") -
     if said is None or not tensors:
         raise RequestError(f"{option}={path}: expected a CSC-Tuner, but no tensor's name begins with '{_PREFIX}'")
     _, _, skips, reductions = decoder_shape(network.unet)
-    tuner: Any = CscTuner(said, skips, reductions)
+    tuner: Any = padded(CscTuner(said, skips, reductions), network.architecture.padding)
     load_into(tuner, tensors, path)
     network.csc = tuner.eval()

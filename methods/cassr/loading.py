@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.api import RequestError
 from bench.weights.reader import Weights, load_into, read_architecture, read_weights
-from methods.blocks.stable_diffusion import read_stable_diffusion, vae_factor
+from methods.blocks.stable_diffusion import check_base, read_stable_diffusion, vae_factor
 from methods.blocks.unet import geometry_of, padded
 from methods.cassr.architecture import CassrArchitecture
 from methods.cassr.csc import CscTuner
@@ -41,7 +41,8 @@ def load_full(sd_path: Path | None, weights: Weights | None) -> tuple[Cassr, tup
             "LR's latent; tables leave this result out. Trained ones: --weights cassr=FILE (of 'bench train cassr')",
         )
     architecture = read_architecture(CassrArchitecture, weights, method="cassr")
-    check_fit(architecture, parts, whose=f"the weights {weights.path}")
+    wanted, factor, whose = architecture.unet, architecture.factor, f"the weights {weights.path}"
+    check_base(parts.unet, parts.vae, wanted=wanted, factor=factor, whose=whose, option="cassr.sd_path")
     network = Cassr(architecture, parts)
     load_into(network, weights.tensors, weights.path)
     return network.eval(), ()
@@ -81,24 +82,6 @@ def fitting(parts: Parts) -> CassrArchitecture:
             "mam": full.mam.model_copy(update={"layers": layers}),
         }
     )
-
-
-def check_fit(architecture: CassrArchitecture, parts: Parts, *, whose: str) -> None:
-    """Refuse a full architecture that is not one around these parts.
-
-    Args:
-        architecture: Of weights or of a training.
-        parts: What was loaded.
-        whose: Whose architecture it is, for messages.
-    Raises:
-        RequestError: another UNet or VAE.
-    """
-    seen, factor = geometry_of(parts.unet), vae_factor(parts.vae)
-    if seen != architecture.unet or factor != architecture.factor:
-        raise RequestError(
-            f"{whose} belong to another UNet or VAE than those in the folder of Stable Diffusion: {architecture.unet} "
-            f"and a factor of {architecture.factor}, expected {seen} and {factor}"
-        )
 
 
 def load_csc(network: Cassr, path: Path, *, option: str = "cassr.scedit_ckpt") -> None:

@@ -174,8 +174,8 @@ def _refuse_idle(options: CassrOptions, architecture: CassrArchitecture, name: s
         architecture.anchor == "bicubic" or (architecture.anchor == "reference" and options.iam == "lr")
     ):
         raise RequestError(
-            f"cassr.start does nothing with {name} here: the latent of the LR image is its residual to itself, which is "
-            "zero; leave it out"
+            f"cassr.start does nothing with {name} here: the latent of the LR image is its residual to itself, zero; "
+            "leave it out"
         )
 
 

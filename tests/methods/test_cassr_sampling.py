@@ -130,6 +130,13 @@ def test_noise_belongs_to_the_image_not_to_the_batch():
     assert not torch.equal(four[0], four[1])
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_noise_is_the_same_on_every_device():
+    """Catches noise from the device's own generator."""
+    assert torch.equal(Noise([7, 8], (3, 4, 5), torch.device("cuda"))().cpu(), Noise([7, 8], (3, 4, 5), CPU)())
+
+
 def test_an_image_is_the_same_in_any_batch(lr):
     network = _network(sampler="ddpm")
     both = network.upscale(lr, (48, 36), [3, 4])

@@ -14,10 +14,11 @@ from torch import nn
 from bench.api import derive_seed
 from bench.training.config import TrainConfig
 from bench.training.task import Batch, TrainingTask
+from methods.blocks.stable_diffusion import check_base
 from methods.cassr.architecture import CassrArchitecture
 from methods.cassr.cascade import upscale
 from methods.cassr.diffusion import Noise
-from methods.cassr.loading import check_fit, load_parts
+from methods.cassr.loading import load_parts
 from methods.cassr.network import Cassr
 from methods.cassr.text import DESCRIPTION, NOTHING
 from methods.cassr.training.pairs import PairConfig, draw_pairs
@@ -73,8 +74,10 @@ class NoiseTask(TrainingTask[C]):
         """
         architecture = self.config.architecture
         if architecture.codec == "vae":
-            parts = load_parts(self.config.sd_path, option=f"--set {self.stage}.sd_path=FOLDER")
-            check_fit(architecture, parts, whose="the options architecture")
+            option, whose = f"{self.stage}.sd_path", f"the options {self.stage}.architecture"
+            parts = load_parts(self.config.sd_path, option=option)
+            wanted, factor = architecture.unet, architecture.factor
+            check_base(parts.unet, parts.vae, wanted=wanted, factor=factor, whose=whose, option=option)
             network = Cassr(architecture, parts)
         else:
             network = Cassr(architecture)

@@ -80,11 +80,13 @@ def draw_image(
     return image, hr_side
 
 
-def draw_crop(image: NDArray[np.uint8], side: int, rng: np.random.Generator, *, augment: bool) -> NDArray[np.uint8]:
-    """Draw a place and, with `augment`, an orientation; (side, side, 3) uint8, contiguous."""
+def draw_crop(
+    image: NDArray[np.uint8], side: int, rng: np.random.Generator, *, augment: bool, upright: bool = False
+) -> NDArray[np.uint8]:
+    """Draw a place and, with `augment`, an orientation (see `draw_orientation`); (side, side, 3) uint8, contiguous."""
     top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
     hr = image[top : top + side, left : left + side]
-    return np.ascontiguousarray(draw_orientation(hr, rng) if augment else hr)
+    return np.ascontiguousarray(draw_orientation(hr, rng, upright=upright) if augment else hr)
 
 
 def draw_orientation(image: NDArray[np.uint8], rng: np.random.Generator, *, upright: bool = False) -> NDArray[np.uint8]:

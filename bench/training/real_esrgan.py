@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bench.imaging.degrade import DRAWS, UNDEGRADED, Degradation
 from bench.training.config import PatchConfig
@@ -26,6 +26,14 @@ class RealEsrganConfig(PatchConfig):
     """The published recipe, or the milder one; the same draws as of the test protocol."""
     clean_share: float = Field(default=0.5, ge=0, le=1)
     """Share of patches that are only reduced by antialiased bicubic; 0: as in the paper."""
+    upright: bool = False
+    """Of `augment` only the flip of left and right, as the published training has it."""
+
+    @model_validator(mode="after")
+    def _upright_is_of_augment(self) -> RealEsrganConfig:
+        if self.upright and not self.augment:
+            raise ValueError("upright says how augment turns a patch: leave it out where augment is false")
+        return self
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,6 @@ def draw_real_esrgan_patch(images: ImagePool, config: RealEsrganConfig, rng: np.
     seed = int(rng.integers(2**63))
     degradation = UNDEGRADED if clean else DRAWS[config.recipe](seed)
     image, side = draw_image(images, config, rng, scale=scale, side=config.lr_patch)
-    hr = draw_crop(image, side, rng, augment=config.augment)
+    hr = draw_crop(image, side, rng, augment=config.augment, upright=config.upright)
     lr = degradation.apply(hr, (config.lr_patch, config.lr_patch))
     return RealEsrganPatch(lr, hr, degradation, None if clean else seed)

@@ -78,7 +78,7 @@ class OverlapCodec(UnshuffleCodec):
 
 
 class VaeCodec(nn.Module):
-    """An `AutoencoderKL`: the mode of the posterior (no noise), scaled as the diffusion model expects it.
+    """An `AutoencoderKL`: the mode of the posterior or a draw of it, scaled as the diffusion model expects it.
 
     No skip connections from encoder to decoder [inferred]: they would bring back what the superpixels removed.
     """
@@ -91,10 +91,17 @@ class VaeCodec(nn.Module):
         self.channels = int(config.latent_channels)
         self.scaling = float(config.scaling_factor)
 
-    def encode(self, image: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) in [-1, 1] -> (B, 4, H/8, W/8); float32 once `place` was called."""
+    def encode(self, image: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
+        """(B, 3, H, W) in [-1, 1] -> (B, 4, H/8, W/8); float32 once `place` was called.
+
+        Args:
+            image: Encoded to a normal distribution.
+            noise: Standard normal, of the result's shape: what a draw is made of; None: the mode.
+        """
         found: Any = self.vae.encode(image.to(next(self.vae.encoder.parameters()).dtype))
-        return found.latent_dist.mode() * self.scaling
+        posterior = found.latent_dist
+        latent = posterior.mode() if noise is None else posterior.mean + posterior.std * noise
+        return latent * self.scaling
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """(B, 4, h, w) -> (B, 3, 8 h, 8 w), not clipped, of the decoder's dtype."""

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.api import RequestError
+from methods.blocks.geometry import UNetArchitecture
 from methods.blocks.published import complete, read_part
 from methods.blocks.text import ClipText
+from methods.blocks.unet import geometry_of
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -62,6 +64,27 @@ def vae_factor(vae: AutoencoderKL) -> int:
     """Image pixels per latent pixel, along one side."""
     config: Any = vae.config
     return 2 ** (len(config.block_out_channels) - 1)
+
+
+def check_base(
+    unet: UNet2DConditionModel, vae: AutoencoderKL, *, wanted: UNetArchitecture, factor: int, whose: str, option: str
+) -> None:
+    """Refuse a UNet or VAE that adapters do not belong to.
+
+    Args:
+        unet, vae: What was loaded.
+        wanted, factor: The UNet's geometry and the VAE's reduction that the adapters were made for.
+        whose: What says so, for messages.
+        option: The name of what says where the model lies.
+    Raises:
+        RequestError: another geometry or reduction.
+    """
+    seen, reduction = geometry_of(unet), vae_factor(vae)
+    if seen != wanted or reduction != factor:
+        raise RequestError(
+            f"{whose} belong to another UNet or VAE than that in {option}: {wanted} and a factor of {factor}, expected "
+            f"{seen} and {reduction}"
+        )
 
 
 def blank_vae(latent_channels: int = 4) -> AutoencoderKL:

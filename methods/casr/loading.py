@@ -14,7 +14,7 @@ from typing import Any
 from bench.api import RequestError
 from bench.weights.reader import Weights, load_into, read_architecture
 from methods.blocks.published import complete, read_part
-from methods.blocks.stable_diffusion import read_stable_diffusion, vae_factor
+from methods.blocks.stable_diffusion import check_base, read_stable_diffusion, vae_factor
 from methods.blocks.unet import geometry_of
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.network import Casr, Parts
@@ -117,12 +117,8 @@ def check_fit(architecture: CasrArchitecture, parts: Parts, *, whose: str) -> No
     """
     if architecture.codec != "vae":
         raise RequestError(f"{whose} need no SD-Turbo: leave out --set casr.sd_path")
-    seen, factor = geometry_of(parts.unet), vae_factor(parts.vae)
-    if seen != architecture.unet or factor != architecture.factor:
-        raise RequestError(
-            f"{whose} belong to another UNet or VAE than that in casr.sd_path: {architecture.unet} and a factor of "
-            f"{architecture.factor}, expected {seen} and {factor}"
-        )
+    wanted, factor = architecture.unet, architecture.factor
+    check_base(parts.unet, parts.vae, wanted=wanted, factor=factor, whose=whose, option="casr.sd_path")
     if parts.semantics is not None and parts.semantics.channels != architecture.semantic_dim:
         raise RequestError(
             f"{whose} belong to a SAM with {architecture.semantic_dim} channels; that in casr.sam_path has "

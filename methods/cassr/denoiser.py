@@ -14,7 +14,7 @@ from torch import nn
 from methods.blocks.borrowed import leave_out
 from methods.blocks.codec import OverlapCodec, UnshuffleCodec, VaeCodec, in_float32
 from methods.blocks.text import ClipText
-from methods.blocks.unet import down_mid, new_controlnet, new_unet
+from methods.blocks.unet import down_mid, new_controlnet, new_unet, padded
 from methods.cassr.architecture import CassrArchitecture
 from methods.cassr.attention import MamSettings, MultipleAttention
 from methods.cassr.control import ControlMaps, add_control, control_maps
@@ -69,7 +69,7 @@ class Denoiser(nn.Module):
         )
         layers, keys, skips, reductions = decoder_shape(self.unet)
         self.mam = MultipleAttention(arch.mam, layers, keys)
-        self.csc = CscTuner(arch.csc, skips, reductions) if arch.csc is not None else None
+        self.csc = padded(CscTuner(arch.csc, skips, reductions), arch.padding) if arch.csc is not None else None
         self.restorer = Restorer(arch.restorer) if arch.restorer is not None else None
         self.head: OverlapCodec | None = None
         self.codec: VaeCodec | None = None

@@ -61,7 +61,7 @@ class CassrOptions(MethodOptions):
     """Colours of the bicubic enlargement (StableSR's fixes); the paper names none. [inferred]"""
     arb: Literal["cascade", "direct", "x4_resize"] = "cascade"
     """Scales other than x4 [ours]: passes of at most s_max, one pass, or passes of x4 and a bicubic resize."""
-    policy: Literal["paper", "uniform", "remainder_last", "remainder_first", "single"] = "paper"
+    policy: Literal["paper", "uniform", "remainder_last", "remainder_first"] = "paper"
     """How a cascade splits a scale; "paper" is CASR's. [ours]"""
     s_max: float = Field(default=4.0, gt=2.25)
     """Largest scale of a cascade's pass: what the network was trained for; above 1.5 * 1.5, the least last scales."""
@@ -96,6 +96,17 @@ class CassrOptions(MethodOptions):
             raise ValueError("iam_weights is for iam sr and scedit_ckpt for iam scedit: give one of them")
         if not self.mam and not (self.mam_ref and self.mam_lr):
             raise ValueError("mam=false switches both attentions off already")
+        attends_lr, attends = self.mam and self.mam_lr, self.mam and (self.mam_lr or self.mam_ref)
+        if not attends and (self.mam_residual, self.mam_feat) != (None, None):
+            raise ValueError("mam_residual and mam_feat do nothing where both attentions are off")
+        if not attends_lr and self.mam_order is not None:
+            raise ValueError("mam_order is the place of LR attention, which is off")
+        if self.negative and self.cfg == 1:
+            raise ValueError("negative is the text of the unconditional branch, which cfg=1 does not compute")
+        if self.prompt == "null" and not self.negative and self.cfg not in (None, 1):
+            raise ValueError(
+                "cfg does nothing with prompt null: both branches are the unconditional one, unless negative"
+            )
         if self.arb != "cascade" and (self.policy, self.s_max) != ("paper", 4.0):
             raise ValueError(f"policy and s_max are for arb cascade, got {self.arb}")
         if self.tile is not None and self.tile < 2 * (self.overlap or 0):

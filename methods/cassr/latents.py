@@ -5,6 +5,7 @@ All share one interface; images are in [0, 1] here, sides multiples of the archi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -26,6 +27,17 @@ class Latents(Protocol):
         """(B, 3, H, W) in [0, 1], and what the image would be without details -> (B, C, H/factor, W/factor)."""
         ...
 
+    def encode_training(
+        self, image: torch.Tensor, anchor: torch.Tensor, draw: Callable[[], torch.Tensor]
+    ) -> torch.Tensor:
+        """What a network is trained on: `encode`, of a VAE a draw of the posterior instead of its mode.
+
+        Args:
+            image, anchor: As in `encode`.
+            draw: Standard normal noise of the latent's shape; asked for where it is needed.
+        """
+        ...
+
     def compose(self, decoded: torch.Tensor, anchor: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
         """The image, not clipped, of what a codec decoded (cut to its size), its anchor and the enlargement."""
         ...
@@ -40,6 +52,14 @@ class CodedLatents:
     def encode(self, image: torch.Tensor, anchor: torch.Tensor) -> torch.Tensor:
         """See `Latents`; the mode of a VAE's posterior."""
         return self.codec.encode(image * 2 - 1)
+
+    def encode_training(
+        self, image: torch.Tensor, anchor: torch.Tensor, draw: Callable[[], torch.Tensor]
+    ) -> torch.Tensor:
+        """See `Latents`."""
+        if isinstance(self.codec, VaeCodec):
+            return self.codec.encode(image * 2 - 1, draw())
+        return self.encode(image, anchor)
 
     def compose(self, decoded: torch.Tensor, anchor: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
         """See `Latents`."""
@@ -62,6 +82,12 @@ class ResidualLatents:
     def encode(self, image: torch.Tensor, anchor: torch.Tensor) -> torch.Tensor:
         """See `Latents`."""
         return (image - anchor) * (2 * self.gain)
+
+    def encode_training(
+        self, image: torch.Tensor, anchor: torch.Tensor, draw: Callable[[], torch.Tensor]
+    ) -> torch.Tensor:
+        """See `Latents`."""
+        return self.encode(image, anchor)
 
     def compose(self, decoded: torch.Tensor, anchor: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
         """See `Latents`."""

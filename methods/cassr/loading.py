@@ -8,8 +8,8 @@ from typing import Any
 
 from bench.api import RequestError
 from bench.weights.reader import Weights, load_into, read_architecture, read_weights
-from methods.blocks.stable_diffusion import read_stable_diffusion, vae_factor
-from methods.blocks.unet import geometry_of
+from methods.blocks.stable_diffusion import check_base, read_stable_diffusion, vae_factor
+from methods.blocks.unet import geometry_of, padded
 from methods.cassr.architecture import CassrArchitecture
 from methods.cassr.csc import CscTuner
 from methods.cassr.decoder import decoder_shape
@@ -41,24 +41,28 @@ def load_full(sd_path: Path | None, weights: Weights | None) -> tuple[Cassr, tup
             "LR's latent; tables leave this result out. Trained ones: --weights cassr=FILE (of 'bench train cassr')",
         )
     architecture = read_architecture(CassrArchitecture, weights, method="cassr")
-    check_fit(architecture, parts, whose=f"the weights {weights.path}")
+    wanted, factor, whose = architecture.unet, architecture.factor, f"the weights {weights.path}"
+    check_base(parts.unet, parts.vae, wanted=wanted, factor=factor, whose=whose, option="cassr.sd_path")
     network = Cassr(architecture, parts)
     load_into(network, weights.tensors, weights.path)
     return network.eval(), ()
 
 
-def load_parts(sd_path: Path | None) -> Parts:
+def load_parts(sd_path: Path | None, *, option: str = "cassr.sd_path") -> Parts:
     """What a full network is built around.
 
+    Args:
+        sd_path: Stable Diffusion 1.5.
+        option: The name of what says where it lies, for messages.
     Raises:
         RequestError: no Stable Diffusion, or a part that cannot be read.
     """
     if sd_path is None:
         raise RequestError(
-            f"the full size of cassr needs {_SD}: give it with --set cassr.sd_path=FOLDER, or use lite weights with "
-            "--weights cassr=lite"
+            f"the full size of cassr needs {_SD}: give it with --set {option}=FOLDER, or take the lite size, which "
+            "needs none"
         )
-    unet, vae, text = read_stable_diffusion(sd_path, what=_SD, option="cassr.sd_path")
+    unet, vae, text = read_stable_diffusion(sd_path, what=_SD, option=option)
     return Parts(unet=unet, vae=vae, text=text)
 
 
@@ -80,32 +84,13 @@ def fitting(parts: Parts) -> CassrArchitecture:
     )
 
 
-def check_fit(architecture: CassrArchitecture, parts: Parts, *, whose: str) -> None:
-    """Whether a full architecture is one around these parts.
-
-    Args:
-        architecture: Of weights or of a training.
-        parts: What was loaded.
-        whose: Whose architecture it is, for messages.
-    Raises:
-        RequestError: another UNet or VAE, or an architecture that needs none.
-    """
-    if architecture.codec != "vae":
-        raise RequestError(f"{whose} need no Stable Diffusion: leave out --set cassr.sd_path")
-    seen, factor = geometry_of(parts.unet), vae_factor(parts.vae)
-    if seen != architecture.unet or factor != architecture.factor:
-        raise RequestError(
-            f"{whose} belong to another UNet or VAE than that in cassr.sd_path: {architecture.unet} and a factor of "
-            f"{architecture.factor}, expected {seen} and {factor}"
-        )
-
-
-def load_csc(network: Cassr, path: Path) -> None:
+def load_csc(network: Cassr, path: Path, *, option: str = "cassr.scedit_ckpt") -> None:
     """Put the CSC-Tuner of a file into a network.
 
     Args:
         network: Where it goes, instead of what it had.
         path: What stage csc of a training left; further tensors in it are not read.
+        option: The name of what says where it lies, for messages.
     Raises:
         RequestError: no such file, or no CSC-Tuner of this network's shape in it.
     """
@@ -114,10 +99,8 @@ def load_csc(network: Cassr, path: Path) -> None:
     said = said or network.architecture.csc or CassrArchitecture.full().csc
     tensors = {name[len(_PREFIX) :]: each for name, each in weights.tensors.items() if name.startswith(_PREFIX)}
     if said is None or not tensors:
-        raise RequestError(
-            f"cassr.scedit_ckpt={path}: expected a CSC-Tuner, but no tensor's name begins with '{_PREFIX}'"
-        )
+        raise RequestError(f"{option}={path}: expected a CSC-Tuner, but no tensor's name begins with '{_PREFIX}'")
     _, _, skips, reductions = decoder_shape(network.unet)
-    tuner: Any = CscTuner(said, skips, reductions)
+    tuner: Any = padded(CscTuner(said, skips, reductions), network.architecture.padding)
     load_into(tuner, tensors, path)
     network.csc = tuner.eval()

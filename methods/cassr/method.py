@@ -110,6 +110,8 @@ def settings_of(network: Cassr, options: CassrOptions) -> Settings:
         "overlap": options.overlap,
         "smallest": options.min_side,
     }
+    if options.prompt == "null" and not options.negative:
+        given["cfg"] = 1.0  # both branches would be the same
     if options.iam is None and options.iam_weights is not None:
         given["iam"] = "sr"
     if options.iam is None and options.scedit_ckpt is not None:
@@ -168,8 +170,13 @@ def _refuse_idle(options: CassrOptions, architecture: CassrArchitecture, name: s
                 f"cassr.{option} is for weights of the full size, beside Stable Diffusion; {name} needs none: leave "
                 "it out, or run Stable Diffusion itself with --weights cassr=untrained"
             )
-    if options.start == "noise" and architecture.anchor == "bicubic":
-        raise RequestError(f"cassr.start does nothing with {name}: the latent of the LR image is zero; leave it out")
+    if options.start == "noise" and (
+        architecture.anchor == "bicubic" or (architecture.anchor == "reference" and options.iam == "lr")
+    ):
+        raise RequestError(
+            f"cassr.start does nothing with {name} here: the latent of the LR image is its residual to itself, zero; "
+            "leave it out"
+        )
 
 
 def _outside(path: Path, device: torch.device) -> OutsideSr:

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from bench.api import Protocol, get_protocol
 from bench.data import Pair, prepare, resolve_dataset
 from bench.imaging import imresize
 from bench.metrics.base import ScoredPair
+from bench.training.images import ImagePool
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,18 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     _save_depth(found.depth)
     _save_sd(found.sd15, first=True)
     return found
+
+
+@pytest.fixture(scope="session")
+def made_pool() -> ImagePool:
+    """Two made-up photographs to train on, 70 and 90 pixels square: noise of three scales."""
+
+    def photo(side: int, seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        noise = sum(gaussian_filter(rng.normal(0, s * s, (side, side, 3)), (s, s, 0)) for s in (1, 2, 4))
+        return np.clip(128 + 40 * noise / noise.std(), 0, 255).astype(np.uint8)
+
+    return ImagePool((photo(70, 0), photo(90, 1)), ("made/0.png", "made/1.png"), (), ("made",))
 
 
 @dataclass(frozen=True)

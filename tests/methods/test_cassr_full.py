@@ -199,7 +199,8 @@ def test_text_is_the_prompt_that_was_asked_for(published, trained, lr):
     small, expected = lr[:, :16, :16], "clean, high-resolution"
     for said, words in (
         ({}, {expected, ""}),
-        ({"prompt": "null"}, {""}),
+        ({"prompt": "null", "cfg": None}, {""}),
+        ({"prompt": "null", "negative": True}, {"", "dotted, noise, blur, lowres, smooth"}),
         ({"prompt": "caption", "caption": "a cat"}, {f"a cat, {expected}", ""}),
         ({"negative": True}, {expected, "dotted, noise, blur, lowres, smooth"}),
         ({"cfg": 1.0}, {expected}),

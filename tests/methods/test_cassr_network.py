@@ -256,6 +256,14 @@ def test_small_sizes_are_small(name, most):
         assert sizes == [2_677_568, 1_271_648, 199_616, 105_888]
 
 
+def test_every_convolution_of_lite_sees_the_border_again():
+    """Zeros around an image are a frame that is not in it. Catches a part that is built without the architecture's
+    padding."""
+    network = Cassr(TINY.model_copy(update={"padding": "replicate"}))
+    kinds = {m.padding_mode for m in network.modules() if isinstance(m, nn.Conv2d) and m.padding != (0, 0)}
+    assert kinds == {"replicate"}
+
+
 # --- 9: gradients ---
 
 
@@ -321,7 +329,7 @@ def test_a_copy_keeps_what_it_leaves_out():
     assert set(network.state_dict()) == set(_network().state_dict())
 
 
-@pytest.mark.parametrize("size", ["lite", "full"])
+@pytest.mark.parametrize("size", ["lite", "nano", "full"])
 def test_configurations_are_the_sizes(size):
     """Catches a file that trains another network than the one that is documented."""
     file = Path(cassr.__file__).parent / "configs" / f"{size}.yaml"

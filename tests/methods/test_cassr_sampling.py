@@ -130,6 +130,13 @@ def test_noise_belongs_to_the_image_not_to_the_batch():
     assert not torch.equal(four[0], four[1])
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_noise_is_the_same_on_every_device():
+    """Catches noise from the device's own generator."""
+    assert torch.equal(Noise([7, 8], (3, 4, 5), torch.device("cuda"))().cpu(), Noise([7, 8], (3, 4, 5), CPU)())
+
+
 def test_an_image_is_the_same_in_any_batch(lr):
     network = _network(sampler="ddpm")
     both = network.upscale(lr, (48, 36), [3, 4])
@@ -168,6 +175,13 @@ def test_guidance_of_one_is_the_described_branch_alone(lr):
     assert torch.equal(z[0], z[1])
     network.settings = replace(network.settings, cfg=5.0)
     assert not torch.allclose(network.upscale(lr[:1], (48, 36), [0]), plain, atol=1e-5)
+
+
+def test_nothing_is_guided_by_nothing(tmp_path):
+    """Both branches would be the same. Catches a row without a description that costs twice."""
+    weights = _file(tmp_path / "w.safetensors")
+    assert _method(weights, prompt="null").network.settings.cfg == 1
+    assert _method(weights, cfg=3).network.settings.cfg == 3
 
 
 def test_guidance_goes_beyond_the_described_branch(lr):
@@ -353,6 +367,8 @@ def test_a_start_that_changes_nothing_is_refused(tmp_path):
     file = _file(tmp_path / "w.safetensors", TINY.model_copy(update={"anchor": "bicubic"}))
     with pytest.raises(RequestError, match=r"cassr\.start"):
         _method(file, start="noise")
+    with pytest.raises(RequestError, match=r"cassr\.start"):
+        _method(_file(tmp_path / "v.safetensors"), start="noise", iam="lr")
 
 
 @pytest.mark.parametrize(
@@ -364,7 +380,13 @@ def test_a_start_that_changes_nothing_is_refused(tmp_path):
         {"iam": "lr", "scedit_ckpt": "x"},
         {"iam_weights": "x", "scedit_ckpt": "x"},
         {"mam": False, "mam_lr": False},
-        {"arb": "direct", "policy": "single"},
+        {"mam": False, "mam_feat": "post_zero"},
+        {"mam_ref": False, "mam_lr": False, "mam_residual": False},
+        {"mam_lr": False, "mam_order": "outer"},
+        {"negative": True, "cfg": 1},
+        {"prompt": "null", "cfg": 3},
+        {"arb": "direct", "policy": "uniform"},
+        {"policy": "single"},
         {"arb": "x4_resize", "s_max": 3.0},
         {"tile": 64, "overlap": 48},
         {"decode_tile": 16, "decode_overlap": 12},

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
 
 from bench.api import RequestError
 from bench.training.config import read_config
 from bench.training.export import export_weights
-from bench.training.images import ImagePool
 from bench.training.runner import make_runner
 from bench.weights.reader import read_weights
 from methods.cassr.architecture import CassrArchitecture
@@ -36,13 +33,6 @@ VELOCITY = CassrArchitecture.model_validate(
 )
 
 
-def _photo(side: int, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    noise = sum(gaussian_filter(rng.normal(0, s * s, (side, side, 3)), (s, s, 0)) for s in (1, 2, 4))
-    return np.clip(128 + 40 * noise / noise.std(), 0, 255).astype(np.uint8)
-
-
-POOL = ImagePool((_photo(70, 0), _photo(90, 1)), ("made/0.png", "made/1.png"), (), ("made",))
 COMMON = {"data": PairConfig(crop=32), "steps": 2, "batch": 2, "lr": 1e-3, "checkpoint_every": 1}
 
 
@@ -54,18 +44,18 @@ def _trained(task, out: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory) -> dict[str, Path]:
+def chain(tmp_path_factory, made_pool) -> dict[str, Path]:
     """The weights of every stage, two steps each."""
     out, found = tmp_path_factory.mktemp("cassr"), {}
     for kind, config in ((RestorerTask, RestorerConfig), (DiffusionTask, DiffusionConfig), (TunerTask, TunerConfig)):
-        task = kind(config(architecture=TINY, **COMMON), POOL)
+        task = kind(config(architecture=TINY, **COMMON), made_pool)
         if found:
             task.follow(list(found.values())[-1])
         found[task.stage] = _trained(task, out / task.stage)
     return found
 
 
-def test_chain_changes_what_each_stage_trains_and_nothing_else(chain) -> None:
+def test_chain_changes_what_each_stage_trains_and_nothing_else(chain, made_pool) -> None:
     """Catches a stage that trains a frozen part, that forgets the weights before it, or that trains nothing."""
     first, last = load_network(chain["diffusion"])[0], load_network(chain["csc"])[0]
     changed = {
@@ -74,7 +64,7 @@ def test_chain_changes_what_each_stage_trains_and_nothing_else(chain) -> None:
         if not torch.equal(each, last.state_dict()[name])
     }
     assert changed == {"csc"}
-    restorer = RestorerTask(RestorerConfig(architecture=TINY, **COMMON), POOL).network().state_dict()
+    restorer = RestorerTask(RestorerConfig(architecture=TINY, **COMMON), made_pool).network().state_dict()
     kept = read_weights(chain["iam"]).tensors
     assert any(not torch.equal(kept[name], each) for name, each in restorer.items() if "weight" in name)
     assert first.restorer is not None
@@ -82,14 +72,14 @@ def test_chain_changes_what_each_stage_trains_and_nothing_else(chain) -> None:
 
 
 @pytest.mark.parametrize("stage", ["diffusion", "csc"])
-def test_gradients_only_where_the_stage_trains(chain, stage: str) -> None:
+def test_gradients_only_where_the_stage_trains(chain, stage: str, made_pool) -> None:
     """Catches gradients in the image activation module, or in the UNet while the tuner is trained."""
     if stage == "diffusion":
-        task = DiffusionTask(DiffusionConfig(architecture=TINY, **COMMON), POOL)
+        task = DiffusionTask(DiffusionConfig(architecture=TINY, **COMMON), made_pool)
         task.follow(chain["iam"])
         wanted = {"controlnet", "unet", "text", "head", "mam"}
     else:
-        task = TunerTask(TunerConfig(architecture=TINY, **COMMON), POOL)
+        task = TunerTask(TunerConfig(architecture=TINY, **COMMON), made_pool)
         task.follow(chain["diffusion"])
         wanted = {"csc"}
     network = task.network()
@@ -99,29 +89,29 @@ def test_gradients_only_where_the_stage_trains(chain, stage: str) -> None:
 
 
 @pytest.mark.parametrize("prediction", ["v", "epsilon"])
-def test_loss_is_one_at_first_for_noise_targets(prediction: str) -> None:
+def test_loss_is_one_at_first_for_noise_targets(prediction: str, made_pool) -> None:
     """Catches an output that is not zero at first, or noise that is not normal: at step 0 v is nearly the noise."""
     said = VELOCITY.model_copy(update={"prediction": prediction})
     config = DiffusionConfig(architecture=said, iam="lr", **(COMMON | {"batch": 16}))
-    task = DiffusionTask(config, POOL)
+    task = DiffusionTask(config, made_pool)
     batch = task.batch(0) | {"t": torch.zeros(16, dtype=torch.int64)}
     loss = float(task.losses(task.network(), batch)["loss_noise"].detach())
     assert loss == pytest.approx(1.0, abs=0.03)
 
 
-def test_batch_is_a_function_of_the_step() -> None:
+def test_batch_is_a_function_of_the_step(made_pool) -> None:
     """Catches draws from a global generator, which a resumed training would not repeat."""
-    task = DiffusionTask(DiffusionConfig(architecture=VELOCITY, iam="lr", **COMMON), POOL)
+    task = DiffusionTask(DiffusionConfig(architecture=VELOCITY, iam="lr", **COMMON), made_pool)
     network = task.network()
     first, again, other = (float(task.losses(network, task.batch(step))["loss_noise"].detach()) for step in (3, 3, 4))
     assert first == again != other
 
 
-def test_stage_without_the_one_before_is_refused() -> None:
+def test_stage_without_the_one_before_is_refused(made_pool) -> None:
     """Catches a training on the references of an untrained module."""
     for task in (
-        DiffusionTask(DiffusionConfig(architecture=TINY, **COMMON), POOL),
-        TunerTask(TunerConfig(architecture=TINY, **COMMON), POOL),
+        DiffusionTask(DiffusionConfig(architecture=TINY, **COMMON), made_pool),
+        TunerTask(TunerConfig(architecture=TINY, **COMMON), made_pool),
     ):
         with pytest.raises(RequestError, match=r"needs the weights of stage"):
             task.network()
@@ -142,11 +132,11 @@ def test_lite_configuration_is_valid() -> None:
         assert read_config(kind, path, section=stage, sections=stages).architecture == CassrArchitecture.lite()
 
 
-def test_references_are_made_once_and_belong_to_their_module(chain, tmp_path) -> None:
+def test_references_are_made_once_and_belong_to_their_module(chain, tmp_path, made_pool) -> None:
     """Catches references that are made anew, of another crop, or of weights that are no longer the same."""
     data = PairConfig(crop=32, scale_min=4.0, scale_max=4.0)
     config = DiffusionConfig(architecture=TINY, **(COMMON | {"data": data}), references=tmp_path / "kept", triplets=1)
-    task = DiffusionTask(config, POOL)
+    task = DiffusionTask(config, made_pool)
     task.follow(chain["iam"])
     network = task.network()
     first = float(task.losses(network, task.batch(0))["loss_noise"].detach())
@@ -155,7 +145,7 @@ def test_references_are_made_once_and_belong_to_their_module(chain, tmp_path) ->
     assert float(task.losses(network, again)["loss_noise"].detach()) == first
     assert torch.equal(task.batch(1)["hr"][0], again["hr"][0])
     assert [each.name for each in (tmp_path / "kept").glob("*.png")] == ["000000.png"]
-    other = DiffusionTask(config.model_copy(update={"seed": 1}), POOL)
+    other = DiffusionTask(config.model_copy(update={"seed": 1}), made_pool)
     other.follow(chain["iam"])
     with pytest.raises(RequestError, match="made with seed 0"):
         other.network()

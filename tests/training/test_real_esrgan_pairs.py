@@ -53,7 +53,25 @@ def test_the_share_moves_no_other_draw(pool: ImagePool) -> None:
         np.testing.assert_array_equal(draw(pool, step, clean_share=0).hr, draw(pool, step, clean_share=1).hr)
 
 
-@pytest.mark.parametrize("wrong", [{"recipe": "rain"}, {"clean_share": 1.1}, {"mix": 0.5}])
+def test_upright_patches_are_flipped_left_and_right_alone() -> None:
+    """Catches a transposition or an upside-down patch that stays, and no flip at all."""
+    ramp = np.arange(80, dtype=np.uint8) * 3
+    image = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None], 0), axis=-1).astype(np.uint8)
+    turned = ImagePool((image,), ("folder/ramp.png",))
+
+    def directions(**options: object) -> set[tuple[int, int]]:
+        """Signs of (down in red, across in green); (0, 0) where the axes are exchanged."""
+        patches = (draw(turned, step, **options).hr.astype(int) for step in range(40))
+        return {(int(np.sign(p[-1, 0, 0] - p[0, 0, 0])), int(np.sign(p[0, -1, 1] - p[0, 0, 1]))) for p in patches}
+
+    assert directions(upright=True) == {(1, 1), (1, -1)}
+    assert directions() == {(1, 1), (1, -1), (-1, 1), (-1, -1), (0, 0)}
+    assert directions(augment=False) == {(1, 1)}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"recipe": "rain"}, {"clean_share": 1.1}, {"mix": 0.5}, {"upright": True, "augment": False}]
+)
 def test_options_that_do_not_exist_are_refused(pool: ImagePool, wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         draw(pool, 0, **wrong)

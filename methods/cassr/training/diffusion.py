@@ -20,33 +20,14 @@ from bench.api import RequestError, Unavailable, derive_seed
 from bench.training.config import TrainConfig
 from bench.training.patches import step_generator
 from bench.training.perceptual import PerceptualDistance, load_distance, random_window
-from bench.training.task import Batch, TrainingTask
-from methods.cassr.architecture import CassrArchitecture
-from methods.cassr.cascade import upscale
-from methods.cassr.diffusion import Noise
-from methods.cassr.loading import check_fit, load_csc, load_parts
+from bench.training.task import Batch
+from methods.blocks.parts import content_of
+from methods.cassr.loading import load_csc
 from methods.cassr.network import Cassr
-from methods.cassr.text import DESCRIPTION, NOTHING
-from methods.cassr.training.pairs import PairConfig, draw_pairs
+from methods.cassr.training.noise import NoiseConfig, NoiseTask, checked, noised
+from methods.cassr.training.pairs import draw_pairs
 from methods.cassr.training.references import References
 from methods.cassr.training.restorer import RestorerTask, enlarged, load_restorer
-
-
-class NoiseConfig(TrainConfig):
-    """What both stages that predict noise share."""
-
-    architecture: CassrArchitecture = CassrArchitecture()
-    data: PairConfig = PairConfig()
-    sd_path: Path | None = None
-    """Stable Diffusion 1.5, for the full size."""
-    drop_text: float = Field(default=0.1, ge=0, le=1)
-    """Share of samples whose description is left out, for guidance. [inferred]"""
-
-    @model_validator(mode="after")
-    def _crops_fit(self) -> NoiseConfig:
-        if self.data.crop % self.architecture.multiple:
-            raise ValueError(f"data.crop is a multiple of {self.architecture.multiple}, got {self.data.crop}")
-        return self
 
 
 class DiffusionConfig(NoiseConfig):
@@ -60,6 +41,9 @@ class DiffusionConfig(NoiseConfig):
     """A folder that keeps the references, so that each is made once: for an iam that samples. null: made each time."""
     triplets: int = Field(default=20_000, ge=1)
     """How many (HR, LR, reference) it is to hold."""
+    ref_drop: float = Field(default=0.0, ge=0, le=1)
+    """Share of samples whose reference is the enlargement, so that iam "lr" stays in distribution; the paper has none.
+    [inferred]"""
     perceptual: float = Field(default=0.0, ge=0)
     """Weight of LPIPS (AlexNet) between predicted and true image, seen through a random window. [ours]"""
     shift: int = Field(default=7, ge=0)
@@ -68,7 +52,13 @@ class DiffusionConfig(NoiseConfig):
     """Up to which factor a part of it is enlarged."""
 
     @model_validator(mode="after")
-    def _perceptual_fits(self) -> DiffusionConfig:
+    def _fits(self) -> DiffusionConfig:
+        if self.iam == "lr" and (self.iam_weights is not None or self.references is not None or self.ref_drop):
+            raise ValueError("iam lr takes the enlargement itself: leave out iam_weights, references and ref_drop")
+        if (self.iam == "sr" and self.architecture.restorer is None) or (
+            self.iam == "scedit" and self.architecture.csc is None
+        ):
+            raise ValueError(f"iam {self.iam} needs a module that this architecture has not (restorer or csc)")
         if self.perceptual and self.architecture.codec == "vae":
             raise ValueError("perceptual is for architectures without a VAE, which would be decoded in every step")
         if self.references is not None and self.data.scale_min != self.data.scale_max:
@@ -76,27 +66,14 @@ class DiffusionConfig(NoiseConfig):
         return self
 
 
-class DiffusionTask(TrainingTask[DiffusionConfig]):
+class DiffusionTask(NoiseTask[DiffusionConfig]):
     """ControlNet and MAM on the shared loop."""
 
-    method = "cassr"
     stage = "diffusion"
     after = RestorerTask
     Config: ClassVar[type[TrainConfig]] = DiffusionConfig
-    configs = Path(__file__).parents[1] / "configs"
-    checkpoints_gradients: ClassVar[bool] = True
-    _before: Path | None = None
     _distance: PerceptualDistance | None = None
     _references: References | None = None
-
-    @classmethod
-    def smallest_image(cls, config: TrainConfig) -> int:
-        """A crop must fit."""
-        return config.data.crop if isinstance(config, NoiseConfig) else 1
-
-    def follow(self, weights: Path) -> None:
-        """What the stage before left makes the references, unless the configuration names another file."""
-        self._before = weights
 
     def network(self) -> Cassr:
         """A fresh network with a trained image activation module.
@@ -105,9 +82,8 @@ class DiffusionTask(TrainingTask[DiffusionConfig]):
             RequestError: no weights of that module, or of another shape; a file of the perceptual term is missing.
         """
         config = self.config
-        network = build(config)
+        network = self.build()
         network.settings = replace(network.settings, iam=config.iam)
-        network.check_activation()
         if config.iam != "lr":
             path = config.iam_weights or (self._before if config.iam == "sr" else None)
             if path is None:
@@ -119,59 +95,77 @@ class DiffusionTask(TrainingTask[DiffusionConfig]):
             if config.iam == "sr":
                 network.restorer = load_restorer(path, config.architecture)
             else:
-                load_csc(network, path)
+                load_csc(network, path, option="--set diffusion.iam_weights")
             self.begun_with = path
         if config.references is not None:
-            self._references = References(config.references, self._made_with())
-        network.trainable_parameters("control")
-        if config.gradient_checkpointing:
-            network.recompute()
+            self._references = References(config.references, self._made_with(network))
         if config.perceptual:
             try:
                 self._distance = load_distance("alex")
             except Unavailable as fault:
                 raise RequestError(f"perceptual is above 0: {fault}") from fault
-        return network
+        return self.ready(network, "control")
+
+    def pairs(self, rng: np.random.Generator) -> Batch:
+        """See `NoiseTask.pairs`; with references to keep, those of `triplet` (B,), numbers below `triplets`."""
+        config = self.config
+        if config.references is None:
+            return super().pairs(rng)
+        numbers = rng.integers(0, config.triplets, config.batch)
+        seed = derive_seed(config.seed, "triplets")
+        drawn = [draw_pairs(self.pool, config.data, step_generator(seed, int(each)), count=1) for each in numbers]
+        batch = {name: torch.cat([each[name] for each in drawn]) for name in ("hr", "lr")}
+        return {**batch, "triplet": torch.from_numpy(numbers)}
 
     def draw(self, rng: np.random.Generator, step: int) -> Batch:
-        """See `draw_noised`; with references to keep, of triplets, and `triplet` (B,), their numbers."""
-        batch = draw_noised(self, rng, step)
-        if self.config.references is None:
-            return batch
-        numbers = rng.integers(0, self.config.triplets, self.config.batch)
-        seed = derive_seed(self.config.seed, "triplets")
-        pairs = [draw_pairs(self.pool, self.config.data, step_generator(seed, int(each)), count=1) for each in numbers]
-        drawn = {name: torch.cat([each[name] for each in pairs]) for name in ("hr", "lr")}
-        return {**batch, **drawn, "triplet": torch.from_numpy(numbers)}
+        """See `NoiseTask.draw`; and `bare` (B,) bool: without a reference."""
+        batch = super().draw(rng, step)
+        return {**batch, "bare": torch.from_numpy(rng.random(self.config.batch) < self.config.ref_drop)}
 
-    def _made_with(self) -> dict[str, Any]:
-        path = self.begun_with
+    def _made_with(self, network: Cassr) -> dict[str, Any]:
+        """All that decides the references; the same line for the same images."""
+        config, path, said = self.config, self.begun_with, network.settings
+        pixels = hashlib.sha256()
+        for image in self.pool.images:
+            pixels.update(repr(image.shape).encode() + image.tobytes())
         return {
-            "iam": self.config.iam,
+            "iam": config.iam,
             "weights": hashlib.sha256(path.read_bytes()).hexdigest() if path is not None else "",
-            "data": self.config.data.model_dump(mode="json"),
-            "images": hashlib.sha256("\n".join(self.pool.names).encode()).hexdigest(),
-            "seed": self.config.seed,
+            "stable diffusion": content_of((("sd", config.sd_path),)),
+            "sampling": [said.iam_steps, said.sampler, said.start, said.cfg, said.prompt, said.negative],
+            "data": config.data.model_dump(mode="json"),
+            "images": pixels.hexdigest(),
+            "seed": config.seed,
         }
 
-    def _reference(self, network: Cassr, batch: Batch, size: tuple[int, int]) -> torch.Tensor:
-        if self._references is None:
-            return network.activate(batch["lr"], size, batch["seed"].tolist())
-        return self._references.of(network, batch["lr"], size, batch["triplet"].tolist())
+    def reference(self, network: Cassr, batch: Batch, up: torch.Tensor) -> torch.Tensor:
+        """What the frozen image activation module makes of LR, never of HR; (B, 3, H, W) in [0, 1].
+
+        Args:
+            network, batch: Of the step.
+            up: The enlarged LR images, which iam "lr" returns as they are.
+        """
+        size = (up.shape[-2], up.shape[-1])
+        if self.config.iam == "lr":
+            return up
+        if self._references is not None:
+            made = self._references.of(network, batch["lr"], size, batch["triplet"].tolist())
+        else:
+            made = network.activate(batch["lr"], size, batch["seed"].tolist())
+        return torch.where(batch["bare"][:, None, None, None], up, made)
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """Eq. 3 in the terms of what the network predicts; and the perceptual term."""
         network = checked(network)
         hr, t = batch["hr"], batch["t"]
         up = enlarged(batch["lr"], hr)
-        size = (hr.shape[-2], hr.shape[-1])
-        ref = up if self.config.iam == "lr" else self._reference(network, batch, size)
+        ref = self.reference(network, batch, up)
         anchor = ref if network.architecture.anchor == "reference" else up
         z, target, c = noised(network, batch, anchor)
         lr, r = network.encode_controls(z, t, c, up, ref)
         predicted = network.predict(z, t, c, lr, r).float()
         found = {"loss_noise": functional.mse_loss(predicted, target)}
-        if self._distance is not None and min(size) - self.config.shift >= self._distance.smallest_side:
+        if self._distance is not None and min(hr.shape[-2:]) - self.config.shift >= self._distance.smallest_side:
             clean = network.diffusion.parts(z, predicted, t)[0]
             if network.head is None:
                 clean = functional.pixel_shuffle(clean, network.latents.factor)
@@ -180,58 +174,3 @@ class DiffusionTask(TrainingTask[DiffusionConfig]):
             pair = random_window((image * 2 - 1, hr * 2 - 1), rng, shift=self.config.shift, zoom=self.config.zoom)
             found["loss_perceptual"] = self.config.perceptual * self._distance.to(hr.device)(*pair).mean()
         return found
-
-    def upscale(self, network: nn.Module, lr: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-        """All passes with seed 0; [0, 1] in and out."""
-        return upscale(checked(network), lr, size, [0])[-1]
-
-    def architecture(self) -> dict[str, Any]:
-        """The fields of `CassrArchitecture`."""
-        return self.config.architecture.model_dump(mode="json")
-
-
-def build(config: NoiseConfig) -> Cassr:
-    """A fresh network, the full one around Stable Diffusion.
-
-    Raises:
-        RequestError: no Stable Diffusion, or another one.
-    """
-    if config.architecture.codec != "vae":
-        return Cassr(config.architecture)
-    parts = load_parts(config.sd_path)
-    check_fit(config.architecture, parts, whose="the options architecture")
-    return Cassr(config.architecture, parts)
-
-
-def draw_noised(task: TrainingTask[Any], rng: np.random.Generator, step: int) -> Batch:
-    """Pairs, and what is random of their noising.
-
-    Returns:
-        hr and lr of `draw_pairs`; t, seed (B,) int64; dropped (B,) bool: without a description; step.
-    """
-    config = task.config
-    assert isinstance(config, NoiseConfig)
-    count = config.batch
-    return {
-        **draw_pairs(task.pool, config.data, rng, count=count),
-        "t": torch.from_numpy(rng.integers(0, 1000, count)),
-        "seed": torch.from_numpy(rng.integers(0, 2**62, count)),
-        "dropped": torch.from_numpy(rng.random(count) < config.drop_text),
-        "step": torch.tensor(step),
-    }
-
-
-def noised(network: Cassr, batch: Batch, anchor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """z_t, what the network should predict of it, and the text tokens."""
-    with torch.no_grad():
-        z0 = network.latents.encode(batch["hr"], anchor).float()
-    noise, t = Noise(batch["seed"].tolist(), tuple(z0.shape[1:]), z0.device)(), batch["t"]
-    c = network.text([NOTHING if dropped else DESCRIPTION for dropped in batch["dropped"].tolist()])
-    return network.diffusion.noised(z0, noise, t), network.diffusion.target(z0, noise, t), c
-
-
-def checked(network: nn.Module) -> Cassr:
-    """The network as what it is."""
-    if not isinstance(network, Cassr):
-        raise TypeError(f"expected a Cassr, got {type(network).__name__}")
-    return network

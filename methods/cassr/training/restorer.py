@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from pydantic import model_validator
 from torch import nn
 from torch.nn import functional
 
@@ -27,12 +26,6 @@ class RestorerConfig(TrainConfig):
     architecture: CassrArchitecture = CassrArchitecture()
     data: PairConfig = PairConfig()
 
-    @model_validator(mode="after")
-    def _has_a_restorer(self) -> RestorerConfig:
-        if self.architecture.restorer is None:
-            raise ValueError("architecture.restorer is null: there is nothing to train in this stage")
-        return self
-
 
 class RestorerTask(TrainingTask[RestorerConfig]):
     """The restorer on the shared loop."""
@@ -48,7 +41,11 @@ class RestorerTask(TrainingTask[RestorerConfig]):
         return config.data.crop if isinstance(config, RestorerConfig) else 1
 
     def network(self) -> Restorer:
-        """A fresh restorer, which returns what it is shown."""
+        """A fresh restorer, which returns what it is shown.
+
+        Raises:
+            RequestError: the architecture has none, as the full size.
+        """
         return _built(self.config.architecture)
 
     def draw(self, rng: np.random.Generator, step: int) -> Batch:
@@ -96,5 +93,8 @@ def load_restorer(path: Path, architecture: CassrArchitecture) -> Restorer:
 
 def _built(said: CassrArchitecture) -> Restorer:
     if said.restorer is None:
-        raise RequestError("this architecture has no restorer: set architecture.restorer")
+        raise RequestError(
+            "stage 'iam' has nothing to train: architecture.restorer is null. The full size begins with --stage csc, "
+            "whose weights --stage diffusion takes by --set diffusion.iam_weights=FILE.safetensors"
+        )
     return Restorer(said.restorer)

@@ -5,10 +5,10 @@ Source: CasSR section 3.2; [inferred] Eq. 3 without the reference. For the full 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 import torch
 from pydantic import model_validator
 from torch import nn
@@ -16,13 +16,13 @@ from torch.nn import functional
 
 from bench.api import RequestError
 from bench.training.config import TrainConfig
-from bench.training.task import Batch, TrainingTask
+from bench.training.task import Batch
 from bench.weights.reader import check_stage, load_into, read_architecture, read_weights
 from methods.blocks.borrowed import leave_out
 from methods.cassr.architecture import CassrArchitecture
-from methods.cassr.cascade import upscale
 from methods.cassr.network import Cassr
-from methods.cassr.training.diffusion import DiffusionTask, NoiseConfig, build, checked, draw_noised, noised
+from methods.cassr.training.diffusion import DiffusionTask
+from methods.cassr.training.noise import NoiseConfig, NoiseTask, checked, noised
 from methods.cassr.training.restorer import enlarged
 
 
@@ -41,25 +41,12 @@ class TunerConfig(NoiseConfig):
         return self
 
 
-class TunerTask(TrainingTask[TunerConfig]):
+class TunerTask(NoiseTask[TunerConfig]):
     """The CSC-Tuner on the shared loop."""
 
-    method = "cassr"
     stage = "csc"
     after = DiffusionTask
     Config: ClassVar[type[TrainConfig]] = TunerConfig
-    configs = Path(__file__).parents[1] / "configs"
-    checkpoints_gradients: ClassVar[bool] = True
-    _before: Path | None = None
-
-    @classmethod
-    def smallest_image(cls, config: TrainConfig) -> int:
-        """A crop must fit."""
-        return config.data.crop if isinstance(config, NoiseConfig) else 1
-
-    def follow(self, weights: Path) -> None:
-        """What the stage before left is begun with, unless the configuration names another file."""
-        self._before = weights
 
     def network(self) -> Cassr:
         """A trained base with a fresh tuner; of the full size the weights hold the tuner alone.
@@ -67,16 +54,14 @@ class TunerTask(TrainingTask[TunerConfig]):
         Raises:
             RequestError: no weights of stage diffusion, or of another shape; no Stable Diffusion.
         """
-        network = build(self.config)
+        network = self.build()
         if self.config.architecture.codec == "vae":
             names = nn.Module.state_dict(network)
             leave_out(network, frozenset(name for name in names if not name.startswith("csc.")))
         else:
             self._begin(network)
-        network.trainable_parameters("csc")
-        if self.config.gradient_checkpointing:
-            network.recompute()
-        return network
+        network.settings = replace(network.settings, iam="scedit")
+        return self.ready(network, "csc")
 
     def _begin(self, network: Cassr) -> None:
         path = self.config.base or self._before
@@ -95,10 +80,6 @@ class TunerTask(TrainingTask[TunerConfig]):
         load_into(network, {**kept, **fresh}, path)
         self.begun_with = path
 
-    def draw(self, rng: np.random.Generator, step: int) -> Batch:
-        """See `draw_noised`."""
-        return draw_noised(self, rng, step)
-
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """Eq. 3 without a reference, in the terms of what the network predicts."""
         network = checked(network)
@@ -108,9 +89,5 @@ class TunerTask(TrainingTask[TunerConfig]):
         return {"loss_noise": functional.mse_loss(network.predict_scedit(z, batch["t"], c, up).float(), target)}
 
     def upscale(self, network: nn.Module, lr: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-        """All passes with seed 0; [0, 1] in and out."""
-        return upscale(checked(network), lr, size, [0])[-1]
-
-    def architecture(self) -> dict[str, Any]:
-        """The fields of `CassrArchitecture`."""
-        return self.config.architecture.model_dump(mode="json")
+        """What the tuner makes, in one pass whatever the scale; [0, 1] in and out."""
+        return checked(network).activate(lr, size, [0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from bench.training.export import export_weights
 from bench.training.runner import make_runner
 from bench.weights.reader import read_weights
 from methods.cassr.architecture import CassrArchitecture
+from methods.cassr.diffusion import timesteps
 from methods.cassr.method import load_network
 from methods.cassr.training.diffusion import DiffusionConfig, DiffusionTask
 from methods.cassr.training.pairs import PairConfig
@@ -149,3 +151,33 @@ def test_references_are_made_once_and_belong_to_their_module(chain, tmp_path, ma
     other.follow(chain["iam"])
     with pytest.raises(RequestError, match="made with seed 0"):
         other.network()
+
+
+def test_rollout_is_what_sampling_reaches(chain, made_pool) -> None:
+    """Catches a rollout whose steps, noise or start are not the sampler's, and one that sees HR."""
+    config = DiffusionConfig(architecture=TINY, rollout=1.0, rollout_steps=1, **COMMON)
+    task = DiffusionTask(config, made_pool)
+    task.follow(chain["iam"])
+    network, batch = task.network(), task.batch(0)
+    network.load_state_dict(load_network(chain["diffusion"])[0].state_dict())
+    steps = timesteps(4)
+    batch |= {"t": torch.full((2,), steps[2]), "rolled": torch.tensor(2), "dropped": torch.zeros(2, dtype=torch.bool)}
+    reached: list[torch.Tensor] = []
+    predict = network.predict
+
+    def noting(z, *rest):
+        reached.append(z)
+        return predict(z, *rest)
+
+    network.predict = noting
+    task.losses(network, batch)
+    trained = list(reached)
+    assert len(trained) == 3
+    task.losses(network, batch | {"hr": batch["hr"].flip(-1)})
+    for one, other in zip(trained, reached[3:], strict=True):
+        torch.testing.assert_close(one, other, msg="the rollout depends on HR")
+    reached.clear()
+    network.settings = replace(network.settings, steps=4, tile=32, overlap=0, smallest=32)
+    network.upscale(batch["lr"], (32, 32), batch["seed"].tolist())
+    for one, other in zip(trained, reached[:3], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -22,6 +23,7 @@ from bench.training.patches import step_generator
 from bench.training.perceptual import PerceptualDistance, load_distance, random_window
 from bench.training.task import Batch
 from methods.blocks.parts import content_of
+from methods.cassr.diffusion import Noise
 from methods.cassr.loading import load_csc
 from methods.cassr.network import Cassr
 from methods.cassr.training.noise import NoiseConfig, NoiseTask, checked, noised
@@ -44,6 +46,11 @@ class DiffusionConfig(NoiseConfig):
     ref_drop: float = Field(default=0.0, ge=0, le=1)
     """Share of samples whose reference is the enlargement, so that iam "lr" stays in distribution; the paper has none.
     [inferred]"""
+    rollout: float = Field(default=0.0, ge=0, le=1)
+    """Share of steps whose z_t is not the noised image but what sampling has reached there: a network that learns from
+    noised images alone takes its own mistakes for details. (Scheduled sampling, Bengio et al. 2015.) [ours]"""
+    rollout_steps: int = Field(default=3, ge=1)
+    """Most sampling steps that lead there from step 999."""
     perceptual: float = Field(default=0.0, ge=0)
     """Weight of LPIPS (AlexNet) between predicted and true image, seen through a random window. [ours]"""
     shift: int = Field(default=7, ge=0)
@@ -59,6 +66,8 @@ class DiffusionConfig(NoiseConfig):
             self.iam == "scedit" and self.architecture.csc is None
         ):
             raise ValueError(f"iam {self.iam} needs a module that this architecture has not (restorer or csc)")
+        if self.rollout and self.architecture.prediction != "sample":
+            raise ValueError("rollout is for prediction sample: its z_t belongs to another noise than the target's")
         if self.perceptual and self.architecture.codec == "vae":
             raise ValueError("perceptual is for architectures without a VAE, which would be decoded in every step")
         if self.references is not None and self.data.scale_min != self.data.scale_max:
@@ -118,9 +127,11 @@ class DiffusionTask(NoiseTask[DiffusionConfig]):
         return {**batch, "triplet": torch.from_numpy(numbers)}
 
     def draw(self, rng: np.random.Generator, step: int) -> Batch:
-        """See `NoiseTask.draw`; and `bare` (B,) bool: without a reference."""
+        """See `NoiseTask.draw`; and `bare` (B,) bool: without a reference; `rolled`: sampling steps before z_t."""
         batch = super().draw(rng, step)
-        return {**batch, "bare": torch.from_numpy(rng.random(self.config.batch) < self.config.ref_drop)}
+        bare = rng.random(self.config.batch) < self.config.ref_drop
+        rolled = int(rng.integers(1, self.config.rollout_steps + 1)) if rng.random() < self.config.rollout else 0
+        return {**batch, "bare": torch.from_numpy(bare), "rolled": torch.tensor(rolled)}
 
     def _made_with(self, network: Cassr) -> dict[str, Any]:
         """All that decides the references; the same line for the same images."""
@@ -162,6 +173,8 @@ class DiffusionTask(NoiseTask[DiffusionConfig]):
         ref = self.reference(network, batch, up)
         anchor = ref if network.architecture.anchor == "reference" else up
         z, target, c = noised(network, batch, anchor)
+        if int(batch["rolled"]):
+            z = _rolled(network, batch, c, up, ref, anchor)
         lr, r = network.encode_controls(z, t, c, up, ref)
         predicted = network.predict(z, t, c, lr, r).float()
         found = {"loss_noise": functional.mse_loss(predicted, target)}
@@ -174,3 +187,19 @@ class DiffusionTask(NoiseTask[DiffusionConfig]):
             pair = random_window((image * 2 - 1, hr * 2 - 1), rng, shift=self.config.shift, zoom=self.config.zoom)
             found["loss_perceptual"] = self.config.perceptual * self._distance.to(hr.device)(*pair).mean()
         return found
+
+
+@torch.no_grad()
+def _rolled(
+    network: Cassr, batch: Batch, c: torch.Tensor, up: torch.Tensor, ref: torch.Tensor, anchor: torch.Tensor
+) -> torch.Tensor:
+    """z_t that so many DDIM steps reach from the noised enlargement, as in sampling; (B, C, h, w)."""
+    count, t = int(batch["rolled"]), batch["t"]
+    times = [999 + torch.div((t - 999) * number, count, rounding_mode="floor") for number in range(count + 1)]
+    begun = network.latents.encode(up, anchor).float()
+    noise = Noise(batch["seed"].tolist(), tuple(begun.shape[1:]), begun.device)()
+    z = network.diffusion.noised(begun, noise, times[0])
+    for now, then in pairwise(times):
+        predicted = network.predict(z, now, c, *network.encode_controls(z, now, c, up, ref)).float()
+        z = network.diffusion.noised(*network.diffusion.parts(z, predicted, now), then)  # DDIM, eta = 0
+    return z

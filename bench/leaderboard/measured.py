@@ -13,11 +13,11 @@ import pandas as pd
 
 from bench.analysis import RunFrames, Selection, select
 from bench.analysis.aggregate import UNAVAILABLE_NOTE
+from bench.analysis.contamination import exposure
 from bench.analysis.origins import check_one_origin, check_one_set
 from bench.api import MetricInfo, MetricRef
 from bench.engine.folder import RunFolder
 from bench.leaderboard.cards import run_card
-from bench.leaderboard.contamination import contamination
 from bench.leaderboard.entry import Board, Card, Entry, ShownMetric
 from bench.leaderboard.intervals import MeanKey, cell_seconds, mean_intervals
 from bench.leaderboard.matrices import split_references
@@ -105,6 +105,7 @@ class _Entries:
         if missing:
             text = "n/a" if note.startswith(UNAVAILABLE_NOTE) else f"{n}/{expected}"
         place = self.places[key[:2]]
+        images = self.frames.sets.get(str(line["source"]))
         return Entry(
             card=place,
             dataset=key[2],
@@ -122,7 +123,7 @@ class _Entries:
             protocol=", ".join(self.frames.protocols.get(signature, ())),
             images=str(line["source"]),
             seconds=self.seconds.get(key),
-            contaminated=contamination(self.cards[place].train_sets, key[2]),
+            exposure=exposure(self.cards[place].train_sets, key[2], images.images if images is not None else None),
             note=note,
         )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bench.analysis import Selection
+from bench.analysis.contamination import exposure
 from bench.analysis.reported import ReportedRow, statements
 from bench.api import MetricRef
-from bench.leaderboard.contamination import contamination
 from bench.leaderboard.entry import Board, Card, Entry, Kind, ShownMetric
 from bench.leaderboard.matrices import split_references
 from bench.metrics.catalog import known_infos
@@ -52,7 +52,7 @@ def _card(row: ReportedRow) -> Card:
         method=row.method,
         kind=Kind.REPORTED,
         source=row.source,
-        train_sets=tuple(dict.fromkeys(name for t in training for name in t.train_sets)),
+        train_sets=tuple(dict.fromkeys(name for t in training for name in t.train_sets)) or None,
         minimised=tuple(dict.fromkeys(name for t in training for name in t.minimised)),
         notes=(f"Printed as '{row.label}'.",),
     )
@@ -68,7 +68,7 @@ def _entry(row: ReportedRow, place: int, cards: Sequence[Card]) -> Entry:
         text=row.value or "lost",
         signature=row.signature,
         table=row.name,
-        contaminated=contamination(cards[place].train_sets, row.dataset),
+        exposure=exposure(cards[place].train_sets, row.dataset),
         note=row.note,
     )
 

@@ -43,7 +43,7 @@ class StoredImage:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class References:
     """What the methods were given of one image at one scale, and what their results are compared with.
 
     Attributes:
@@ -94,8 +94,8 @@ class StoredCell:
             return None, "failed"
         return unit.output, ""
 
-    def result(self, image: str, protocol: Protocol) -> StoredImage:
-        """An SR image as the protocol scores it.
+    def result(self, image: str, protocol: Protocol | None) -> StoredImage:
+        """An SR image as the protocol scores it; as it is stored where that is None.
 
         Raises:
             UnitError: the stored file is gone, or is not what was written.
@@ -103,7 +103,8 @@ class StoredCell:
         output, reason = self.output(image)
         if output is None:
             return StoredImage(None, reason=reason)
-        return StoredImage(as_scored(read_stored(self.run.out, output), protocol), self.id.seed)
+        pixels = read_stored(self.run.out, output)
+        return StoredImage(pixels if protocol is None else as_scored(pixels, protocol), self.id.seed)
 
 
 class StoredRun:
@@ -125,7 +126,7 @@ class StoredRun:
         runs = [RunFolder(folder) for folder in folders]
         self._folders = [(run, manifest) for run in runs if (manifest := run.manifest()) is not None]
         self._sets: dict[tuple[str, float], list[Mapping[str, Sample] | BenchError]] = {}
-        self._last: tuple[object, Scene] | None = None
+        self._last: tuple[object, References] | None = None
 
     def cells(self) -> Iterator[StoredCell]:
         """The cells of the protocol that is meant."""
@@ -135,7 +136,7 @@ class StoredRun:
                 if not self._protocol or not names or self._protocol in names:
                     yield StoredCell(run, manifest, plan)
 
-    def scene(self, cell: StoredCell, image: str) -> Scene:
+    def references(self, cell: StoredCell, image: str) -> References:
         """HR and LR of an image, made again as the run made them; remembered until another one is asked for.
 
         Raises:
@@ -146,7 +147,7 @@ class StoredRun:
         if self._last is None or self._last[0] != key:
             self._last = None  # its memory goes before the next one is made
             protocol, sample = self.protocol(cell), self.sample(cell, image)
-            self._last = key, Scene(protocol, sample, prepare(sample, cell.id.scale, protocol))
+            self._last = key, References(protocol, sample, prepare(sample, cell.id.scale, protocol))
         return self._last[1]
 
     def protocol(self, cell: StoredCell) -> Protocol:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.api import Protocol, RequestError, UnitError, format_scale
 from bench.engine.scoring import as_compared
-from bench.engine.stored import Scene, StoredCell, StoredImage, StoredRun
+from bench.engine.stored import References, StoredCell, StoredImage, StoredRun
 from bench.report.model import MethodRow
 
 _AGAIN = "type the run's command again with the same --out"
@@ -74,21 +74,21 @@ class StoredViews:
             raise RequestError(f"{at}: no method has it; {_AGAIN}")
         if len({cell.plan.pair for cell in there}) > 1:
             raise RequestError("the methods were given different LR images; choose one draw of them with --seed N")
-        scene = self._scene(there[0], image)
+        given = self._references(there[0], image)
         results = tuple(
-            StoredImage(None, reason="not in this run") if cell is None else _result(cell, image, scene.protocol)
+            StoredImage(None, reason="not in this run") if cell is None else _result(cell, image, given.protocol)
             for cell in cells
         )
         shapes = {result.pixels.shape[:2] for result in results if result.pixels is not None}
-        hr, lr = scene.pair.hr, scene.pair.lr
+        hr, lr = given.pair.hr, given.pair.lr
         for result in results:
             if result.pixels is not None:
-                hr = as_compared(hr, result.pixels, scene.protocol)
+                hr = as_compared(hr, result.pixels, given.protocol)
         if lr is None or len(shapes) > 1:
             raise RequestError(f"{at}: the results differ in size: {sorted(shapes)}")
-        size = next(iter(shapes), scene.pair.size)
-        fixed = scene.sample.hr is None or scene.protocol.size_rule == "fixed-lr"
-        return View(image, scale, there[0].id.seed, scene.protocol, hr, lr, size, results, fixed)
+        size = next(iter(shapes), given.pair.size)
+        fixed = given.sample.hr is None or given.protocol.size_rule == "fixed-lr"
+        return View(image, scale, there[0].id.seed, given.protocol, hr, lr, size, results, fixed)
 
     def _cell(self, dataset: str, scale: float, image: str, row: MethodRow, seed: int | None) -> StoredCell | None:
         """The cell that holds an image of a row; a method without chance has one seed, which stands for all."""
@@ -104,9 +104,9 @@ class StoredViews:
             raise RequestError(f"--seed {seed}: {row.display} was run with seeds {', '.join(map(str, seeds))}")
         return next((cell for cell in own if cell.id.seed == wanted), None)
 
-    def _scene(self, cell: StoredCell, image: str) -> Scene:
+    def _references(self, cell: StoredCell, image: str) -> References:
         try:
-            return self._run.scene(cell, image)
+            return self._run.references(cell, image)
         except UnitError as fault:
             raise RequestError(f"{image}: {fault}") from None
 

@@ -204,6 +204,24 @@ def test_two_protocols_in_one_folder_are_never_mixed(bench: Callable, run: Path)
     assert gray.mean() > 0.99
 
 
+def test_a_protocol_of_ones_own_is_that_of_the_run_even_when_its_file_has_gone(
+    bench: Callable, photos: Path, newcomer: Path
+) -> None:
+    """Catches HR and LR by the preset that a file begins with, and a figure that needs the file again."""
+    own = newcomer / "mine.yaml"
+    own.write_text("base: sample\nhr_mod: 10\n", encoding="utf-8")
+    assert bench(*RUN, "--methods", "bicubic", "--scales", 2, "--protocol", own).code == 0
+    own.write_text("base: sample\nhr_mod: 3\n", encoding="utf-8")
+    done = bench("figure", "crops", "run", "--image", "p1", "--box", "5,7,13,10", "--out", "c.png")
+    assert (done.code, done.err) == (0, "")
+    whole = read_image("Photos/p1.png").pixels
+    height, width = (side - side % 10 for side in whole.shape[:2])
+    assert read_image(Path("run", "images", "bicubic", "Photos", "x2-s0", "p1.png")).pixels.shape[:2] == (height, width)
+    across = cell_dots(3, whole=True, smallest=13)
+    crop = whole[7:17, 5:18].repeat(across // 13, 0).repeat(across // 13, 1)
+    assert places(read_image("c.png").pixels, crop)
+
+
 def test_a_set_without_hr_has_crops_and_one_view_at_every_scale(bench: Callable, photos: Path) -> None:
     """Catches a reference that is made up, and boxes that show another part at another scale."""
     words = ("--methods", "nearest,bicubic", "--scales", "2,4", "--metrics", "lr_psnr", "--workers", 0, "--out", "run")

@@ -30,7 +30,8 @@ from bench.engine.folder import CellFolder, RunFolder
 from bench.engine.origin import short_source
 from bench.engine.scoring import Pixels, as_scored, read_stored
 
-_AGAIN = "type the run's command again with the same --out"
+RUN_AGAIN = "type the run's command again with the same --out"
+"""What to do where stored images are not there or not as they were."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class StoredRun:
             return fitting[0]
         raise RequestError(
             f"{cell.id.dataset} at x{format_scale(scale)}: HR and LR were made by a protocol that is not known here "
-            f"({', '.join(names) or 'no name'}); {_AGAIN}"
+            f"({', '.join(names) or 'no name'}); {RUN_AGAIN}"
         )
 
     def sample(self, cell: StoredCell, image: str) -> Sample:

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from bench.api import Protocol, RequestError, UnitError, format_scale
 from bench.engine.scoring import as_compared
-from bench.engine.stored import References, StoredCell, StoredImage, StoredRun
+from bench.engine.stored import RUN_AGAIN, References, StoredCell, StoredImage, StoredRun
 from bench.report.model import MethodRow
-
-_AGAIN = "type the run's command again with the same --out"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +69,7 @@ class StoredViews:
         cells = [self._cell(dataset, scale, image, row, seed) for row in rows]
         there = [cell for cell in cells if cell is not None]
         if not there:
-            raise RequestError(f"{at}: no method has it; {_AGAIN}")
+            raise RequestError(f"{at}: no method has it; {RUN_AGAIN}")
         if len({cell.plan.pair for cell in there}) > 1:
             raise RequestError("the methods were given different LR images; choose one draw of them with --seed N")
         given = self._references(there[0], image)
@@ -115,4 +113,4 @@ def _result(cell: StoredCell, image: str, protocol: Protocol) -> StoredImage:
     try:
         return cell.result(image, protocol)
     except UnitError as fault:
-        raise RequestError(f"{fault}; {_AGAIN}") from None
+        raise RequestError(f"{fault}; {RUN_AGAIN}") from None

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import PurePath
 
-from bench.api import MethodSpec, RequestError
+from bench.api import MethodSpec
 from bench.data.cards import Card, cards, read_manifest
 from bench.engine.origin import short
 from bench.registry import METHODS
@@ -104,20 +103,19 @@ UNSTATED = Exposure(Seen.UNKNOWN)
 """The answer where nobody says what a method was trained on."""
 
 
-def stated_train_sets(method: str, trained: str) -> tuple[str, ...] | None:
+def stated_train_sets(method: str, trained: str, weights_file: str = "") -> tuple[str, ...] | None:
     """The training sets of a method as it is registered.
 
     Args:
         method: Registered name.
         trained: What its weights are called; empty for a user's own and for none.
+        weights_file: Of a user's own weights.
     Returns:
         Names, none for a method without parameters; None where nobody says: no such method, weights that are not its
         own, or a method that leaves it out.
     """
-    spec = None
-    with suppress(RequestError):
-        spec = METHODS.get(method)
-    if not isinstance(spec, MethodSpec) or (spec.weights and trained not in spec.weights):
+    spec = METHODS.find(method)
+    if spec is None or weights_file or (isinstance(spec, MethodSpec) and spec.weights and trained not in spec.weights):
         return None
     return spec.info.train_sets or (() if spec.info.parameters == 0 else None)
 

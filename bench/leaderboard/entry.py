@@ -9,6 +9,9 @@ from enum import StrEnum
 from bench.analysis.contamination import UNSTATED, Exposure, Seen
 from bench.api import Direction
 
+Row = tuple[str, str]
+"""(method, variant)."""
+
 
 class Kind(StrEnum):
     """Where a number comes from."""

@@ -118,9 +118,10 @@ def _read(path: Path) -> list[dict[str, str]]:
 def _row(method: str, variant: str) -> RowInfo:
     """The row's facts as far as its names say them: the registered method's display name with the variant."""
     bare = RowInfo.bare(method, variant)
-    if method not in METHODS.names():
+    known = METHODS.find(method)
+    if known is None:
         return bare
-    display = METHODS.get(method).info.display
+    display = known.info.display
     return RowInfo(
         method=method, variant=variant, display=f"{display} ({variant})" if variant else display, trained=bare.trained
     )

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from bench.api import RequestError, UnitError, format_scale
 from bench.engine.scoring import as_compared
 from bench.engine.stored import References, StoredCell, StoredRun
+from bench.imaging.difference import absolute_error
 from bench.imaging.io import rounded_to_8bit, write_png
+from bench.leaderboard.entry import Row
 
-Row = tuple[str, str]
-"""(method, variant)."""
 U8 = NDArray[np.uint8]
 THUMBNAIL = 112
 """Longer side of a thumbnail, in pixels."""
@@ -88,8 +88,8 @@ def write_pictures(folders: Sequence[Path], out: Path, *, images: int, cards: Ma
     scenes: dict[_Which, dict[int, list[StoredCell]]] = {}
     for cell in run.cells():
         card = cards.get((cell.id.method, cell.id.variant))
-        for image in sorted(cell.images)[:images] if card is not None else ():
-            if cell.output(image)[0] is not None:
+        for image in sorted(cell.images)[:images]:
+            if card is not None and cell.output(image)[0] is not None:
                 which = _Which(cell.id.dataset, image, cell.id.scale, cell.plan.pair)
                 scenes.setdefault(which, {}).setdefault(card, []).append(cell)
     shown = (_write_scene(run, which, scenes[which], out) for which in sorted(scenes))
@@ -168,8 +168,7 @@ def error_map(sr: U8, hr: U8) -> U8:
     Returns:
         uint8 (H, W, 3).
     """
-    a, b = (image[..., None] if image.ndim == 2 else image for image in (sr.astype(np.float64), hr.astype(np.float64)))
-    share = np.clip(np.abs(a - b).mean(axis=-1) / (255 * ERROR_RANGE), 0, 1)
+    share = np.clip(absolute_error(sr, hr) / (255 * ERROR_RANGE), 0, 1)
     ramp = np.stack([np.clip(3 * share - start, 0, 1) for start in (0, 1, 2)], axis=-1)
     return np.rint(255 * ramp).astype(np.uint8)
 

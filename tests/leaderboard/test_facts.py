@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from bench.analysis import records_frame
 from bench.analysis.contamination import Seen
 from bench.analysis.reported import reported_rows, statements
-from bench.api import PRESETS, UnitStatus
+from bench.api import PRESETS, Method, MethodInfo, RowInfo, UnitStatus, Upscaled
+from bench.leaderboard.cards import run_card
 from bench.leaderboard.intervals import cell_seconds, mean_intervals
 from bench.leaderboard.protocols import protocol_names
 from bench.leaderboard.reported import reported_board
 from bench.metrics.catalog import make_metric
+from bench.registry import METHODS
 
 SIGNATURE = "psnr|rgb|shave:0|q:u8|agg:img|lr:matlab-bicubic|size:floor-crop|v1"
 
@@ -75,3 +78,24 @@ def test_printed_rows_say_whether_the_test_set_was_trained_on() -> None:
     assert own == {"(†)": Seen.MAYBE}
     told = {training.method for training in statements().training if training.train_sets}
     assert {entry.seen for method, entry in entries if method not in told} == {Seen.UNKNOWN}
+
+
+class Bare(Method):
+    """A method that a package registers as a class, without a spec."""
+
+    info = MethodInfo(name="bare", display="Bare", summary="made up", train_sets=("Set5",))
+
+    def upscale(self, lr: torch.Tensor, size: tuple[int, int], *, seed: int) -> Upscaled:
+        raise NotImplementedError
+
+
+def test_a_method_that_is_registered_as_a_class_has_a_card() -> None:
+    """Catches a traceback for want of a spec, and own weights that count as trained like the shipped ones."""
+    METHODS.add("bare", Bare, origin="a test")
+    try:
+        card = run_card(RowInfo(method="bare", variant="", display="Bare"), {})
+        own = run_card(RowInfo(method="bare", variant="w", display="Bare (w)", weights_file="w.pth"), {})
+    finally:
+        METHODS.forget("bare")
+    assert (card.summary, card.train_sets) == ("made up", ("Set5",))
+    assert own.train_sets is None

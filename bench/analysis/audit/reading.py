@@ -102,12 +102,18 @@ def _of_run(frames: RunFrames) -> Evidence:
         )
         for line in frames.summary.to_dict("records")
     )
-    trained = [
-        Trained(row.method, row.variant, stated_train_sets(row.method, row.trained), row.minimised, "as the run says")
+    trained = tuple(
+        Trained(
+            row.method,
+            row.variant,
+            stated_train_sets(row.method, row.trained, row.weights_file),
+            row.minimised,
+            "as the run says",
+        )
         for row in frames.rows
-    ]
+    )
     images = _per_image({str(k): v for k, v in line.items()} for line in frames.records.to_dict("records"))
-    return Evidence(numbers, images, trained=tuple(trained), sets=tuple(frames.sets.values()))
+    return Evidence(numbers, images, trained=trained, sets=tuple(frames.sets.values()))
 
 
 def _of_csv(path: Path) -> Evidence:
@@ -204,7 +210,7 @@ def _direction(metric: str, infos: Mapping) -> Direction | None:
 
 def _registered(method: str, variant: str) -> Trained:
     """What the method of this name says of its training, where somebody registered it."""
-    spec = METHODS.get(method) if method in METHODS.names() else None
+    spec = METHODS.find(method)
     if not isinstance(spec, MethodSpec):
         return Trained(method, variant, None, (), "")
     trained = weights_label(variant) or (spec.default_weights or "" if not variant else "")

@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.figures.errors.request import coloured, error_map
+from bench.figures.errors.request import coloured
 from bench.figures.pictures import fitted
 from bench.figures.sheet import cell_dots
 from bench.imaging import read_image, write_png
+from bench.imaging.difference import absolute_error
 
 PLUGIN = Path(__file__).parents[2] / "methods" / "plugins" / "cascade.py"
 RUN = ("run", "--datasets", "Photos", "--metrics", "psnr,ssim", "--workers", 0, "--out", "run")
@@ -155,8 +156,8 @@ def test_all_maps_of_errors_share_the_scale_of_colours_that_the_caption_names(be
 
 def test_an_error_of_16_bits_is_in_the_same_levels() -> None:
     hr = np.full((2, 2, 3), 100, np.uint8)
-    assert np.allclose(error_map(np.full((2, 2, 3), 90 * 257, np.uint16), hr), 10)
-    assert np.allclose(error_map(hr[..., 0] - 30, hr[..., 0]), 30)
+    assert np.allclose(absolute_error(np.full((2, 2, 3), 90 * 257, np.uint16), hr), 10)
+    assert np.allclose(absolute_error(hr[..., 0] - 30, hr[..., 0]), 30)
 
 
 def test_a_curve_has_the_means_of_the_table_and_cells_without_mean_have_no_point(

@@ -8,9 +8,7 @@ shown alone.
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.api import CellPlan, ImageSet, Protocol, RequestError, RunManifest, Sample, UnitError, format_scale
+from bench.api.paths import safe_name
 from bench.api.presets import PRESETS
 from bench.data.pair import Pair, prepare
 from bench.data.resolve import dataset_names, resolve_dataset
@@ -124,7 +123,7 @@ def _add_cell(
         if key in scenes and any(shot.card == card for shot in scenes[key].shots):
             continue
         name = f"x{format_scale(plan.cell.scale)}-{plan.pair[:6]}"
-        place = Path("images", _safe(plan.cell.dataset), _safe(image), name)
+        place = Path("images", safe_name(plan.cell.dataset), safe_name(image), name)
         with suppress(UnitError):
             pixels = rounded_to_8bit(read_stored(run.out, unit.output))
             if key not in scenes:
@@ -149,7 +148,7 @@ def _scene(plan: CellPlan, manifest: RunManifest, image: str, size: tuple[int, .
 
 
 def _shot(plan: CellPlan, card: int, pixels: U8, scene: Scene, out: Path, place: Path) -> Shot:
-    name = _safe(plan.folder)
+    name = safe_name(plan.folder)
     path = (place / f"{name}.png").as_posix()
     write_png(out / path, pixels)
     error = ""
@@ -207,9 +206,3 @@ def _protocols(plan: CellPlan, manifest: RunManifest) -> Iterator[Protocol]:
 def _sample(files: ImageSet, image: str, scale: float) -> Sample | None:
     name = files.dataset if files.dataset in dataset_names() else files.folder
     return next((sample for sample in resolve_dataset(name).samples(scale) if sample.id == image), None)
-
-
-def _safe(name: str) -> str:
-    """A name as part of a path and of an address: no sign that a browser reads as something else, and still its own."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".")
-    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -130,7 +130,7 @@ def _result(number: Number, hub_id: str | None) -> EvaluationResult:
 def _library(manifests: Sequence[RunManifest]) -> EvalLibrary:
     """The version that measured, and what it measured with."""
     packages = [manifest.environment.get("packages") or {} for manifest in manifests]
-    commits = [(manifest.environment.get("git") or {}).get("commit") for manifest in manifests]
+    commits = [_commit(manifest.environment.get("git") or {}) for manifest in manifests]
     details = {
         "python": _joined(manifest.environment.get("python") for manifest in manifests),
         "torch": _joined(package.get("torch") for package in packages),
@@ -140,6 +140,10 @@ def _library(manifests: Sequence[RunManifest]) -> EvalLibrary:
         version=_joined(package.get("assr-bench") for package in packages) or UNKNOWN,
         additional_details={key: text for key, text in details.items() if text},
     )
+
+
+def _commit(git: Mapping[str, Any]) -> str:
+    return f"{git['commit']}{' with changes' if git.get('dirty') else ''}" if git.get("commit") else ""
 
 
 def _model(number: Number, identity: str, developer: str | None) -> ModelInfo:

@@ -5,7 +5,7 @@ A run warns of them as it goes; what leaves the folder has to know of which numb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def find_doubts(folders: Sequence[Path]) -> dict[DoubtKey, str]:
     return doubts
 
 
-def doubt_of(doubts: dict[DoubtKey, str], method: str, variant: str, dataset: str, scale: float, metric: str) -> str:
+def doubt_of(doubts: Mapping[DoubtKey, str], method: str, variant: str, dataset: str, scale: float, metric: str) -> str:
     """Why a number is doubtful; "" where it is not."""
     return doubts.get((method, variant, dataset, scale, MetricRef.parse(metric).name), "")
 

@@ -133,7 +133,7 @@ def _parquet(task: _Task) -> Written:
     doubts = find_doubts(task.folders)
     task.out.mkdir(parents=True, exist_ok=True)
     files = write_parquet(task.frames, doubts, task.out)
-    return Written(tuple(files), int(task.frames.summary["mean"].notna().sum()))
+    return Written(tuple(files), len(task.frames.summary["mean"].dropna()))
 
 
 def _hub(task: _Task) -> Written:

@@ -9,7 +9,7 @@ import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.analysis import RunFrames
 from bench.api import RequestError
@@ -57,13 +57,17 @@ def write_parquet(frames: RunFrames, doubts: Mapping[DoubtKey, str], out: Path) 
     """
     check_parquet()
     summary = frames.summary
-    keys = ["method", "variant", "dataset", "scale", "metric"]
-    sentences = [doubt_of(dict(doubts), *key) for key in summary[keys].itertuples(index=False, name=None)]
+    sentences = [_doubt(doubts, line) for line in summary.to_dict("records")]
     signatures = {*frames.records["signature"], *summary["signature"]} - {""}
     protocols = {signature: frames.protocols.get(signature, ()) for signature in sorted(signatures)}
     _write(out / RECORDS, shown_frame(frames.records), protocols)
     _write(out / SUMMARY, shown_frame(summary.assign(**{DOUBT: sentences})), protocols)
     return [out / RECORDS, out / SUMMARY]
+
+
+def _doubt(doubts: Mapping[DoubtKey, str], line: Mapping[Any, Any]) -> str:
+    method, variant, dataset, metric = (str(line[key]) for key in ("method", "variant", "dataset", "metric"))
+    return doubt_of(doubts, method, variant, dataset, float(line["scale"]), metric)
 
 
 def _write(path: Path, frame: pd.DataFrame, protocols: Mapping[str, Sequence[str]]) -> None:

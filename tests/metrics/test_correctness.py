@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from bench.api import Signature, UnitError, get_protocol
-from bench.imaging import downsample, imresize_u8
+from bench.imaging import downsample, imresize_u8, interpolate
 from bench.metrics import Scorer
 from bench.metrics import correctness as module
 from bench.metrics.correctness import correctness
@@ -40,8 +40,8 @@ def lr_of(hr: U8, size: tuple[int, int]) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize(("index", "case"), list(enumerate(REFERENCE["cases"])), ids=lambda p: str(p)[:40])
 def test_shares_equal_those_of_opensr_test(index: int, case: dict[str, Any], images: dict[str, U8]) -> None:
-    """Catches another distance, epsilon, enlarging, threshold, exponential or temperature: values of its 1.3.3 in double
-    precision, made once and stored, and those of its own single precision within that."""
+    """Catches another distance, epsilon, enlarging, threshold, exponential or temperature: its values in double
+    precision, made once and stored, and those of its own single precision within 1e-6."""
     lr = images[f"lr{index}"].astype(np.float64) / 255
     shares = correctness(images[f"sr{index}"], images[f"hr{index}"], lr, case["scale"])
     assert tuple(shares) == pytest.approx(case["double"], abs=1e-12)
@@ -90,11 +90,9 @@ def test_strips_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_hr_that_was_cut_lies_on_the_grid_of_its_lr() -> None:
-    """Catches an LR that is squeezed to an HR cut from the top left: with it, a perfect enlargement is no longer one."""
+    """Catches an LR that is squeezed to an HR cut from the top left: with it, an enlargement is no longer one."""
     ramp = np.tile(np.linspace(20, 230, 31), (31, 1))
     lr = np.repeat(ramp[:, :, None], 3, axis=2).astype(np.float32) / 255
-    from bench.imaging import interpolate
-
     asked = np.rint(interpolate(lr * 255, (124, 124), "bilinear")).astype(np.uint8)
     hr = asked[:121, :121].copy()
     hr[::2, ::2] += 9

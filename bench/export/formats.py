@@ -18,7 +18,7 @@ from bench.export.doubts import find_doubts
 from bench.export.eee import Sender, eee_file
 from bench.export.eee_models import Relationship
 from bench.export.hub import HUB_ID, TASK, URL, hub_files
-from bench.export.numbers import Number, whole_numbers
+from bench.export.numbers import Number, exportable_numbers
 from bench.export.parquet import check_parquet, write_parquet
 from bench.imaging.atomic import atomic_write
 
@@ -80,8 +80,8 @@ def export_run(
         options: What the format asks for.
         now: Seconds since 1970; None: now.
     Raises:
-        RequestError: an unknown format, an option that is missing or of another form, no number that is whole, or a
-            place that cannot be written.
+        RequestError: an unknown format, an option that is missing or of another form, no number that may be exported,
+            or a place that cannot be written.
     """
     if not folders:
         raise RequestError("no run folder given; give the --out folder of a 'bench run'")
@@ -90,16 +90,16 @@ def export_run(
     options, frames = options or Options(), load_run(*folders)
     _check(options, frames)
     moment = time.time() if now is None else now
-    task = _Task(tuple(folders), out, selection or Selection(), options, moment, frames)
+    export = Export(tuple(folders), out, selection or Selection(), options, moment, frames)
     try:
-        return FORMATS[output](task)
+        return FORMATS[output](export)
     except OSError as fault:
         raise RequestError(f"--out {out} cannot be written: {fault.strerror or fault}") from None
 
 
 @dataclass(frozen=True)
-class _Task:
-    """One export."""
+class Export:
+    """What `export_run` was asked for, with the run read."""
 
     folders: tuple[Path, ...]
     out: Path
@@ -121,62 +121,70 @@ class _Task:
         """(method, variant) -> OWNER/NAME.
 
         Raises:
-            RequestError: no row is called so, or a name of another form.
+            RequestError: no row is called so, or two rows are to be one model.
         """
-        return {self.frames.called(row).key: name for row, name in self.options.models.items()}
+        models = {self.frames.called(row).key: name for row, name in self.options.models.items()}
+        if len(set(models.values())) < len(self.options.models):
+            given = ", ".join(f"{row}={name}" for row, name in self.options.models.items())
+            raise RequestError(
+                f"--model {given}: two rows cannot be one model, nor one row two; give each its own name"
+            )
+        return models
 
 
-def _parquet(task: _Task) -> Written:
-    if task.selection != Selection():
-        raise RequestError("--format parquet holds all of a run; leave out --metrics, --datasets, --methods, --scales")
+def _parquet(export: Export) -> Written:
+    if export.selection != Selection():
+        raise RequestError(
+            "--format parquet holds all of a run; leave out --metrics, --datasets, --methods, --scales, --protocol"
+        )
     check_parquet()
-    doubts = find_doubts(task.folders)
-    task.out.mkdir(parents=True, exist_ok=True)
-    files = write_parquet(task.frames, doubts, task.out)
-    return Written(tuple(files), len(task.frames.summary["mean"].dropna()))
+    doubts = find_doubts(export.folders)
+    export.out.mkdir(parents=True, exist_ok=True)
+    files = write_parquet(export.frames, doubts, export.out)
+    return Written(tuple(files), len(export.frames.summary["mean"].dropna()))
 
 
-def _hub(task: _Task) -> Written:
-    if not task.options.datasets:
-        own = ", ".join(dict.fromkeys(task.frames.records["dataset"]))
+def _hub(export: Export) -> Written:
+    if not export.options.datasets:
+        own = ", ".join(dict.fromkeys(export.frames.records["dataset"]))
         raise RequestError(
             f"--format hf-eval needs to know which data set of the Hub a set is: give --hub-dataset NAME=OWNER/DATASET "
             f"for the sets of this run ({own})"
         )
-    numbers = whole_numbers(task.folders, task.selection)
-    models, files, left_out = task.models(), {}, list(numbers.left_out)
-    for row, own in _by_row(numbers.whole):
+    numbers = exportable_numbers(export.folders, export.selection)
+    models, files, left_out = export.models(), {}, list(numbers.left_out)
+    for row, own in _by_row(numbers.kept):
         texts, missing = hub_files(
-            own, datasets=task.options.datasets, task=task.options.task, source_url=task.options.source_url
+            own, datasets=export.options.datasets, task=export.options.task, source_url=export.options.source_url
         )
         left_out += [text for text in missing if text not in left_out]
         repository = models.get(row) or safe_name("-".join(part for part in row if part))
         files |= {f"{repository}/{path}": text for path, text in texts.items()}
     if not files:
         raise RequestError("nothing to export: " + "; ".join(left_out))
-    count = sum(number.entry.dataset in task.options.datasets for number in numbers.whole)
-    return Written(task.write(files), count, tuple(left_out))
+    count = sum(number.entry.dataset in export.options.datasets for number in numbers.kept)
+    return Written(export.write(files), count, tuple(left_out))
 
 
-def _eee(task: _Task) -> Written:
-    sender = _sender(task.options)
-    numbers = whole_numbers(task.folders, task.selection)
-    manifests = [manifest for f in task.folders if (manifest := RunFolder(f).manifest()) is not None]
-    models, files = task.models(), {}
-    for row, own in _by_row(numbers.whole):
+def _eee(export: Export) -> Written:
+    sender = _sender(export.options)
+    numbers = exportable_numbers(export.folders, export.selection)
+    manifests = [manifest for f in export.folders if (manifest := RunFolder(f).manifest()) is not None]
+    models, files = export.models(), {}
+    for row, own in _by_row(numbers.kept):
         place, text = eee_file(
             own,
             model=models.get(row, ""),
-            datasets=task.options.datasets,
+            datasets=export.options.datasets,
             sender=sender,
             manifests=manifests,
-            now=task.now,
+            now=export.now,
         )
         files[place] = text
-    return Written(task.write(files), len(numbers.whole), numbers.left_out)
+    return Written(export.write(files), len(numbers.kept), numbers.left_out)
 
 
-FORMATS: dict[str, Callable[[_Task], Written]] = {"parquet": _parquet, "hf-eval": _hub, "eee": _eee}
+FORMATS: dict[str, Callable[[Export], Written]] = {"parquet": _parquet, "hf-eval": _hub, "eee": _eee}
 
 
 def _check(options: Options, frames: RunFrames) -> None:

@@ -1,4 +1,4 @@
-"""Numbers that may leave a run folder as whole ones, and a sentence on each that may not.
+"""Means that may leave a run folder, and a sentence on each that may not.
 
 A mean is exported if all its images are there, of one origin and one set, finite, and nothing makes it doubtful.
 """
@@ -20,7 +20,7 @@ from bench.metrics.catalog import known_infos
 
 @dataclass(frozen=True, kw_only=True)
 class Number:
-    """A whole number of a run.
+    """A mean that may be exported.
 
     Attributes:
         card: Its method.
@@ -55,15 +55,15 @@ class Numbers:
     """What a run has to export.
 
     Attributes:
-        whole: In the order of its tables.
-        left_out: A sentence on every number that is not whole, and on what the run itself leaves out of tables.
+        kept: In the order of its tables.
+        left_out: A sentence on every other number, and on what the run itself leaves out of tables.
     """
 
-    whole: tuple[Number, ...]
+    kept: tuple[Number, ...]
     left_out: tuple[str, ...]
 
 
-def whole_numbers(folders: Sequence[Path], selection: Selection) -> Numbers:
+def exportable_numbers(folders: Sequence[Path], selection: Selection) -> Numbers:
     """The numbers of run folders that may be exported.
 
     Args:
@@ -71,18 +71,18 @@ def whole_numbers(folders: Sequence[Path], selection: Selection) -> Numbers:
         selection: Which rows.
     Raises:
         RequestError: no run folder, folders that contradict each other, a method in two versions, two sets of one
-            name, a selection that leaves nothing, or no number that is whole (says why).
+            name, a selection that leaves nothing, or no number that may be exported (says why).
     """
     board = measured_board(folders, selection)
     doubts = find_doubts(folders)
     infos = known_infos(entry.metric for entry in board.entries)
-    whole, left_out = [], []
+    kept, left_out = [], []
     for entry in board.entries:
         card = board.cards[entry.card]
         info = infos.get(entry.metric)
         reason = _reason(entry, card, info, doubts)
         if not reason and info is not None and entry.value is not None:
-            whole.append(Number(card=card, entry=entry, info=info, value=entry.value))
+            kept.append(Number(card=card, entry=entry, info=info, value=entry.value))
         else:
             left_out.append(f"{_place(entry, card)}: {reason}")
     left_out += [
@@ -91,13 +91,13 @@ def whole_numbers(folders: Sequence[Path], selection: Selection) -> Numbers:
         for matrix in board.matrices
     ]
     left_out += board.notes
-    if not whole:
+    if not kept:
         raise RequestError("nothing to export: " + "; ".join(left_out))
-    return Numbers(tuple(whole), tuple(left_out))
+    return Numbers(tuple(kept), tuple(left_out))
 
 
 def _reason(entry: Entry, card: Card, info: MetricInfo | None, doubts: dict[DoubtKey, str]) -> str:
-    """Why a number is not whole; "" where it is."""
+    """Why a number stays here; "" where it need not."""
     if entry.value is None:
         return entry.note or f"{entry.n}/{entry.expected}"
     if not math.isfinite(entry.value):

@@ -8,22 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import bench
 from bench.imaging import write_png
+from tests.leaderboard.conftest import photo
 
 SCALES = "2,3"
 METRICS = "psnr,ssim,selfssim"
-
-
-def photo(seed: int, size: tuple[int, int] = (64, 80)) -> np.ndarray:
-    """A smooth random colour image, uint8 (h, w, 3)."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[: size[0], : size[1]] / 14.0
-    planes = [np.sin(a * y + b * x + c) for a, b, c in rng.uniform(0.3, 2, (3, 3))]
-    return np.clip(128 + 60 * np.stack(planes, -1) + rng.normal(0, 3, (*size, 3)), 0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="session")

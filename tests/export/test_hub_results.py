@@ -60,3 +60,11 @@ def test_an_address_is_an_address(finished: Path, tmp_path: Path, address: str) 
     """Catches a source that the Hub would refuse after upload."""
     with pytest.raises(RequestError, match="--source-url"):
         export_run([finished], "hf-eval", tmp_path, options=Options(datasets=HUB, source_url=address))
+
+
+def test_two_rows_are_not_one_model(finished: Path, tmp_path: Path) -> None:
+    """Catches the file of one method written over that of another, whose numbers are then gone without a word."""
+    models = {"bicubic": "us/model", "nearest": "us/model"}
+    with pytest.raises(RequestError, match="two rows cannot be one model"):
+        export_run([finished], "hf-eval", tmp_path / "out", options=Options(datasets=HUB, models=models))
+    assert not (tmp_path / "out").exists()

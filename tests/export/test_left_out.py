@@ -1,4 +1,4 @@
-"""What may not leave a run folder as a whole number: incomplete, stale, failed, infinite and doubtful means."""
+"""What may not leave a run folder: incomplete, stale, failed, infinite and doubtful means."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def scores(folder: Path, output: str, out: Path) -> tuple[set[tuple[str, float]]
     ],
     ids=["missing", "failed", "stale"],
 )
-def test_a_mean_that_is_not_whole_stays_here(
+def test_a_mean_that_misses_an_image_stays_here(
     run_folder: Path, tmp_path: Path, output: str, change: Any, words: str
 ) -> None:
     """Catches the mean of the images that happen to be there, and silence about the cell that is not exported."""
@@ -69,7 +69,7 @@ def test_doubtful_and_infinite_numbers_stay_here(tmp_path: Path, output: str) ->
     assert "x1, psnr: ∞" in said
 
 
-def test_a_run_without_a_whole_number_is_refused(run_folder: Path, tmp_path: Path) -> None:
+def test_a_run_without_anything_to_export_is_refused(run_folder: Path, tmp_path: Path) -> None:
     """Catches an empty file that looks like an export."""
     change_image(run_folder, lambda record: None)
     only = Selection(metrics=("psnr",), methods=("bicubic",), scales=(2.0,))

@@ -155,9 +155,7 @@ class MetricPlan:
         """Available metrics that look at one image; of a given sample, those that it has a reference for."""
         wanted = (MetricKind.FULL_REFERENCE, MetricKind.NO_REFERENCE)
         names = [name for name, kind in self.kinds.items() if kind in wanted and name not in self.unavailable]
-        if sample is None or sample.hr is not None:
-            return names
-        return [name for name in names if name not in self.needs_hr]
+        return [name for name in names if sample is None or sample.hr is not None or name not in self.needs_hr]
 
 
 Samples = Mapping[tuple[str, float], list[Sample]]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.api import RequestError, UnitError, format_scale
+from bench.api.paths import safe_name
 from bench.engine.scoring import as_compared
 from bench.engine.stored import References, StoredCell, StoredRun
 from bench.imaging.difference import absolute_error
@@ -108,7 +108,7 @@ class _Which(NamedTuple):
 def _write_scene(run: StoredRun, which: _Which, cells: Mapping[int, Sequence[StoredCell]], out: Path) -> Scene:
     """The pictures of one image at one scale: HR and LR once, and the result of each card's method."""
     name = f"x{format_scale(which.scale)}-{which.pair[:6]}"
-    place = Path("images", _safe(which.dataset), _safe(which.image), name)
+    place = Path("images", safe_name(which.dataset), safe_name(which.image), name)
     (out / place).mkdir(parents=True, exist_ok=True)
     references = _references(run, which.image, [cell for own in cells.values() for cell in own])
     pair = references.pair if references is not None else None
@@ -149,7 +149,7 @@ def _result(cells: Sequence[StoredCell], image: str, references: References | No
 
 
 def _shot(cell: StoredCell, card: int, pixels: U8, references: References | None, out: Path, place: Path) -> Shot:
-    name = _safe(cell.plan.folder)
+    name = safe_name(cell.plan.folder)
     path = (place / f"{name}.png").as_posix()
     write_png(out / path, pixels)
     hr = as_compared(references.pair.hr, pixels, references.protocol) if references is not None else None
@@ -182,9 +182,3 @@ def thumbnail(pixels: U8) -> str:
     data = io.BytesIO()
     small.save(data, "JPEG", quality=78)
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")
-
-
-def _safe(name: str) -> str:
-    """A name as part of a path and of an address: no sign that a browser reads as something else, and still its own."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".")
-    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -8,7 +8,6 @@ shown alone.
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
@@ -102,6 +103,12 @@ class LazyRegistry(Generic[T]):
                     f"{self.kind} '{name}' ({origin}) cannot be loaded from {target}: {type(fault).__name__}: {fault}"
                 ) from fault
         return self._resolved[name]
+
+    def find(self, name: str) -> T | None:
+        """The registered object; None where nobody registered it or its code cannot be imported."""
+        with suppress(RequestError):
+            return self.get(name)
+        return None
 
     def _require(self, name: str) -> None:
         self._scan()

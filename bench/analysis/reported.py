@@ -14,12 +14,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 import bench
 from bench.api import Direction, MetricRef, RequestError, unknown_name
 from bench.api.record import first_fault
+from bench.api.yaml_model import read_yaml
 
 CLAIMS_FILE = "claims.yaml"
 _LIST = "bench table --reported"
@@ -210,10 +210,8 @@ def statements() -> Statements:
     Raises:
         RequestError: the file is damaged.
     """
-    try:
-        return Statements.model_validate(yaml.safe_load((_folder() / CLAIMS_FILE).read_text("utf-8")))
-    except (yaml.YAMLError, ValidationError) as fault:
-        raise RequestError(f"{CLAIMS_FILE} of the reported tables is not valid: {fault}") from None
+    text = (_folder() / CLAIMS_FILE).read_text("utf-8")
+    return read_yaml(text, Statements, where=CLAIMS_FILE, what="the file of the papers' claims")
 
 
 def _folder() -> Traversable:

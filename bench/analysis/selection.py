@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.api import NO_VARIANT, RequestError, Signature, format_scale, unknown_name
+from bench.api import NO_VARIANT, RequestError, Signature, format_scale, parse_scales, unknown_name
+from bench.api.lists import names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,37 @@ class Selection:
     variants: tuple[str, ...] = ()
     """VARIANT or METHOD:VARIANT; methods of which none is named keep all of theirs. "-" is the empty variant."""
 
+    @staticmethod
+    def typed(
+        *,
+        methods: str = "",
+        datasets: str = "",
+        scales: str = "",
+        metrics: str | Sequence[str] = "",
+        protocol: str | None = None,
+        signature: str = "",
+        variants: Sequence[str] | None = None,
+    ) -> Selection:
+        """The selection of options as they are typed, with commas.
+
+        Raises:
+            RequestError: what should be a scale is none.
+        """
+        return Selection(
+            methods=names(methods),
+            datasets=names(datasets),
+            scales=parse_scales(scales) if scales else (),
+            metrics=names(metrics) if isinstance(metrics, str) else tuple(metrics),
+            protocol=protocol,
+            signature=names(signature),
+            variants=tuple(variants or ()),
+        )
+
+    def admits(self, method: str, dataset: str, scale: float | None, metric: str) -> bool:
+        """Whether a number is kept, by these four; names that nothing has are passed over."""
+        asked = ((self.methods, method), (self.datasets, dataset), (self.scales, scale), (self.metrics, metric))
+        return all(not wanted or value in wanted for wanted, value in asked)
+
 
 def select(
     summary: pd.DataFrame, selection: Selection, *, protocols: Mapping[str, Sequence[str]] | None = None
@@ -38,13 +70,13 @@ def select(
         RequestError: a name that the run does not hold, or nothing is left.
     """
     rows = summary
-    for column, names in (
+    for column, wanted in (
         ("method", selection.methods),
         ("dataset", selection.datasets),
         ("metric", selection.metrics),
         ("scale", selection.scales),
     ):
-        rows = _keep(rows, summary, column, names)
+        rows = _keep(rows, summary, column, wanted)
     if selection.variants:
         rows = _of_variants(rows, selection.variants)
     if selection.protocol is not None:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bench.api.errors import RequestError
 from bench.api.method import weights_label
+from bench.api.protocol import Protocol
 from bench.api.record import CellId, UnitStatus, first_fault
 
 RUN_VERSION = 2
@@ -178,6 +179,8 @@ class RunManifest:
         cells: The newest plan of every cell.
         unavailable: metric -> why it could not be had in the newest run.
         protocols: signature -> names of the protocols that give it.
+        made_under: The protocols themselves, so that HR and LR can be made again without the file that named one; the
+            newest last, as they are before a seed's draws.
         warnings: heading -> what made numbers doubtful.
         merged: Names of the run folders that were merged into this one, with their environments.
     """
@@ -192,6 +195,7 @@ class RunManifest:
     cells: tuple[CellPlan, ...] = ()
     unavailable: Mapping[str, str] = field(default_factory=dict)
     protocols: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    made_under: tuple[Protocol, ...] = ()
     warnings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     merged: Mapping[str, Any] = field(default_factory=dict)
 

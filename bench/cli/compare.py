@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.api import RequestError, parse_scales
+from bench.api import RequestError
 from bench.cli import options as opt
 from bench.cli.output import say, write_text
 
@@ -56,13 +56,7 @@ def compare(
 
     a, b = _sides(words)
     infos = known_infos([*a.frames.summary["metric"], *b.frames.summary["metric"]])
-    chosen = Selection(
-        datasets=opt.names(dataset),
-        scales=parse_scales(scale) if scale else (),
-        metrics=opt.names(metric),
-        protocol=protocol,
-        signature=opt.names(signature),
-    )
+    chosen = Selection.typed(datasets=dataset, scales=scale, metrics=metric, protocol=protocol, signature=signature)
     found = compare_rows(a, b, infos, selection=chosen, effects=_effects(effect))
     text = render_plain(comparison_table(found, infos), output)
     if out is None:

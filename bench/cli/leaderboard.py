@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from bench.api import parse_scales
-from bench.cli import options as opt
 from bench.cli.output import say, warn
 
 
@@ -40,12 +38,7 @@ def leaderboard(
     from bench.analysis import Selection
     from bench.leaderboard import write_leaderboard
 
-    selection = Selection(
-        methods=opt.names(methods),
-        datasets=opt.names(datasets),
-        scales=parse_scales(scales) if scales else (),
-        metrics=opt.names(metrics),
-    )
+    selection = Selection.typed(methods=methods, datasets=datasets, scales=scales, metrics=metrics)
     written = write_leaderboard(inputs or (), out, reported=reported, images=images, title=title, selection=selection)
     for note in written.notes:
         warn(note)

@@ -35,6 +35,8 @@ def protocol_diff(
     metrics: Annotated[
         str, typer.Option(help="Only these of the run's metrics. Default: those that need a reference.")
     ] = "",
+    data: Annotated[str, typer.Option(help="Where the run's images lie, if they were moved.")] = "",
+    data_root: opt.DataRoot = None,
     workers: opt.Workers = None,
     output: Annotated[str, typer.Option("--format", help="text, md, tex, csv or json.")] = "text",
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
@@ -45,7 +47,14 @@ def protocol_diff(
     from bench.report.protocol_diff import protocol_table
     from bench.session.protocol_diff import protocol_diff as rescore
 
-    found = rescore(run_folder, opt.names(protocols), metrics=opt.names(metrics), workers=workers)
+    found = rescore(
+        run_folder,
+        opt.names(protocols),
+        metrics=opt.names(metrics),
+        workers=workers,
+        data=data,
+        data_root=data_root,
+    )
     for name, reason in found.unavailable.items():
         warn(f"not available: {name}: {reason}")
     faults = list(dict.fromkeys(fault for each in (found.own, *found.others) for fault in each.faults))

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import bench
 from bench.api import PRESETS, RequestError
+from bench.api.yaml_model import read_yaml
 
 Loader = Literal["folder", "paired", "lr-only", "union", "embedded"]
 
@@ -101,10 +101,7 @@ def read_card(text: str, where: str) -> Card:
     Raises:
         RequestError: not YAML, or not a card.
     """
-    try:
-        return Card.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as fault:
-        raise RequestError(f"the dataset card {where} is not valid: {fault}") from fault
+    return read_yaml(text, Card, where=where, what="a dataset card")
 
 
 def read_manifest(stem: str, kind: Literal["files", "pixels"]) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 
-from bench.api import CellPlan, RowInfo, RunManifest
+from bench.api import CellPlan, Protocol, RowInfo, RunManifest
 from bench.api.run import merged_names
 from bench.engine.choice import MethodChoice
 from bench.engine.environment import describe_environment
@@ -25,6 +25,7 @@ def with_plan(before: RunManifest | None, plan: Plan, metrics: MetricPlan, warni
     old = before if before is not None else RunManifest()
     request = plan.request
     protocols = {signature: (request.protocol.name,) for cell in plan.cells for signature in cell.signatures.values()}
+    under = [replace(request.protocol, lr_given=cell.id.dataset in metrics.with_lr) for cell in plan.cells]
     return replace(
         old,
         request=request.describe(),
@@ -36,6 +37,7 @@ def with_plan(before: RunManifest | None, plan: Plan, metrics: MetricPlan, warni
         cells=merged_cells(old.cells, (cell_plan(cell, metrics) for cell in plan.cells)),
         unavailable=dict(metrics.unavailable),
         protocols=merged_names(old.protocols, protocols),
+        made_under=merged_protocols(old.made_under, under),
         warnings={**old.warnings, heading(request): tuple(warnings)},
     )
 
@@ -53,6 +55,12 @@ def row_info(choice: MethodChoice) -> RowInfo:
 def merged_rows(old: Iterable[RowInfo], new: Iterable[RowInfo]) -> tuple[RowInfo, ...]:
     """Rows of both, the newer facts of a row in the older one's place."""
     return tuple({info.key: info for info in (*old, *new)}.values())
+
+
+def merged_protocols(old: Iterable[Protocol], new: Iterable[Protocol]) -> tuple[Protocol, ...]:
+    """Protocols of both, each once, those of `new` last."""
+    latest = dict.fromkeys(new)
+    return (*(protocol for protocol in dict.fromkeys(old) if protocol not in latest), *latest)
 
 
 def merged_cells(old: Iterable[CellPlan], new: Iterable[CellPlan]) -> tuple[CellPlan, ...]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from bench.api import CellPlan, RequestError, RunManifest
 from bench.api.run import merged_names
 from bench.engine.folder import describe
-from bench.engine.manifest import merged_cells, merged_rows
+from bench.engine.manifest import merged_cells, merged_protocols, merged_rows
 
 Named = tuple[str, RunManifest]
 """A run folder's name and its run.json."""
@@ -50,6 +50,7 @@ def _merged(first: RunManifest, second: RunManifest) -> RunManifest:
         cells=merged_cells(first.cells, second.cells),
         unavailable={**second.unavailable, **first.unavailable},
         protocols=merged_names(first.protocols, second.protocols),
+        made_under=merged_protocols(second.made_under, first.made_under),
         warnings=merged_names(first.warnings, second.warnings),
     )
 

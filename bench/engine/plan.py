@@ -137,6 +137,7 @@ class MetricPlan:
         signatures: (whether the set comes with LR images, scale) -> metric -> signature.
         with_lr: Names of the datasets that come with LR images.
         needs_lr: Metrics that look at the LR image.
+        needs_hr: Metrics that have no value without HR.
     """
 
     kinds: dict[str, MetricKind]
@@ -144,6 +145,7 @@ class MetricPlan:
     signatures: dict[tuple[bool, float], dict[str, str]]
     with_lr: frozenset[str] = frozenset()
     needs_lr: frozenset[str] = frozenset()
+    needs_hr: frozenset[str] = frozenset()
 
     def signed(self, dataset: str, scale: float) -> dict[str, str]:
         """metric -> signature for a dataset of the request at a scale; empty where the request has no such scale."""
@@ -153,9 +155,7 @@ class MetricPlan:
         """Available metrics that look at one image; of a given sample, those that it has a reference for."""
         wanted = (MetricKind.FULL_REFERENCE, MetricKind.NO_REFERENCE)
         names = [name for name, kind in self.kinds.items() if kind in wanted and name not in self.unavailable]
-        if sample is None or sample.hr is not None:
-            return names
-        return [n for n in names if self.kinds[n] is not MetricKind.FULL_REFERENCE or n in self.needs_lr]
+        return [name for name in names if sample is None or sample.hr is not None or name not in self.needs_hr]
 
 
 Samples = Mapping[tuple[str, float], list[Sample]]

@@ -56,7 +56,8 @@ def plan_metrics(request: RunRequest) -> MetricPlan:
         for scale in request.scales
     }
     needs_lr = frozenset(metric.info.name for metric in request.metrics if metric.needs_lr)
-    return MetricPlan(kinds, dict(scorer.unavailable()), signatures, with_lr, needs_lr)
+    needs_hr = frozenset(metric.info.name for metric in request.metrics if metric.looks_at_hr())
+    return MetricPlan(kinds, dict(scorer.unavailable()), signatures, with_lr, needs_lr, needs_hr)
 
 
 def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:

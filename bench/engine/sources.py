@@ -36,6 +36,7 @@ DECIDES_NO_PIXEL = (
     "bench.api.record",
     "bench.api.run",
     "bench.api.signature",
+    "bench.api.yaml_model",
     "bench.imaging.atomic",
     "bench.imaging.errors",
     "bench.imaging.hashing",

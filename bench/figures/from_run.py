@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bench.api import PLAIN, MetricRef, RequestError, Signature, UnitStatus, parse_scales, unknown_name
-from bench.api.lists import names, renamed
+from bench.api import PLAIN, MetricRef, RequestError, Signature, UnitStatus, unknown_name
+from bench.api.lists import renamed
 from bench.figures import options as opt
 from bench.figures.contract import FigureRequest
 
@@ -51,14 +51,14 @@ class RunFigure(FigureRequest, ABC):
         for name in metrics:
             if name not in held:
                 _refuse_metric(name, held)
-        selection = Selection(
-            methods=names(self.methods),
-            variants=tuple(self.variant or ()),
-            datasets=names(self.datasets),
-            scales=parse_scales(self.scales) if self.scales else (),
-            metrics=tuple(metrics),
+        selection = Selection.typed(
+            methods=self.methods,
+            variants=self.variant,
+            datasets=self.datasets,
+            scales=self.scales,
+            metrics=metrics,
             protocol=self.protocol,
-            signature=names(self.signature),
+            signature=self.signature,
         )
         rows = select(frames.summary, selection, protocols=frames.protocols)
         table = build_table(rows, known_infos(rows["metric"]), frames=frames, protocol=self.protocol)

@@ -69,11 +69,12 @@ class ImageFigure(RunFigure, ABC):
 
     def images_of(self, chosen: Chosen) -> Images:
         """The images of the run, opened."""
-        from bench.figures.stored import StoredRun
+        from bench.engine.stored import StoredRun
+        from bench.figures.stored import StoredViews
         from bench.figures.views import Images
 
-        stored = StoredRun(self.run_folders, protocol=chosen.table.protocol, data=self.data, data_root=self.data_root)
-        return Images(stored, chosen, self.seed)
+        run = StoredRun(self.run_folders, protocol=chosen.table.protocol, data=self.data, data_root=self.data_root)
+        return Images(StoredViews(run), chosen, self.seed)
 
     def with_metrics(self) -> tuple[Chosen, list[MetricColumn], list[MetricColumn]]:
         """What the options leave, its metrics that have a value for each image, and those of them that are shown.

@@ -44,6 +44,19 @@ class Page:
         return axes
 
 
+def panel_bands(count: int, *, left: float, gap: float) -> tuple[float, list[range]]:
+    """Panels side by side, at most three: (width of one in inches, which of them stand in each band).
+
+    Args:
+        count: How many panels.
+        left: Inches at the left of the page.
+        gap: Inches between two panels.
+    """
+    across = min(3, count)
+    width = (PAGE_WIDTH - left - 0.1 - (across - 1) * gap) / across
+    return width, [range(start, min(start + across, count)) for start in range(0, count, across)]
+
+
 def line_colours(count: int) -> list[Any]:
     """Ten that differ for everyone in hue or lightness; more are taken from the map."""
     listed = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from bench.api import RequestError, Size, format_scale
 from bench.figures.boxes import disagreement, spread_images, widest_disagreement
 from bench.figures.from_run import Chosen
 from bench.figures.pictures import U8, Box, as_shown, enlarged_lr
-from bench.figures.stored import StoredRun, View
+from bench.figures.stored import StoredViews, View
 from bench.report.model import MetricColumn, printed
 
 RULES = ("disagreement", "median")
@@ -55,7 +55,7 @@ class Choice:
 class Images:
     """Views of one dataset of a run, each read once."""
 
-    def __init__(self, stored: StoredRun, chosen: Chosen, seed: int | None) -> None:
+    def __init__(self, stored: StoredViews, chosen: Chosen, seed: int | None) -> None:
         self._stored, self._chosen, self._seed = stored, chosen, seed
         self._views: dict[tuple[str, float], View] = {}
         self.dataset = chosen.one_dataset

@@ -7,9 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bench.analysis.contamination import stated_train_sets
 from bench.api import MethodSpec, RequestError, RowInfo, RunManifest, weights_label
 from bench.leaderboard.entry import Card, Kind
-from bench.registry import METHODS
+from bench.plugins import method_spec
 from bench.weights.card import WeightsCard
 
 
@@ -34,7 +35,7 @@ def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:
         licence=info.licence if info is not None else "",
         parameters=(card.parameters or None) if card is not None else known.parameters if known is not None else None,
         train_scales=known.train_scales if known is not None else None,
-        train_sets=known.train_sets if known is not None else (),
+        train_sets=stated_train_sets(row.method, row.trained, row.weights_file),
         minimised=row.minimised,
         weights=_weights(row, card, own.values()),
         hardware="; ".join(dict.fromkeys(hardware(manifest.environment) for manifest in own.values())),
@@ -57,7 +58,7 @@ def hardware(environment: Mapping[str, Any]) -> str:
 def _spec(method: str) -> MethodSpec | None:
     """The registered method; None for one that this installation does not have."""
     with suppress(RequestError):
-        return METHODS.get(method)
+        return method_spec(method)
     return None
 
 

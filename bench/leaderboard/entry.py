@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from bench.analysis.contamination import UNSTATED, Exposure, Seen
 from bench.api import Direction
+
+Row = tuple[str, str]
+"""(method, variant)."""
 
 
 class Kind(StrEnum):
@@ -33,7 +37,7 @@ class Card:
         summary, paper, licence, url: Of the method.
         parameters: Of the network; None where nobody says.
         train_scales: The range of scales that it was trained for.
-        train_sets: Names of its training sets.
+        train_sets: Names of its training sets; None where nobody says.
         minimised: Metrics that were part of its training's loss.
         weights: What is known of its weights: heading -> text.
         hardware: What its images were computed on.
@@ -51,7 +55,7 @@ class Card:
     url: str = ""
     parameters: int | None = None
     train_scales: tuple[float, float] | None = None
-    train_sets: tuple[str, ...] = ()
+    train_sets: tuple[str, ...] | None = None
     minimised: tuple[str, ...] = ()
     weights: Mapping[str, str] = field(default_factory=dict)
     hardware: str = ""
@@ -77,7 +81,7 @@ class Entry:
         images: Id of the set of images; "" where nobody says.
         table: The printed table that it stands in.
         seconds: Of the method, per image.
-        contaminated: Which training set holds images of this dataset, as a sentence; "" where none is known.
+        exposure: Whether the method was trained on images of this dataset.
         note: Why it is incomplete, or what a paper's reader has to know.
         rank, of: Its place among the numbers that it may be compared with, and how many those are; None without one.
     """
@@ -99,10 +103,25 @@ class Entry:
     images: str = ""
     table: str = ""
     seconds: float | None = None
-    contaminated: str = ""
+    exposure: Exposure = UNSTATED
     note: str = ""
     rank: int | None = None
     of: int = 0
+
+    @property
+    def seen(self) -> Seen:
+        """Whether the method was trained on images of this dataset."""
+        return self.exposure.seen
+
+    @property
+    def contaminated(self) -> str:
+        """Which training sets hold images of this dataset, or may, as a sentence; "" where none is known to."""
+        return self.exposure.sentence
+
+    @property
+    def mark(self) -> str:
+        """The sign of that beside the number."""
+        return {Seen.YES: "†", Seen.MAYBE: "(†)"}.get(self.seen, "")
 
 
 @dataclass(frozen=True)

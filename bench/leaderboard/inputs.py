@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.analysis import Selection
 from bench.analysis.reported import reported_rows
 from bench.api import RequestError
-from bench.leaderboard.entry import Board, Entry
+from bench.leaderboard.entry import Board
 from bench.leaderboard.means import means_board
 from bench.leaderboard.measured import measured_board
 from bench.leaderboard.ranks import ranked
@@ -93,15 +93,10 @@ def _with(found: Inputs, path: Path, *, inside: bool) -> Inputs:
 def _chosen(board: Board, selection: Selection) -> Board:
     """The entries of a board that a selection keeps; names that it does not hold are passed over."""
 
-    def keeps(entry: Entry) -> bool:
-        asked = (
-            (selection.methods, board.cards[entry.card].method),
-            (selection.datasets, entry.dataset),
-            (selection.scales, entry.scale),
-            (selection.metrics, entry.metric),
-        )
-        return all(not names or value in names for names, value in asked)
-
-    entries = tuple(entry for entry in board.entries if keeps(entry))
+    entries = tuple(
+        entry
+        for entry in board.entries
+        if selection.admits(board.cards[entry.card].method, entry.dataset, entry.scale, entry.metric)
+    )
     used = {entry.metric for entry in entries}
     return replace(board, entries=entries, metrics=tuple(m for m in board.metrics if m.name in used))

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from bench.analysis.contamination import exposure
 from bench.api import NO_VARIANT, SUMMARY_COLUMNS, UNTRAINED, MetricInfo, MetricRef, RequestError, RowInfo, Signature
 from bench.leaderboard.cards import run_card
-from bench.leaderboard.contamination import contamination
 from bench.leaderboard.entry import Board, Card, Entry
 from bench.leaderboard.matrices import split_references
 from bench.leaderboard.measured import shown_metrics
@@ -118,9 +118,10 @@ def _read(path: Path) -> list[dict[str, str]]:
 def _row(method: str, variant: str) -> RowInfo:
     """The row's facts as far as its names say them: the registered method's display name with the variant."""
     bare = RowInfo.bare(method, variant)
-    if method not in METHODS.names():
+    known = METHODS.find(method)
+    if known is None:
         return bare
-    display = METHODS.get(method).info.display
+    display = known.info.display
     return RowInfo(
         method=method, variant=variant, display=f"{display} ({variant})" if variant else display, trained=bare.trained
     )
@@ -156,7 +157,7 @@ def _entry(
         signature=line["signature"],
         protocol=", ".join(tuple(name for name in source.protocols if name in common) or source.protocols),
         images=line.get("source") or "",
-        contaminated=contamination(cards[place].train_sets, line["dataset"]),
+        exposure=exposure(cards[place].train_sets, line["dataset"]),
         note=line["note"],
     )
 

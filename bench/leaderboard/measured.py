@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,21 +13,18 @@ import pandas as pd
 
 from bench.analysis import RunFrames, Selection, select
 from bench.analysis.aggregate import UNAVAILABLE_NOTE
+from bench.analysis.contamination import exposure
 from bench.analysis.origins import check_one_origin, check_one_set
-from bench.api import MetricInfo, MetricRef
+from bench.api import Direction, MetricInfo, MetricRef
 from bench.engine.folder import RunFolder
 from bench.leaderboard.cards import run_card
-from bench.leaderboard.contamination import contamination
-from bench.leaderboard.entry import Board, Card, Entry, ShownMetric
+from bench.leaderboard.entry import Board, Card, Entry, Row, ShownMetric
 from bench.leaderboard.intervals import MeanKey, cell_seconds, mean_intervals
 from bench.leaderboard.matrices import split_references
 from bench.metrics.catalog import known_infos
 from bench.report.build import untrained
 from bench.report.model import printed
 from bench.session import load
-
-Row = tuple[str, str]
-"""(method, variant)."""
 
 
 def measured_board(folders: Sequence[Path], selection: Selection) -> Board:
@@ -62,13 +59,21 @@ def measured_board(folders: Sequence[Path], selection: Selection) -> Board:
     )
 
 
-def shown_metrics(names: Sequence[str] | pd.Series, infos: Mapping[str, MetricInfo]) -> tuple[ShownMetric, ...]:
-    """Metrics as the page prints them, without those of one reference scale."""
+def shown_metrics(
+    names: Iterable[str], infos: Mapping[str, MetricInfo], directions: Mapping[str, Direction | None] | None = None
+) -> tuple[ShownMetric, ...]:
+    """Metrics as the page prints them, without those of one reference scale.
+
+    Args:
+        names: Of metrics; one that comes twice counts once.
+        infos: Of those that are registered here.
+        directions: Which way the others are better, where somebody says it.
+    """
     plain = [name for name in dict.fromkeys(names) if MetricRef.parse(name).reference is None]
     return tuple(
         ShownMetric(name, infos[name].display, infos[name].direction, infos[name].decimals)
         if name in infos
-        else ShownMetric(name, name, None, 4)
+        else ShownMetric(name, name, (directions or {}).get(name), 4)
         for name in plain
     )
 
@@ -105,6 +110,7 @@ class _Entries:
         if missing:
             text = "n/a" if note.startswith(UNAVAILABLE_NOTE) else f"{n}/{expected}"
         place = self.places[key[:2]]
+        images = self.frames.sets.get(str(line["source"]))
         return Entry(
             card=place,
             dataset=key[2],
@@ -122,7 +128,7 @@ class _Entries:
             protocol=", ".join(self.frames.protocols.get(signature, ())),
             images=str(line["source"]),
             seconds=self.seconds.get(key),
-            contaminated=contamination(self.cards[place].train_sets, key[2]),
+            exposure=exposure(self.cards[place].train_sets, key[2], images.images if images is not None else None),
             note=note,
         )
 

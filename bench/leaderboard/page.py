@@ -39,13 +39,15 @@ ENTRY_FIELDS = (
     "protocol",
     "table",
     "seconds",
+    "seen",
+    "mark",
     "contaminated",
     "note",
     "rank",
     "of",
 )
 """What of an entry the page holds, in this order; texts as places in one list."""
-_SHARED = ("dataset", "metric", "signature", "protocol", "table", "contaminated", "note")
+_SHARED = ("dataset", "metric", "signature", "protocol", "table", "seen", "mark", "contaminated", "note")
 
 
 def render_page(board: Board, rankings: Sequence[Ranking], scenes: Sequence[Scene], *, title: str) -> str:

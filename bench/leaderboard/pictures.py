@@ -8,28 +8,24 @@ shown alone.
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import CellPlan, ImageSet, Protocol, RequestError, RunManifest, Sample, UnitError, format_scale
-from bench.api.presets import PRESETS
-from bench.data.pair import Pair, prepare
-from bench.data.resolve import dataset_names, resolve_dataset
-from bench.engine.folder import CellFolder, RunFolder
-from bench.engine.origin import short_source
-from bench.engine.scoring import read_stored
-from bench.imaging.io import read_image, rounded_to_8bit, write_png
+from bench.api import RequestError, UnitError, format_scale
+from bench.api.paths import safe_name
+from bench.engine.scoring import as_compared
+from bench.engine.stored import References, StoredCell, StoredRun
+from bench.imaging.difference import absolute_error
+from bench.imaging.io import rounded_to_8bit, write_png
+from bench.leaderboard.entry import Row
 
-Row = tuple[str, str]
-"""(method, variant)."""
 U8 = NDArray[np.uint8]
 THUMBNAIL = 112
 """Longer side of a thumbnail, in pixels."""
@@ -87,75 +83,79 @@ def write_pictures(folders: Sequence[Path], out: Path, *, images: int, cards: Ma
         RequestError: a damaged record file.
         OSError: a picture cannot be written.
     """
-    scenes: dict[tuple[str, str, float, str], Scene] = {}
-    for folder in folders if images else ():
-        run = RunFolder(folder)
-        manifest = run.manifest()
-        if manifest is None:
-            continue
-        seeds: dict[tuple[object, ...], int] = {}
-        for plan in manifest.cells:
-            key = (plan.cell.method, plan.cell.variant, plan.cell.dataset, plan.cell.scale, plan.pair)
-            seeds[key] = min(seeds.get(key, plan.cell.seed), plan.cell.seed)
-        for plan in manifest.cells:
-            key = (plan.cell.method, plan.cell.variant, plan.cell.dataset, plan.cell.scale, plan.pair)
-            if plan.cell.seed == seeds[key] and (plan.cell.method, plan.cell.variant) in cards:
-                _add_cell(run, manifest, plan, scenes, out, images, cards[plan.cell.method, plan.cell.variant])
-    return sorted((s for s in scenes.values() if s.shots), key=lambda s: (s.dataset, s.image, s.scale))
+    run = StoredRun(folders if images else ())
+    scenes: dict[_Which, dict[int, list[StoredCell]]] = {}
+    for cell in run.cells():
+        card = cards.get((cell.id.method, cell.id.variant))
+        for image in sorted(cell.images)[:images]:
+            if card is not None and cell.output(image)[0] is not None:
+                which = _Which(cell.id.dataset, image, cell.id.scale, cell.plan.pair)
+                scenes.setdefault(which, {}).setdefault(card, []).append(cell)
+    shown = (_write_scene(run, which, scenes[which], out) for which in sorted(scenes))
+    return [scene for scene in shown if scene.shots]
 
 
-def _add_cell(
-    run: RunFolder,
-    manifest: RunManifest,
-    plan: CellPlan,
-    scenes: dict[tuple[str, str, float, str], Scene],
-    out: Path,
-    images: int,
-    card: int,
-) -> None:
-    """The pictures of one cell, added to the scenes of its images."""
-    files = manifest.sets[plan.images]
-    units = run.units(CellFolder(plan.cell, plan.folder))
-    for image in sorted(files.images)[:images]:
-        unit = units.get((image, plan.pair))
-        if unit is None or unit.output is None or unit.origin != plan.origin:
-            continue
-        key = (plan.cell.dataset, image, plan.cell.scale, plan.pair)
-        if key in scenes and any(shot.card == card for shot in scenes[key].shots):
-            continue
-        name = f"x{format_scale(plan.cell.scale)}-{plan.pair[:6]}"
-        place = Path("images", _safe(plan.cell.dataset), _safe(image), name)
-        with suppress(UnitError):
-            pixels = rounded_to_8bit(read_stored(run.out, unit.output))
-            if key not in scenes:
-                scenes[key] = _scene(plan, manifest, image, pixels.shape[:2], out, place)
-            scenes[key].shots.append(_shot(plan, card, pixels, scenes[key], out, place))
+class _Which(NamedTuple):
+    """What all methods of a scene have in common."""
+
+    dataset: str
+    image: str
+    scale: float
+    pair: str
 
 
-def _scene(plan: CellPlan, manifest: RunManifest, image: str, size: tuple[int, ...], out: Path, place: Path) -> Scene:
+def _write_scene(run: StoredRun, which: _Which, cells: Mapping[int, Sequence[StoredCell]], out: Path) -> Scene:
+    """The pictures of one image at one scale: HR and LR once, and the result of each card's method."""
+    name = f"x{format_scale(which.scale)}-{which.pair[:6]}"
+    place = Path("images", safe_name(which.dataset), safe_name(which.image), name)
     (out / place).mkdir(parents=True, exist_ok=True)
-    scene = Scene(plan.cell.dataset, image, plan.cell.scale, (size[0], size[1]))
-    pair = _pair(plan, manifest, image)
-    if pair is None:
-        return scene
-    hr, lr = "", ""
-    if pair.hr is not None and pair.hr.shape[:2] == scene.size:
-        hr = (place / "hr.png").as_posix()
-        write_png(out / hr, pair.hr)
-    if pair.lr is not None:
-        lr = (place / "lr.png").as_posix()
-        write_png(out / lr, np.rint(np.clip(pair.lr, 0, 1) * 255).astype(np.uint8))
-    return Scene(scene.dataset, scene.image, scene.scale, scene.size, hr, lr)
+    references = _references(run, which.image, [cell for own in cells.values() for cell in own])
+    pair = references.pair if references is not None else None
+    scene = Scene(which.dataset, which.image, which.scale, pair.size if pair is not None else (0, 0))
+    if pair is not None and pair.hr is not None:
+        scene = replace(scene, hr=(place / "hr.png").as_posix())
+        write_png(out / scene.hr, pair.hr)
+    if pair is not None and pair.lr is not None:
+        scene = replace(scene, lr=(place / "lr.png").as_posix())
+        write_png(out / scene.lr, np.rint(np.clip(pair.lr, 0, 1) * 255).astype(np.uint8))
+    for card, own in cells.items():
+        found = _result(own, which.image, references)
+        if found is not None:
+            cell, pixels = found
+            scene.shots.append(_shot(cell, card, pixels, references, out, place))
+            scene = scene if pair is not None else replace(scene, size=(pixels.shape[0], pixels.shape[1]))
+    return scene
 
 
-def _shot(plan: CellPlan, card: int, pixels: U8, scene: Scene, out: Path, place: Path) -> Shot:
-    name = _safe(plan.folder)
+def _references(run: StoredRun, image: str, cells: Sequence[StoredCell]) -> References | None:
+    """HR and LR as the run had them; None where no folder can make them again."""
+    for cell in cells:
+        with suppress(RequestError, UnitError, OSError):
+            return run.references(cell, image)
+    return None
+
+
+def _result(cells: Sequence[StoredCell], image: str, references: References | None) -> tuple[StoredCell, U8] | None:
+    """The first picture that is there of a row's lowest seed."""
+    lowest = min(cell.id.seed for cell in cells)
+    for cell in cells:
+        if cell.id.seed == lowest:
+            with suppress(UnitError):
+                result = cell.result(image, references.protocol if references is not None else None)
+                if result.pixels is not None:
+                    return cell, rounded_to_8bit(result.pixels)
+    return None
+
+
+def _shot(cell: StoredCell, card: int, pixels: U8, references: References | None, out: Path, place: Path) -> Shot:
+    name = safe_name(cell.plan.folder)
     path = (place / f"{name}.png").as_posix()
     write_png(out / path, pixels)
+    hr = as_compared(references.pair.hr, pixels, references.protocol) if references is not None else None
     error = ""
-    if scene.hr:
+    if hr is not None and hr.shape[:2] == pixels.shape[:2]:
         error = (place / f"{name}-error.png").as_posix()
-        write_png(out / error, error_map(pixels, read_image(out / scene.hr).pixels))
+        write_png(out / error, error_map(pixels, hr))
     return Shot(card, path, thumbnail(pixels), error)
 
 
@@ -167,8 +167,7 @@ def error_map(sr: U8, hr: U8) -> U8:
     Returns:
         uint8 (H, W, 3).
     """
-    a, b = (image[..., None] if image.ndim == 2 else image for image in (sr.astype(np.float64), hr.astype(np.float64)))
-    share = np.clip(np.abs(a - b).mean(axis=-1) / (255 * ERROR_RANGE), 0, 1)
+    share = np.clip(absolute_error(sr, hr) / (255 * ERROR_RANGE), 0, 1)
     ramp = np.stack([np.clip(3 * share - start, 0, 1) for start in (0, 1, 2)], axis=-1)
     return np.rint(255 * ramp).astype(np.uint8)
 
@@ -182,34 +181,3 @@ def thumbnail(pixels: U8) -> str:
     data = io.BytesIO()
     small.save(data, "JPEG", quality=78)
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")
-
-
-def _pair(plan: CellPlan, manifest: RunManifest, image: str) -> Pair | None:
-    """HR and LR as the run had them; None where they cannot be made again."""
-    files = manifest.sets[plan.images]
-    with suppress(RequestError, UnitError, OSError):
-        protocol = next(_protocols(plan, manifest), None)
-        sample = _sample(files, image, plan.cell.scale)
-        if protocol is not None and sample is not None and short_source(sample) == files.images[image]:
-            return prepare(sample, plan.cell.scale, protocol)
-    return None
-
-
-def _protocols(plan: CellPlan, manifest: RunManifest) -> Iterator[Protocol]:
-    """Presets that make LR as this cell's images were made."""
-    for signature in plan.signatures:
-        for name in manifest.protocols.get(signature, ()):
-            protocol = PRESETS.get(name)
-            if protocol is not None and protocol.drawn(plan.cell.seed).pair_id(plan.cell.scale) == plan.pair:
-                yield protocol.drawn(plan.cell.seed)
-
-
-def _sample(files: ImageSet, image: str, scale: float) -> Sample | None:
-    name = files.dataset if files.dataset in dataset_names() else files.folder
-    return next((sample for sample in resolve_dataset(name).samples(scale) if sample.id == image), None)
-
-
-def _safe(name: str) -> str:
-    """A name as part of a path and of an address: no sign that a browser reads as something else, and still its own."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".")
-    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from bench.analysis import Selection
+from bench.analysis.contamination import exposure
 from bench.analysis.reported import ReportedRow, statements
-from bench.api import MetricRef
-from bench.leaderboard.contamination import contamination
-from bench.leaderboard.entry import Board, Card, Entry, Kind, ShownMetric
+from bench.leaderboard.entry import Board, Card, Entry, Kind
 from bench.leaderboard.matrices import split_references
+from bench.leaderboard.measured import shown_metrics
 from bench.metrics.catalog import known_infos
 
 _Owner = tuple[str, str, str]
@@ -23,22 +23,15 @@ def reported_board(rows: Sequence[ReportedRow], selection: Selection | None = No
         rows: As `bench.analysis.reported` reads them.
         selection: Which datasets, scales, metrics and methods; names that no paper has are passed over.
     """
-    rows = [row for row in rows if _wanted(row, selection or Selection())]
+    chosen = selection or Selection()
+    rows = [row for row in rows if chosen.admits(row.method, row.dataset, row.scale, row.metric)]
     owners = {_owner(row): row for row in reversed(rows)}
     places = {owner: place for place, owner in enumerate(dict.fromkeys(map(_owner, rows)))}
     cards = [_card(owners[owner]) for owner in places]
     entries, matrices = split_references(_entry(row, places[_owner(row)], cards) for row in rows)
-    return Board(tuple(cards), entries, _metrics(rows), matrices)
-
-
-def _wanted(row: ReportedRow, selection: Selection) -> bool:
-    asked = (
-        (selection.methods, row.method),
-        (selection.datasets, row.dataset),
-        (selection.scales, row.scale),
-        (selection.metrics, row.metric),
-    )
-    return all(not names or value in names for names, value in asked)
+    # metrics that nobody registered here have the direction that the paper prints
+    directions = {row.metric: row.direction for row in rows}
+    return Board(tuple(cards), entries, shown_metrics(directions, known_infos(directions), directions), matrices)
 
 
 def _owner(row: ReportedRow) -> _Owner:
@@ -52,7 +45,7 @@ def _card(row: ReportedRow) -> Card:
         method=row.method,
         kind=Kind.REPORTED,
         source=row.source,
-        train_sets=tuple(dict.fromkeys(name for t in training for name in t.train_sets)),
+        train_sets=tuple(dict.fromkeys(name for t in training for name in t.train_sets)) or None,
         minimised=tuple(dict.fromkeys(name for t in training for name in t.minimised)),
         notes=(f"Printed as '{row.label}'.",),
     )
@@ -68,18 +61,6 @@ def _entry(row: ReportedRow, place: int, cards: Sequence[Card]) -> Entry:
         text=row.value or "lost",
         signature=row.signature,
         table=row.name,
-        contaminated=contamination(cards[place].train_sets, row.dataset),
+        exposure=exposure(cards[place].train_sets, row.dataset),
         note=row.note,
-    )
-
-
-def _metrics(rows: Iterable[ReportedRow]) -> tuple[ShownMetric, ...]:
-    """Metrics of printed rows: those that nobody registered here have the direction that the paper prints."""
-    directions = {row.metric: row.direction for row in rows if MetricRef.parse(row.metric).reference is None}
-    infos = known_infos(directions)
-    return tuple(
-        ShownMetric(name, infos[name].display, infos[name].direction, infos[name].decimals)
-        if name in infos
-        else ShownMetric(name, name, direction, 4)
-        for name, direction in directions.items()
     )

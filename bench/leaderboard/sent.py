@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bench.analysis.contamination import exposure
 from bench.api import MetricRef, RequestError, Signature, format_scale
-from bench.leaderboard.contamination import contamination
 from bench.leaderboard.entry import Board, Card, Entry, Kind
 from bench.leaderboard.matrices import split_references
 from bench.leaderboard.measured import shown_metrics
@@ -185,7 +185,7 @@ def _entry(value: SentValue, card: Card, decimals: int, common: tuple[str, ...])
         signature=value.signature,
         protocol=", ".join(protocols),
         seconds=value.seconds,
-        contaminated=contamination(card.train_sets, value.dataset),
+        exposure=exposure(card.train_sets, value.dataset),
         note="" if complete else f"{value.n}/{value.expected}",
     )
 

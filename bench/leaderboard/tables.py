@@ -37,6 +37,7 @@ COLUMNS = (
     "parameters",
     "seconds",
     "hardware",
+    "seen",
     "contaminated",
     "note",
 )
@@ -120,8 +121,7 @@ def _table(entries: Sequence[Entry], board: Board) -> str:
 def _cell(entry: Entry | None) -> str:
     if entry is None:
         return "--"
-    mark = "†" if entry.contaminated else ""
-    return (f"**{entry.text}**" if entry.rank == 1 else entry.text) + mark
+    return (f"**{entry.text}**" if entry.rank == 1 else entry.text) + entry.mark
 
 
 def _heading(metric: ShownMetric | None, name: str) -> str:

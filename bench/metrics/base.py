@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import PLAIN, MetricInfo, Protocol, Signature, UnitError
+from bench.api import PLAIN, MetricInfo, MetricKind, Protocol, Signature, UnitError
 from bench.api.protocol import Colour
 from bench.metrics.weights import WeightsFile, unavailable_files
 
@@ -78,13 +78,19 @@ class Metric(ABC):
 
     info: ClassVar[MetricInfo]
     needs_lr: ClassVar[bool] = False
-    """Compares with the LR that the method was given, instead of HR."""
+    """Looks at the LR that the method was given."""
+    needs_hr: ClassVar[bool | None] = None
+    """Looks at HR; None: as its kind says, so only a full-reference metric that compares with LR alone sets it."""
     may_be_infinite: ClassVar[bool] = False
     """+inf is a value (PSNR of identical images); elsewhere it means that there is none."""
 
     def __init__(self, weights_root: Path | None = None) -> None:
         """Args: weights_root: where parameters lie; None: `TORCH_HOME`, else torch's default."""
         self.weights_root = weights_root
+
+    def looks_at_hr(self) -> bool:
+        """Whether it has no value where there is no HR."""
+        return self.info.kind is MetricKind.FULL_REFERENCE if self.needs_hr is None else self.needs_hr
 
     def weights_files(self) -> tuple[WeightsFile, ...]:
         """The parameter files that it reads, where they are known beforehand; no torch import."""

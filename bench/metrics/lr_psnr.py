@@ -29,6 +29,7 @@ class LRPSNR(Metric):
         paper="Lugmayr et al., SRFlow, 2020",
     )
     needs_lr = True
+    needs_hr = False
     may_be_infinite = True
 
     def signature(self, protocol: Protocol, scale: float) -> str:

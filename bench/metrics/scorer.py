@@ -136,7 +136,7 @@ def _value(metric: Metric, pair: ScoredPair) -> MetricValue:
     signature = metric.signature(pair.protocol, pair.scale)
     started = time.perf_counter()
     try:
-        if pair.hr is None and metric.info.kind is MetricKind.FULL_REFERENCE and not metric.needs_lr:
+        if pair.hr is None and metric.looks_at_hr():
             raise UnitError("the set has no HR")
         value = float(metric.compute(pair))
     except (UnitError, Unavailable) as fault:

@@ -6,7 +6,9 @@ images is not measured by any number here, and every protocol that has one is ma
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,18 +16,20 @@ import pandas as pd
 
 from bench.analysis import Planned, records_frame, summarise
 from bench.analysis.planned import cell_tuple
-from bench.api import CellId, DatasetKind, MetricKind, Protocol, RequestError, UnitStatus
+from bench.api import CellId, MetricKind, Protocol, RequestError, RunManifest, UnitStatus
 from bench.api.knobs import Half
 from bench.api.protocol import KNOBS
 from bench.engine.executor import EXECUTORS, fitting_workers
 from bench.engine.folder import RunFolder
-from bench.engine.plan import Cell, Plan, Unit
-from bench.engine.run import plan_only
+from bench.engine.origin import source_of
 from bench.engine.scoring import ScoreJob, ScorerConfig
+from bench.engine.stored import StoredCell, StoredRun
+from bench.metrics.catalog import choose_metrics
 from bench.metrics.scorer import Scorer
-from bench.session.config import make_config
+from bench.plugins import load_plugin
+from bench.session.config import RunConfig, make_config
 from bench.session.protocol_file import find_protocol
-from bench.session.request import build_request
+from bench.session.request import known_executor
 
 DEFAULT_PROTOCOLS = ("sample", "basicsr-y", "liif-benchmark", "pyiqa-default")
 """The presets of RGB images that differ in how they score."""
@@ -68,32 +72,49 @@ class ProtocolDiff:
 
 
 def protocol_diff(
-    folder: Path, protocols: Sequence[str] = (), *, metrics: Sequence[str] = (), workers: int | None = 0
+    folder: Path,
+    protocols: Sequence[str] = (),
+    *,
+    metrics: Sequence[str] = (),
+    workers: int | None = 0,
+    data: str = "",
+    data_root: Path | None = None,
 ) -> ProtocolDiff:
-    """Score the stored images of a run's newest request under several protocols.
+    """Score the stored images of a run, made under its newest protocol, under several protocols.
 
     Nothing is written. A score that has the same signature under two protocols is made once.
 
     Args:
-        folder: A finished run folder, with its images, records and run.json; its datasets must still be there.
+        folder: A finished run folder, with its images, records and run.json; its source images must still be there.
         protocols: Names of presets, or files of one's own; empty: DEFAULT_PROTOCOLS.
         metrics: Only these of the run's metrics; empty: those that compare with a reference.
         workers: Scoring processes; 0 scores in this one.
+        data, data_root: Where the source images lie, if not where the run found them.
     Raises:
         RequestError: not a run folder, images that are missing or changed, an unknown protocol or metric.
     """
     others = [find_protocol(name) for name in dict.fromkeys(protocols or DEFAULT_PROTOCOLS)]
-    plan, wanted, unavailable = _stored_plan(folder, tuple(metrics))
-    own = plan.request.protocol
+    manifest = RunFolder(folder).manifest()
+    if manifest is None:
+        raise RequestError(f"{folder} is not a run folder: it has no run.json; give the --out folder of a 'bench run'")
+    config = make_config({**manifest.request, "out": folder}, where=f"{folder / 'run.json'}")
+    for path in config.plugin:
+        with suppress(RequestError):  # it may bring a metric; a method's is not needed any more
+            load_plugin(path)
+    wanted, unavailable = _chosen_metrics(config, tuple(metrics))
+    own = _newest_protocol(StoredRun([folder], data=data, data_root=data_root))
+    run = StoredRun([folder], protocol=own.name, data=data, data_root=data_root)
+    cells = [cell for cell in run.cells() if _is_under(cell, own)]
+    _check_complete(cells, manifest)
     # which images are taken at all is the run's choice, not a rule of scoring
     others = [replace(other, alpha=own.alpha, sr_size=own.sr_size) for other in others if other.name != own.name]
     if not others:
         raise RequestError(f"the run is under {own.name} itself; name another one with --protocols")
-    job = _Rescoring(plan, wanted, workers)
+    job = _Rescoring(run, cells, own, wanted, config, workers)
     return ProtocolDiff(
         own=job.under(own),
         others=tuple(job.under(protocol) for protocol in others),
-        displays={(choice.name, choice.variant): choice.display for choice in plan.request.methods},
+        displays={(row.method, row.variant): row.display for row in manifest.rows},
         unavailable=unavailable,
     )
 
@@ -121,110 +142,136 @@ def cannot_score(own: Protocol, other: Protocol) -> str:
     return ""
 
 
-def _stored_plan(folder: Path, metrics: tuple[str, ...]) -> tuple[Plan, tuple[str, ...], Mapping[str, str]]:
-    """The run's newest request as planned on its folder, once every image of it is there."""
-    manifest = RunFolder(folder).manifest()
-    if manifest is None:
-        raise RequestError(f"{folder} is not a run folder: it has no run.json; give the --out folder of a 'bench run'")
-    config = make_config({**manifest.request, "out": folder}, where=f"{folder / 'run.json'}")
-    asked = [name for name in metrics if name not in config.metrics]
+def _newest_protocol(run: StoredRun) -> Protocol:
+    """The protocol of the run's newest request, as it is before a seed's draws and without the set's word on LR."""
+    cells = list(run.cells())
+    if not cells:
+        raise RequestError("this run holds no images; finish it first")
+    newest = cells[0].manifest.made_under
+    return replace(newest[-1] if newest else run.protocol(cells[-1]), lr_given=False)
+
+
+def _is_under(cell: StoredCell, protocol: Protocol) -> bool:
+    """Whether a cell's HR and LR are those of a protocol."""
+    both = (replace(protocol, lr_given=given).drawn(cell.id.seed) for given in (False, True))
+    return cell.plan.pair in [each.pair_id(cell.id.scale) for each in both]
+
+
+def _chosen_metrics(config: RunConfig, metrics: tuple[str, ...]) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """The metrics that are scored, and those asked for that cannot be had with the reason."""
+    measured = config.metrics or ()
+    asked = [name for name in metrics if name not in measured]
     if asked:
         raise RequestError(
-            f"--metrics {','.join(asked)}: the run was asked for {', '.join(config.metrics)}; choose among these, or "
+            f"--metrics {','.join(asked)}: the run was asked for {', '.join(measured)}; choose among these, or "
             "repeat the run with more"
         )
-    plan, known = plan_only(build_request(config))
-    missing = sum(unit.infer for cell in plan.cells for unit in cell.units)
-    if missing:
-        total = sum(len(cell.units) for cell in plan.cells)
-        why = "; ".join(plan.reasons())
-        raise RequestError(
-            f"{missing} of {total} images are not there or not as they were made{': ' + why if why else ''}; finish "
-            f"the run first: {manifest.command or 'type its command again'}"
-        )
     kinds = (MetricKind.FULL_REFERENCE,) if not metrics else (MetricKind.FULL_REFERENCE, MetricKind.NO_REFERENCE)
-    wanted = tuple(
-        name for name in metrics or config.metrics if known.kinds.get(name) in kinds and name not in known.unavailable
-    )
+    chosen = choose_metrics(metrics or measured, config.weights_root)
+    fitting = [metric for metric in chosen if metric.info.kind in kinds]
+    missing = {metric.info.name: why for metric in chosen if (why := metric.unavailable()) is not None}
+    wanted = tuple(metric.info.name for metric in fitting if metric.info.name not in missing)
     if not wanted:
         raise RequestError("none of these metrics is computed image by image here; run with --metrics psnr,ssim")
-    return plan, wanted, {name: known.unavailable[name] for name in known.unavailable if name in (metrics or wanted)}
+    shown = metrics or tuple(metric.info.name for metric in fitting)
+    return wanted, {name: why for name, why in missing.items() if name in shown}
+
+
+def _check_complete(cells: Sequence[StoredCell], manifest: RunManifest) -> None:
+    """Refuse a run of which images are missing or are not what was planned."""
+    reasons: Counter[str] = Counter()
+    for cell in cells:
+        for image in cell.images:
+            output, reason = cell.output(image)
+            if output is None or not (cell.run.out / output.path).is_file():
+                reasons[reason or "its file is gone"] += 1
+    if reasons:
+        total = sum(len(cell.images) for cell in cells)
+        why = ", ".join(f"{number} {reason}" for reason, number in reasons.items())
+        raise RequestError(
+            f"{reasons.total()} of {total} images are not there or not as they were made ({why}); finish the run "
+            f"first: {manifest.command or 'type its command again'}"
+        )
 
 
 class _Rescoring:
-    """Scores the images of a plan under one protocol after another; equal signatures are scored once."""
+    """Scores the images of a run under one protocol after another; equal signatures are scored once."""
 
-    def __init__(self, plan: Plan, metrics: tuple[str, ...], workers: int | None) -> None:
-        self.plan, self.metrics = plan, metrics
-        units = sum(len(cell.units) for cell in plan.cells)
+    def __init__(
+        self,
+        run: StoredRun,
+        cells: Sequence[StoredCell],
+        own: Protocol,
+        metrics: tuple[str, ...],
+        config: RunConfig,
+        workers: int | None,
+    ) -> None:
+        self.run, self.cells, self.own, self.metrics, self.config = run, cells, own, metrics, config
+        units = sum(len(cell.images) for cell in cells)
         self.workers = fitting_workers(units=units, inferences=0) if workers is None else workers
-        self._known: dict[tuple[object, str, str, str], tuple[float | None, UnitStatus]] = {}
-        self._with_lr = {d.name for d in plan.request.datasets if d.kind is not DatasetKind.HR_ONLY}
+        self._known: dict[tuple[CellId, str, str, str], tuple[float | None, UnitStatus]] = {}
 
     def under(self, protocol: Protocol) -> Rescored:
         """The run's images as this protocol scores them."""
-        own = self.plan.request.protocol
-        pairs = pair_differences(own, protocol, self.plan.request.scales)
-        refusal = cannot_score(own, protocol)
+        scales = list(dict.fromkeys(cell.id.scale for cell in self.cells))
+        pairs = pair_differences(self.own, protocol, scales)
+        refusal = cannot_score(self.own, protocol)
         if refusal:
             return Rescored(protocol=protocol.name, summary=pd.DataFrame(), other_pair=pairs, refusal=refusal)
-        hybrid = scoring_half(own, protocol)
-        signatures = {cell.id: self._signatures(cell, hybrid) for cell in self.plan.cells}
+        hybrid = scoring_half(self.own, protocol)
+        signatures = {cell.id: self._signatures(cell, hybrid) for cell in self.cells}
         faults = self._score(hybrid, signatures)
         rows, planned = [], []
-        for cell in self.plan.cells:
-            units = cell.units if hybrid.first is None else cell.units[: hybrid.first]
+        for cell in self.cells:
+            images = sorted(cell.images)[: hybrid.first]
             place = cell_tuple(cell.id)
-            planned.append(Planned(cell=place, images=len(units), origin=cell.origin.id, source=cell.set_id))
-            for unit in units:
+            planned.append(Planned(cell=place, images=len(images), origin=cell.plan.origin, source=cell.plan.images))
+            for image in images:
                 for metric, signature in signatures[cell.id].items():
-                    value, status = self._known[cell.id, unit.sample.id, metric, signature]
-                    head = (*place[:3], unit.sample.id, cell.id.scale, cell.id.seed)
+                    value, status = self._known[cell.id, image, metric, signature]
+                    head = (*place[:3], image, cell.id.scale, cell.id.seed)
                     rows.append((*head, metric, value, status, signature))
         summary = summarise(records_frame(rows), planned, metrics=self.metrics)
         return Rescored(protocol=protocol.name, summary=summary, other_pair=pairs, faults=faults)
 
-    def _signatures(self, cell: Cell, protocol: Protocol) -> dict[str, str]:
-        given = replace(protocol, lr_given=cell.id.dataset in self._with_lr)
-        return Scorer(self.metrics, given, weights_root=self.plan.request.weights_root).signatures(cell.id.scale)
+    def _signatures(self, cell: StoredCell, protocol: Protocol) -> dict[str, str]:
+        given = replace(protocol, lr_given=self.run.protocol(cell).lr_given)
+        return Scorer(self.metrics, given, weights_root=self.config.weights_root).signatures(cell.id.scale)
 
     def _score(self, protocol: Protocol, signatures: Mapping[CellId, Mapping[str, str]]) -> tuple[str, ...]:
         """Make the numbers that are not known yet; sentences on those that cannot be made."""
-        request = self.plan.request
-        executor = EXECUTORS.get(request.executor)(
-            ScorerConfig(self.metrics, protocol, request.weights_root), workers=self.workers
+        executor = EXECUTORS.get(known_executor(self.config.executor))(
+            ScorerConfig(self.metrics, protocol, self.config.weights_root), workers=self.workers
         )
         try:
-            for cell in self.plan.cells:
-                for unit in cell.units:
-                    new = [
+            for cell in self.cells:
+                for image in sorted(cell.images):
+                    new = tuple(
                         name
                         for name, signature in signatures[cell.id].items()
-                        if (cell.id, unit.sample.id, name, signature) not in self._known
-                    ]
+                        if (cell.id, image, name, signature) not in self._known
+                    )
                     if new:
-                        executor.submit((cell, unit, tuple(new)), self._job(cell, unit, tuple(new)))
+                        executor.submit((cell.id, image, new), self._job(cell, image, new))
             faults: dict[str, None] = {}
             for ticket, scored in executor.drain():
-                cell, unit, names = ticket  # type: ignore[misc]
+                cell_id, image, names = ticket  # type: ignore[misc]
                 reasons = [scored.error, *scored.faults.values(), *(v.reason for v in scored.values.values())]
-                faults |= dict.fromkeys(f"{unit.sample.id}: {reason}" for reason in reasons if reason)
+                faults |= dict.fromkeys(f"{image}: {reason}" for reason in reasons if reason)
                 for name in names:
                     found = scored.values.get(name)
                     value = found.value if found is not None else None
                     status = UnitStatus.OK if value is not None else UnitStatus.FAILED
-                    self._known[cell.id, unit.sample.id, name, signatures[cell.id][name]] = (value, status)
+                    self._known[cell_id, image, name, signatures[cell_id][name]] = (value, status)
             return tuple(faults)
         finally:
             executor.close()
 
-    def _job(self, cell: Cell, unit: Unit, metrics: tuple[str, ...]) -> ScoreJob:
+    def _job(self, cell: StoredCell, image: str, metrics: tuple[str, ...]) -> ScoreJob:
+        output, sample = cell.output(image)[0], self.run.sample(cell, image)
+        if output is None:
+            raise RequestError(f"{image}: its stored image has gone meanwhile; type the command again")
+        path = cell.run.out / output.path
         return ScoreJob(
-            self.plan.request.out / unit.path,
-            unit.sample,
-            cell.id.scale,
-            metrics,
-            seed=cell.id.seed,
-            source=unit.source,
-            stored=unit.stored,
+            path, sample, cell.id.scale, metrics, seed=cell.id.seed, source=source_of(sample), stored=output
         )

@@ -11,15 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.api import PRESETS, MethodSpec, RequestError, unknown_name
+from bench.api.yaml_model import read_yaml
 from bench.plugins import method_spec
 from bench.registry import METHODS
 
 FOLDER = "published"
 """Beside a method's code, a plug-in file included: its cards."""
+WHAT = "a card of published weights"
+"""What such a file is, for messages."""
 PUBLISHED = "published"
 """The label of a method's one published checkpoint; where it has several, each has its own."""
 
@@ -194,22 +196,8 @@ def cards_with_figures(name: str | None = None) -> tuple[PublishedCard, ...]:
     return told
 
 
-def read_published(text: str, where: str) -> PublishedCard:
-    """Parse one card.
-
-    Args:
-        text: YAML.
-        where: File name, for the message.
-    Raises:
-        RequestError: not YAML, or not a card.
-    """
-    try:
-        return PublishedCard.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as fault:
-        raise RequestError(f"{where} is not a card of published weights: {fault}") from fault
-
-
 def _read_folder(folder: Path) -> tuple[PublishedCard, ...]:
     if not folder.is_dir():
         return ()
-    return tuple(read_published(path.read_text("utf-8"), str(path)) for path in sorted(folder.glob("*.yaml")))
+    texts = [(str(path), path.read_text("utf-8")) for path in sorted(folder.glob("*.yaml"))]
+    return tuple(read_yaml(text, PublishedCard, where=where, what=WHAT) for where, text in texts)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.analysis import load_run
+from bench.analysis.audit import Severity, audit, read_evidence
 from bench.analysis.frames import named_protocols
-from bench.api import CellId, CellPlan, ImageSet, Origin, RequestError, RowInfo, RunManifest
+from bench.api import CellId, CellPlan, ImageSet, Origin, RequestError, RowInfo, RunManifest, get_protocol
 
 HEADER = "method,variant,dataset,image,scale,seed,metric,value,unit_status,signature,origin,source,seconds\n"
 GOOD = HEADER + (
@@ -43,6 +45,7 @@ MANIFEST = RunManifest(
     ),
     unavailable={"niqe": "no file"},
     protocols={"psnr|rgb": ("sample", "casr"), "ssim|rgb": ("sample",)},
+    made_under=(get_protocol("liif-benchmark"), replace(get_protocol("face-kim"), lr_given=True, name="mine")),
 )
 
 
@@ -124,3 +127,12 @@ def test_means_over_reference_scales_belong_to_the_protocol_of_the_metric():
     assert protocols["selfssim|rgb|shave:0|v1"] == ("sample",)
     assert protocols["selfssim|rgb|ref:column|shave:0|v1"] == ("sample",)
     assert protocols["psnr|rgb|v1"] == ("sample", "casr")
+
+
+def test_a_run_says_which_metrics_its_rows_were_trained_to_minimise(run: Path) -> None:
+    """Catches an audit that knows the training of papers and of shipped weights only, not of the run's own rows."""
+    rows = tuple(replace(row, minimised=("psnr",)) for row in MANIFEST.rows)
+    (run / "run.json").write_text(replace(MANIFEST, rows=rows).to_json(), encoding="utf-8")
+    (finding,) = audit("a run", read_evidence(str(run)), only=["minimised"]).findings
+    assert (finding.severity, finding.where) == (Severity.NOTE, "Größe 1, psnr")
+    assert finding.message == "A|B (lite) was trained to minimise psnr"

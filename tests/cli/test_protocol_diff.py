@@ -107,3 +107,35 @@ def test_wrong_words_are_answered(bench, run_folder: str, words: tuple[str, ...]
     done = bench("protocol-diff", *words)
     assert done.code == 2
     assert said in done.err
+
+
+def test_a_run_is_scored_from_its_folder_alone(bench, photos: Path, newcomer: Path) -> None:
+    """Catches what plans the run again: the protocol's file, the plug-in and the place of the images may have gone."""
+    plugin = newcomer / "up.py"
+    plugin.write_text((Path(__file__).parents[1] / "methods" / "plugins" / "cascade.py").read_text(encoding="utf-8"))
+    own = newcomer / "mine.yaml"
+    own.write_text("base: sample\nhr_mod: 6\nshave: 2\n", encoding="utf-8")
+    words = ("--datasets", photos, "--scales", "2", "--metrics", "psnr", "--workers", "0", "--out", "run")
+    assert bench("run", *words, "--methods", "cascade", "--plugin", plugin, "--protocol", own).code == 0
+    mean = _means(newcomer / "run" / "summary.csv")["cascade", "psnr"]
+    own.unlink()
+    plugin.unlink()
+    photos.rename(newcomer / "Moved")
+    words = ("protocol-diff", "run", "--protocols", "sample", "--workers", "0", "--format", "csv")
+    refused = bench(*words)
+    assert refused.code == 2
+    assert "--data NAME_OR_FOLDER" in refused.err
+    done = bench(*words, "--data", "Moved")
+    assert (done.code, done.err) == (0, "")
+    (row,) = csv.DictReader(io.StringIO(done.out))
+    assert float(row["mine"]) == pytest.approx(mean, abs=1e-9)
+
+
+def test_rows_are_those_of_the_folder_under_the_newest_protocol(bench, run_folder: str, photos: Path) -> None:
+    """Catches rows of another protocol's images, and rows that `bench table` shows and this does not."""
+    words = ("--datasets", photos, "--scales", "2", "--metrics", "psnr", "--workers", "0", "--out", run_folder)
+    assert bench("run", *words, "--methods", "bilinear", "--protocol", "classic-y").code == 0
+    assert bench("run", *words, "--methods", "lanczos", "--protocol", "sample").code == 0
+    done = bench("protocol-diff", run_folder, "--protocols", "basicsr-y", "--workers", "0", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert [row["method"] for row in rows] == ["Nearest", "Bicubic", "Lanczos"]

@@ -65,9 +65,9 @@ def test_a_union_counts_its_parts():
 )
 def test_a_faulty_card_is_refused_by_file_name(extra):
     assert read_card(MINIMAL % "", "x.yaml").name == "X"
-    with pytest.raises(RequestError, match=r"x\.yaml"):
+    with pytest.raises(RequestError, match=r"x\.yaml is not a dataset card: .*; mend that file"):
         read_card(MINIMAL % extra, "x.yaml")
-    with pytest.raises(RequestError, match=r"y\.yaml"):
+    with pytest.raises(RequestError, match=r"y\.yaml is not a dataset card: .*; mend that file"):
         read_card("[: no yaml", "y.yaml")
 
 

@@ -202,12 +202,12 @@ def test_an_lr_only_set_is_scored_by_what_needs_no_reference_and_is_finished_the
     for index in range(20):
         write_png(folder / f"{index:02d}.png", photo[index:, :])
     monkeypatch.setenv("ASSR_BENCH_DATA", str(tmp_path / "roots"))
-    wanted = {"datasets": ("RealSRSet",), "metrics": ("psnr", "lr_psnr"), "limit": 3}
+    wanted = {"datasets": ("RealSRSet",), "metrics": ("psnr", "lr_psnr", "omission"), "limit": 3}
     first, again = execute(make_request(**wanted)), execute(make_request(**wanted))
     assert (first.inferred, first.scored, first.failures) == (3, 3, [])
     assert (again.inferred, again.scored, again.kept) == (0, 0, 3)
     status = {(row.metric, row.unit_status) for row in rows_with_plan(make_request(**wanted))}
-    assert status == {("psnr", "unavailable"), ("lr_psnr", "ok")}
+    assert status == {("psnr", "unavailable"), ("lr_psnr", "ok"), ("omission", "unavailable")}
 
 
 def rows_with_plan(request: RunRequest) -> list[RecordRow]:

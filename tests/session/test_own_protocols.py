@@ -8,6 +8,9 @@ import pytest
 
 import bench
 from bench.api import RequestError, get_protocol
+from bench.engine.folder import RunFolder
+from bench.engine.manifest import merged_protocols
+from bench.engine.stored import StoredRun
 from bench.session.protocol_file import find_protocol, split_knobs, with_knobs
 
 _OPTIONS = {"datasets": "sample", "limit": 1, "metrics": "psnr", "workers": 0}
@@ -93,3 +96,19 @@ def test_wrong_knobs_are_refused(item: str) -> None:
     """Catches a knob that is typed wrong and ignored."""
     with pytest.raises(RequestError, match="--set protocol"):
         with_knobs(get_protocol("sample"), split_knobs([item])[1])
+
+
+def test_run_json_holds_the_protocols_and_not_only_where_they_lay(tmp_path: Path) -> None:
+    """Catches a file that was edited between two runs: each cell was made under the knobs of its own time."""
+    path, out = tmp_path / "mine.yaml", tmp_path / "run"
+    made = []
+    for scale, crop in ((2, 2), (3, 6), (4, 6)):
+        path.write_text(f"hr_mod: {crop}\n", encoding="utf-8")
+        bench.run("nearest", scale, protocol=str(path), out=out, **_OPTIONS)
+        made.append(find_protocol(str(path)))
+    manifest = RunFolder(out).manifest()
+    assert manifest is not None
+    assert manifest.made_under == (made[0], made[1])
+    run = StoredRun([out])
+    assert {cell.id.scale: run.protocol(cell).hr_mod for cell in run.cells()} == {2.0: 2, 3.0: 6, 4.0: 6}
+    assert merged_protocols(manifest.made_under, made[:1]) == (made[1], made[0])

@@ -14,13 +14,14 @@ import pytest
 import torch
 
 from bench.api import RequestError, Unavailable
+from bench.api.yaml_model import read_yaml
 from bench.engine.choice import choose_methods
 from bench.engine.manifest import row_info
 from bench.plugins import method_spec
 from bench.report.build import ROW_NOTES
 from bench.weights.fetch import fetch_weights
 from bench.weights.place import published_file, why_not_published
-from bench.weights.published import PublishedCard, WeightsDownload, find_card, published_cards, read_published
+from bench.weights.published import WHAT, PublishedCard, WeightsDownload, find_card, published_cards
 from methods.liif.architecture import LiifArchitecture
 from methods.liif.network import LIIFNetwork
 
@@ -81,7 +82,7 @@ def test_a_method_name_finds_its_only_card_and_an_unknown_name_is_helped() -> No
 def test_a_damaged_card_is_named(text: str, said: str) -> None:
     """Catches a reader that lets unknown or missing fields pass."""
     with pytest.raises(RequestError, match=said):
-        read_published(text, "a.yaml")
+        read_yaml(text, PublishedCard, where="a.yaml", what=WHAT)
 
 
 def packed(files: dict[str, bytes]) -> bytes:

@@ -80,14 +80,14 @@ class Trained:
     Attributes:
         method: Name as numbers carry it.
         variant: Only this variant; None: all of them.
-        train_sets: Names of image sets.
+        train_sets: Names of image sets; None where nobody says.
         minimised: Metrics in the loss.
         said: Where that is said.
     """
 
     method: str
     variant: str | None
-    train_sets: tuple[str, ...]
+    train_sets: tuple[str, ...] | None
     minimised: tuple[str, ...]
     said: str
 

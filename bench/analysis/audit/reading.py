@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 
 from bench.analysis.audit.evidence import Evidence, Number, Trained
+from bench.analysis.contamination import stated_train_sets
 from bench.analysis.frames import RunFrames, load_run
 from bench.analysis.reported import ReportedRow, read_reported, reported_rows, statements
 from bench.api import (
@@ -76,7 +77,7 @@ def _of_reported(rows: Iterable[ReportedRow]) -> Evidence:
         numbers,
         claims=tuple(claim for claim in said.claims if claim.source in papers),
         trained=tuple(
-            Trained(one.method, None, one.train_sets, one.minimised, f"{one.source} {one.where}")
+            Trained(one.method, None, one.train_sets or None, one.minimised, f"{one.source} {one.where}")
             for one in said.training
             if one.source in papers
         ),
@@ -101,12 +102,18 @@ def _of_run(frames: RunFrames) -> Evidence:
         )
         for line in frames.summary.to_dict("records")
     )
-    trained = [
-        Trained(row.method, row.variant, _train_sets(row.method, row.trained), row.minimised, "as the run says")
+    trained = tuple(
+        Trained(
+            row.method,
+            row.variant,
+            stated_train_sets(row.method, row.trained, row.weights_file),
+            row.minimised,
+            "as the run says",
+        )
         for row in frames.rows
-    ]
+    )
     images = _per_image({str(k): v for k, v in line.items()} for line in frames.records.to_dict("records"))
-    return Evidence(numbers, images, trained=tuple(trained), sets=tuple(frames.sets.values()))
+    return Evidence(numbers, images, trained=trained, sets=tuple(frames.sets.values()))
 
 
 def _of_csv(path: Path) -> Evidence:
@@ -203,18 +210,14 @@ def _direction(metric: str, infos: Mapping) -> Direction | None:
 
 def _registered(method: str, variant: str) -> Trained:
     """What the method of this name says of its training, where somebody registered it."""
-    spec = METHODS.get(method) if method in METHODS.names() else None
+    spec = METHODS.find(method)
     if not isinstance(spec, MethodSpec):
-        return Trained(method, variant, (), (), "")
+        return Trained(method, variant, None, (), "")
     trained = weights_label(variant) or (spec.default_weights or "" if not variant else "")
     return Trained(
-        method, variant, _train_sets(method, trained), spec.minimised.get(trained, ()), f"as '{method}' is registered"
+        method,
+        variant,
+        stated_train_sets(method, trained),
+        spec.minimised.get(trained, ()),
+        f"as '{method}' is registered",
     )
-
-
-def _train_sets(method: str, trained: str) -> tuple[str, ...]:
-    """The training sets of shipped weights; those of a user's own weights are unknown."""
-    spec = METHODS.get(method) if method in METHODS.names() else None
-    if not isinstance(spec, MethodSpec) or (spec.weights and trained not in spec.weights):
-        return ()
-    return spec.info.train_sets

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from bench.api import format_scale
 from bench.figures.curve.numbers import Line
-from bench.figures.page import PAGE_WIDTH, Page, line_colours, page_style
+from bench.figures.page import PAGE_WIDTH, Page, line_colours, page_style, panel_bands
 from bench.figures.words import LINE, Legend, notes_of, width_of, wrapped, write_notes
 from bench.report.layout import Head
 from bench.report.model import MethodRow
@@ -38,13 +38,11 @@ def draw_curves(
         notes: Sentences below.
     """
     places = list(dict.fromkeys((line.dataset, line.metric) for line in lines))
-    across = min(3, len(places))
-    width = (PAGE_WIDTH - _LEFT - 0.1 - (across - 1) * _GAP) / across
+    width, bands = panel_bands(len(places), left=_LEFT, gap=_GAP)
     colours = dict(zip(rows, line_colours(len(rows)), strict=True))
     marks = [MARKERS[number % len(MARKERS)] for number in range(len(rows))]
     strip = _BAR * sum(row in trained for row in rows)
     titles = [wrapped(_title(*place, several=len({d for d, _ in places}) > 1), width) for place in places]
-    bands = [range(start, min(start + across, len(places))) for start in range(0, len(places), across)]
     heads = [max(len(titles[place]) for place in band) * LINE + 0.08 for band in bands]
     with page_style():
         legend = Legend([row.display for row in rows], PAGE_WIDTH - 0.3)

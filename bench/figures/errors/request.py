@@ -112,20 +112,6 @@ class _Row:
         return [error for error in self.errors if error is not None]
 
 
-def error_map(sr: NDArray[Any], hr: NDArray[Any]) -> NDArray[np.float32]:
-    """|SR - HR| in levels of 255, averaged over the channels: float32 (H, W).
-
-    Args:
-        sr: (H, W) or (H, W, 3) of 8 or 16 bits.
-        hr: The same shape, 8 bits.
-    """
-    import numpy as np
-
-    levels = sr.astype(np.float32) / (257 if sr.dtype == np.uint16 else 1)
-    apart = np.abs(levels - hr.astype(np.float32))
-    return apart if apart.ndim == 2 else apart.mean(axis=-1)
-
-
 def coloured(error: NDArray[np.float32], largest: float) -> NDArray[np.uint8]:
     """A map in the colours of every figure, black for 0; what is above `largest` has the last colour."""
     import matplotlib
@@ -147,9 +133,10 @@ def _maps(images: Images, image: str, scales: Sequence[float], box: Box | None) 
                 f"{images.dataset} has no HR images, so there are no errors to map; see 'bench figure crops'"
             )
         from bench.figures.views import box_at
+        from bench.imaging.difference import absolute_error
 
         part = None if box is None else box_at(view, box, images.view(image, scales[0]).size)
-        errors = [None if each.pixels is None else error_map(each.pixels, hr) for each in view.results]
+        errors = [None if each.pixels is None else absolute_error(each.pixels, hr) for each in view.results]
         if part is not None:
             hr, errors = part.of(hr), [None if error is None else part.of(error) for error in errors]
         rows.append(_Row(view=view, hr=hr, errors=tuple(errors)))

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.api import Direction, format_scale
 from bench.figures.curve.drawing import MARKERS
-from bench.figures.page import PAGE_WIDTH, Page, line_colours, page_style
+from bench.figures.page import PAGE_WIDTH, Page, line_colours, page_style, panel_bands
 from bench.figures.plane.points import PlanePoint
 from bench.figures.words import LINE, Legend, notes_of, wrapped, write_notes
 from bench.report.layout import Head
@@ -38,15 +38,13 @@ def draw_plane(
         axes_of: The metrics across and upwards, both with a direction.
         notes: Sentences below.
     """
-    across = min(3, len(places))
-    width = (PAGE_WIDTH - _LEFT - 0.1 - (across - 1) * _GAP) / across
+    width, bands = panel_bands(len(places), left=_LEFT, gap=_GAP)
     panel = min(width, _TALLEST)
     looks = dict(zip(rows, zip(line_colours(len(rows)), _marks(len(rows)), strict=True), strict=True))
     several = len({dataset for dataset, _ in places}) > 1
     titles = [
         f"{dataset} ×{format_scale(scale)}" if several else f"×{format_scale(scale)}" for dataset, scale in places
     ]
-    bands = [range(start, min(start + across, len(places))) for start in range(0, len(places), across)]
     with page_style():
         headings = [wrapped(title, width - 2 * _ARROW) for title in titles]
         heads = [max(len(headings[place]) for place in band) * LINE + 0.08 for band in bands]

@@ -8,8 +8,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from bench.api import RequestError, format_scale, parse_scales
-from bench.api.lists import names
+from bench.api import RequestError, format_scale
 from bench.figures.contract import Drawn, FigureRequest, Numbers, Warn
 
 _OVER = ("datasets", "images")
@@ -46,13 +45,13 @@ class MeanRanks(FigureRequest):
 
         if self.over not in _OVER:
             raise RequestError(f"--over {self.over}: choose {' or '.join(_OVER)}")
-        selection = Selection(
-            methods=names(self.methods),
-            datasets=names(self.datasets),
-            scales=parse_scales(self.scales) if self.scales else (),
+        selection = Selection.typed(
+            methods=self.methods,
+            datasets=self.datasets,
+            scales=self.scales,
             metrics=(self.metric,),
             protocol=self.protocol,
-            signature=names(self.signature),
+            signature=self.signature,
         )
         ranked = rank_scales(
             load_run(*self.run_folders), known_infos([self.metric]), selection, over=self.over, warn=warn

@@ -8,8 +8,6 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from bench.api import parse_scales
-from bench.api.lists import names
 from bench.figures import options as opt
 from bench.figures.contract import Drawn, FigureRequest, Warn
 
@@ -46,12 +44,12 @@ class SelfSSIMMatrix(FigureRequest):
         from bench.report import TableOptions
 
         frames = load_run(self.run_folder)
-        selection = Selection(
-            methods=names(self.methods),
-            datasets=names(self.datasets),
-            scales=parse_scales(self.scales) if self.scales else (),
+        selection = Selection.typed(
+            methods=self.methods,
+            datasets=self.datasets,
+            scales=self.scales,
             protocol=self.protocol,
-            signature=names(self.signature),
+            signature=self.signature,
         )
         matrices = build_matrices(
             matrix_rows(frames.summary, self.metric, selection, protocols=frames.protocols),

@@ -24,7 +24,7 @@ function showCard(entry) {
     ["Printed in", entry.table],
     ["Signature", entry.signature ? tokens : "not stated"],
     ["Time per image", seconds(entry.seconds)],
-    ["Contamination", entry.contaminated || (card.train_sets.length ? "none known" : "")],
+    ["Contamination", entry.contaminated || (entry.seen === "unknown" ? "unknown: nobody says what it was trained on" : "none known")],
     ["Note", entry.note],
   ]);
   const method = factsList([
@@ -35,7 +35,7 @@ function showCard(entry) {
     ["Source", `${card.kind}: ${card.source}`],
     ["Parameters", card.parameters === null ? "" : card.parameters.toLocaleString("en")],
     ["Trained at", card.train_scales ? `×${card.train_scales[0]} to ×${card.train_scales[1]}` : ""],
-    ["Trained on", card.train_sets.join(", ")],
+    ["Trained on", (card.train_sets || []).join(", ")],
     ["Trained by", card.minimised.map(metricName).join(", ")],
     ["Hardware", card.hardware],
     ["Notes", card.notes.join(" ")],

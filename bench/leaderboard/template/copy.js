@@ -1,6 +1,6 @@
 /* What the filters leave, as CSV or as a LaTeX table, on the clipboard. */
 
-const CSV_COLUMNS = ["kind", "source", "table", "method", "dataset", "scale", "metric", "value", "text", "n", "expected", "seeds", "rank", "of", "signature", "protocol", "contaminated", "note"];
+const CSV_COLUMNS = ["kind", "source", "table", "method", "dataset", "scale", "metric", "value", "text", "n", "expected", "seeds", "rank", "of", "signature", "protocol", "seen", "contaminated", "note"];
 const quoteCsv = (value) => (/[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
 
 function asCsv(entries) {
@@ -32,8 +32,7 @@ function asLatex(entries) {
     const texts = keys.map((key) => {
       const entry = cells.get(key + card);
       if (!entry) return "--";
-      const mark = entry.contaminated ? "\\dag{}" : "";
-      return (entry.rank === 1 ? `\\textbf{${latex(entry.text)}}` : latex(entry.text)) + mark;
+      return (entry.rank === 1 ? `\\textbf{${latex(entry.text)}}` : latex(entry.text)) + latex(entry.mark);
     });
     return `${latex(DATA.cards[card].display)} & ${texts.join(" & ")} \\\\`;
   });

@@ -2,7 +2,7 @@
 /* The page's data as objects, and small helpers that all parts share. */
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const SHARED = new Set(["dataset", "metric", "signature", "protocol", "table", "contaminated", "note"]);
+const SHARED = new Set(["dataset", "metric", "signature", "protocol", "table", "seen", "mark", "contaminated", "note"]);
 const NUMBERS = new Set(["value", "sd", "low", "high", "seconds"]);
 const ENTRIES = DATA.entries.map((row) => {
   const entry = {};

@@ -11,7 +11,7 @@ function valueText(entry, type) {
   if (type !== "display") return entry.value === null ? -Infinity : entry.value;
   if (entry.value === null) return `<span class="incomplete">${escapeHtml(entry.text)}</span>`;
   const sd = entry.sd === null ? "" : ` <span class="sd">± ${fixed(entry.sd, entry.metric)}</span>`;
-  const marks = (entry.contaminated ? "†" : "") + (entry.method.minimised.includes(entry.metric) ? "‡" : "");
+  const marks = entry.mark + (entry.method.minimised.includes(entry.metric) ? "‡" : "");
   return `<span class="value">${escapeHtml(entry.text)}</span>${sd}${marks ? ` <span class="mark">${marks}</span>` : ""}`;
 }
 

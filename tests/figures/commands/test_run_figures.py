@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.figures.errors.request import coloured, error_map
+from bench.figures.errors.request import coloured
 from bench.figures.pictures import fitted
 from bench.figures.sheet import cell_dots
 from bench.imaging import read_image, write_png
+from bench.imaging.difference import absolute_error
 
 PLUGIN = Path(__file__).parents[2] / "methods" / "plugins" / "cascade.py"
 RUN = ("run", "--datasets", "Photos", "--metrics", "psnr,ssim", "--workers", 0, "--out", "run")
@@ -155,8 +156,8 @@ def test_all_maps_of_errors_share_the_scale_of_colours_that_the_caption_names(be
 
 def test_an_error_of_16_bits_is_in_the_same_levels() -> None:
     hr = np.full((2, 2, 3), 100, np.uint8)
-    assert np.allclose(error_map(np.full((2, 2, 3), 90 * 257, np.uint16), hr), 10)
-    assert np.allclose(error_map(hr[..., 0] - 30, hr[..., 0]), 30)
+    assert np.allclose(absolute_error(np.full((2, 2, 3), 90 * 257, np.uint16), hr), 10)
+    assert np.allclose(absolute_error(hr[..., 0] - 30, hr[..., 0]), 30)
 
 
 def test_a_curve_has_the_means_of_the_table_and_cells_without_mean_have_no_point(
@@ -202,6 +203,24 @@ def test_two_protocols_in_one_folder_are_never_mixed(bench: Callable, run: Path)
     page = read_image("f.png").pixels
     gray = (page[..., 0] == page[..., 1]) & (page[..., 0] == page[..., 2])
     assert gray.mean() > 0.99
+
+
+def test_a_protocol_of_ones_own_is_that_of_the_run_even_when_its_file_has_gone(
+    bench: Callable, photos: Path, newcomer: Path
+) -> None:
+    """Catches HR and LR by the preset that a file begins with, and a figure that needs the file again."""
+    own = newcomer / "mine.yaml"
+    own.write_text("base: sample\nhr_mod: 10\n", encoding="utf-8")
+    assert bench(*RUN, "--methods", "bicubic", "--scales", 2, "--protocol", own).code == 0
+    own.write_text("base: sample\nhr_mod: 3\n", encoding="utf-8")
+    done = bench("figure", "crops", "run", "--image", "p1", "--box", "5,7,13,10", "--out", "c.png")
+    assert (done.code, done.err) == (0, "")
+    whole = read_image("Photos/p1.png").pixels
+    height, width = (side - side % 10 for side in whole.shape[:2])
+    assert read_image(Path("run", "images", "bicubic", "Photos", "x2-s0", "p1.png")).pixels.shape[:2] == (height, width)
+    across = cell_dots(3, whole=True, smallest=13)
+    crop = whole[7:17, 5:18].repeat(across // 13, 0).repeat(across // 13, 1)
+    assert places(read_image("c.png").pixels, crop)
 
 
 def test_a_set_without_hr_has_crops_and_one_view_at_every_scale(bench: Callable, photos: Path) -> None:

@@ -28,6 +28,7 @@ def comparison_table(found: Comparison, infos: Mapping[str, MetricInfo]) -> Plai
     ]
     return PlainTable(
         caption=f"A: {found.a}. B: {found.b}.",
+        label="tab:comparison",
         head=_HEAD,
         blocks=blocks,
         left=2,

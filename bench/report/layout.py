@@ -158,6 +158,11 @@ def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], room: Roo
     return [grid for part, own in parts for grid in _fit(part, makers, room, "; ".join(t for t in (title, own) if t))]
 
 
+def text_width(lengths: Sequence[int]) -> float:
+    """Estimated width in points of columns of texts, the longest of which have these numbers of characters."""
+    return sum(lengths) * _LETTER + _GAP * (len(lengths) - 1)
+
+
 def _halves(items: Sequence) -> tuple[Sequence, Sequence]:
     middle = (len(items) + 1) // 2
     return items[:middle], items[middle:]

@@ -127,7 +127,7 @@ def _table(rows: Sequence[ReportedRow], infos: Mapping[str, MetricInfo]) -> Tabl
         protocol="",
         images=(),
         signatures=(),
-        notes=(*_stated(rows, infos), *_remarks(rows)),
+        notes=(*_stated(rows, infos), *_remarks(rows, infos)),
         caption=f"Reported: Table {number} of {_PAPERS.get(one.source, one.source)}, as printed there.",
         label=f"tab:{one.source}-{number}",
     )
@@ -149,7 +149,7 @@ def _stated(rows: Sequence[ReportedRow], infos: Mapping[str, MetricInfo]) -> Ite
         yield f"{', '.join(metrics)}{where}: {said}."
 
 
-def _remarks(rows: Sequence[ReportedRow]) -> Iterator[str]:
+def _remarks(rows: Sequence[ReportedRow], infos: Mapping[str, MetricInfo]) -> Iterator[str]:
     """What is noted of numbers, with whose they are where it is not said of the whole table."""
     for note in dict.fromkeys(row.note for row in rows if row.note):
         own = [row for row in rows if row.note == note]
@@ -162,7 +162,10 @@ def _remarks(rows: Sequence[ReportedRow]) -> Iterator[str]:
         elif not labels & {row.label for row in own}:
             whose = ", ".join(dict.fromkeys(_label(row) for row in own))
         else:
-            cells = [f"{_label(row)} {row.dataset} {_scale(row).plain} {row.metric}" for row in own]
+            cells = [
+                f"{_label(row)} {row.dataset} {_scale(row).plain} {_display(MetricRef.parse(row.metric).name, infos)}"
+                for row in own
+            ]
             whose = ", ".join(dict.fromkeys(cells if len(cells) <= 3 else [_label(row) for row in own]))
         yield f"{whose}: {note}." if whose else f"{note[:1].upper()}{note[1:]}."
 

@@ -123,7 +123,7 @@ class _Entries:
             images=str(line["source"]),
             seconds=self.seconds.get(key),
             contaminated=contamination(self.cards[place].train_sets, key[2]),
-            note=note,
+            note=note or str(line["doubt"]),
         )
 
 

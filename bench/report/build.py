@@ -132,7 +132,13 @@ def _cells(rows: pd.DataFrame, metrics: Sequence[MetricColumn]) -> dict[CellKey,
         else:
             spread = "" if math.isnan(sd) else printed(sd, decimals[metric])
             cell = TableCell(mean, printed(mean, decimals[metric]), spread)
-        cell = replace(cell, expected=int(line["expected"]), seeds=int(line["seeds"]), source=str(line["source"]))
+        cell = replace(
+            cell,
+            expected=int(line["expected"]),
+            seeds=int(line["seeds"]),
+            source=str(line["source"]),
+            doubt=str(line["doubt"]),
+        )
         if key not in cells or cells[key].value is None:
             cells[key] = cell
     return cells

@@ -56,6 +56,7 @@ class TableCell:
         expected: Images that the cell should have.
         seeds: Number of seeds.
         source: Id of the set of images.
+        doubt: Why the value means little; empty where nothing is known against it.
     """
 
     value: float | None
@@ -66,6 +67,7 @@ class TableCell:
     expected: int = 0
     seeds: int = 1
     source: str = ""
+    doubt: str = ""
 
 
 NOT_HERE = TableCell(None, "", reason="not part of this run")

@@ -30,9 +30,10 @@ class NoteLine:
 def footnote_reason(cell: TableCell) -> str:
     """Why a cell carries a footnote; empty where it carries none."""
     if cell.value is not None:
-        return INFINITE if math.isinf(cell.value) else ""
+        reasons = (INFINITE if math.isinf(cell.value) else "", cell.doubt)
+        return "; ".join(reason for reason in reasons if reason)
     if not cell.reason or cell.text or cell.reason == NOT_HERE.reason:
-        return cell.reason
+        return cell.reason or cell.doubt
     # what to do about it follows after "; " and is for the terminal, not for a paper
     return f"unavailable: {cell.reason.partition('; ')[0]}"
 

@@ -27,6 +27,7 @@ from bench.api import (
     UnitStatus,
     unknown_name,
 )
+from bench.engine.environment import hardware
 from bench.engine.folder import RunFolder
 from bench.engine.merge import merge_manifests
 from bench.engine.rows import Rows, record_rows
@@ -51,6 +52,7 @@ class RunFrames:
         origins: id -> what made images.
         sets: id -> images.
         warnings: What makes numbers doubtful.
+        machine: What the newest run was computed on, in words.
     """
 
     records: pd.DataFrame
@@ -62,6 +64,7 @@ class RunFrames:
     origins: Mapping[str, Origin] = field(default_factory=dict)
     sets: Mapping[str, ImageSet] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    machine: str = ""
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -134,6 +137,7 @@ def frames_of(rows: Rows, manifest: RunManifest, *, metrics: Sequence[str] | Non
         origins=manifest.origins,
         sets=manifest.sets,
         warnings=tuple(dict.fromkeys(text for texts in manifest.warnings.values() for text in texts)),
+        machine=hardware(manifest.environment),
     )
 
 

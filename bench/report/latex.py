@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from bench.api import Direction, RequestError
 from bench.report.alignment import Alignment
 from bench.report.escape import BENCHCHAR, keep_ends, latex, latex_code
-from bench.report.layout import COLUMN_WIDTH, Grid, GridBlock, Head
+from bench.report.grid import Grid, GridBlock, Head
+from bench.report.layout import COLUMN_WIDTH
 from bench.report.model import Mark, TableCell
 from bench.report.notes import (
     Code,
@@ -113,7 +114,8 @@ def _column_spec(grid: Grid) -> str:
 def _rules(groups: Sequence[Head]) -> list[str]:
     rules, at = [], 2
     for head in groups:
-        rules.append(rf"\cmidrule(lr){{{at}-{at + head.span - 1}}}")
+        if head.plain:
+            rules.append(rf"\cmidrule(lr){{{at}-{at + head.span - 1}}}")
         at += head.span
     return rules
 

@@ -11,11 +11,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bench.api import Direction, RequestError, format_scale
-from bench.report.model import NOT_HERE, MetricColumn, Table, TableCell
+from bench.api import RequestError, format_scale
+from bench.report.ablation import ablation
+from bench.report.beside import beside_reported
+from bench.report.efficiency import efficiency
+from bench.report.grid import Grid, GridBlock, GridRow, Head, metric_head
+from bench.report.model import NOT_HERE, MetricColumn, Table
 
 AUTO = "auto"
-"""The first of LAYOUTS that fits."""
+"""The first of FITTING that fits."""
 
 PAGE_WIDTH = 490.0
 """Points across both columns of a two-column page (CVPR 496, IEEE 516)."""
@@ -25,85 +29,6 @@ PAGE_ROWS = 46
 """Body rows that leave room for caption and notes on a page in 8 pt type."""
 SCREEN_WIDTH = 330.0
 """Points for a terminal or a web page: about 120 characters of Markdown source."""
-
-_DIGIT, _LETTER, _HEADING, _SMALL, _GAP = 4.3, 4.9, 4.4, 3.3, 8.0
-"""Widths in points at 8 pt: a digit, a letter of a name, one of a heading (with its arrow), a digit of the sd, and the
-space between two columns; within 5 % of what LaTeX measures."""
-
-
-@dataclass(frozen=True)
-class Head:
-    """A heading: text, arrow (direction) and how many columns it spans; a `scale` is set as ×s."""
-
-    text: str = ""
-    scale: float | None = None
-    direction: Direction | None = None
-    span: int = 1
-
-    @property
-    def plain(self) -> str:
-        """The heading in unescaped text."""
-        arrow = {Direction.HIGHER: " ↑", Direction.LOWER: " ↓", None: ""}[self.direction]
-        return (self.text if self.scale is None else f"×{format_scale(self.scale)}") + arrow
-
-
-@dataclass(frozen=True)
-class GridRow:
-    """A printed row."""
-
-    name: str
-    cells: tuple[TableCell, ...]
-
-
-@dataclass(frozen=True)
-class GridBlock:
-    """Rows under one title (empty for a table with a single block that needs none)."""
-
-    title: Head
-    rows: tuple[GridRow, ...]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table arranged for print: optional group headings over the columns, then the blocks."""
-
-    table: Table
-    groups: tuple[Head, ...]
-    columns: tuple[Head, ...]
-    blocks: tuple[GridBlock, ...]
-    title: str = ""
-    """What sets this part apart, where the table is split."""
-    part: tuple[int, int] = (1, 1)
-    """(number of this part, number of parts)."""
-    stub: str = "Method"
-    """The heading above the names of the rows."""
-
-    @property
-    def cells(self) -> list[TableCell]:
-        """The printed cells, row by row."""
-        return [cell for block in self.blocks for row in block.rows for cell in row.cells]
-
-    @property
-    def row_count(self) -> int:
-        """Body rows with the titles of the blocks."""
-        return sum(len(block.rows) + bool(block.title.plain) for block in self.blocks)
-
-    @property
-    def width(self) -> float:
-        """Estimated width in points, set at 8 pt."""
-        cells = self.cells
-        names = [row.name for block in self.blocks for row in block.rows]
-        width = max(map(len, [*names, self.stub])) * _LETTER
-        widths = [
-            max([len(head.plain) * _HEADING, *map(_cell_width, cells[i :: len(self.columns)])])
-            for i, head in enumerate(self.columns)
-        ]
-        at = 0
-        for group in self.groups:
-            inside = sum(widths[at : at + group.span]) + _GAP * (group.span - 1)
-            width += max(0.0, len(group.plain) * _LETTER - inside)
-            at += group.span
-        return width + sum(widths) + _GAP * len(widths)
 
 
 @dataclass(frozen=True)
@@ -134,7 +59,7 @@ def arrange(table: Table, layout: str = "auto", *, room: Room = PAGE) -> list[Gr
     """
     if layout not in (AUTO, *LAYOUTS):
         raise RequestError(f"unknown layout '{layout}'; choose --layout {', '.join((AUTO, *LAYOUTS))}")
-    makers = list(LAYOUTS.values()) if layout == AUTO else [LAYOUTS[layout]]
+    makers = list(FITTING.values()) if layout == AUTO else [LAYOUTS[layout]]
     grids = _fit(table, makers, room, "")
     return [replace(grid, part=(number, len(grids))) for number, grid in enumerate(grids, 1)]
 
@@ -158,11 +83,6 @@ def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], room: Roo
     return [grid for part, own in parts for grid in _fit(part, makers, room, "; ".join(t for t in (title, own) if t))]
 
 
-def text_width(lengths: Sequence[int]) -> float:
-    """Estimated width in points of columns of texts, the longest of which have these numbers of characters."""
-    return sum(lengths) * _LETTER + _GAP * (len(lengths) - 1)
-
-
 def _halves(items: Sequence) -> tuple[Sequence, Sequence]:
     middle = (len(items) + 1) // 2
     return items[:middle], items[middle:]
@@ -173,7 +93,7 @@ def _wide(table: Table, title: str) -> Grid:
     return Grid(
         table=table,
         groups=tuple(Head(scale=scale, span=len(table.metrics)) for scale in table.scales),
-        columns=tuple(_metric_head(metric) for _, metric in columns),
+        columns=tuple(metric_head(metric) for _, metric in columns),
         blocks=tuple(
             _block(table, Head(dataset), [(dataset, scale, metric) for scale, metric in columns])
             for dataset in table.datasets
@@ -189,7 +109,7 @@ def _by_metric(table: Table, title: str) -> Grid:
         groups=tuple(Head(dataset, span=len(table.scales)) for dataset in table.datasets),
         columns=tuple(Head(scale=scale) for _, scale in columns),
         blocks=tuple(
-            _block(table, _metric_head(metric), [(dataset, scale, metric) for dataset, scale in columns])
+            _block(table, metric_head(metric), [(dataset, scale, metric) for dataset, scale in columns])
             for metric in table.metrics
         ),
         title=title,
@@ -201,17 +121,13 @@ def _by_scale(table: Table, title: str) -> Grid:
     return Grid(
         table=table,
         groups=tuple(Head(dataset, span=len(table.metrics)) for dataset in table.datasets),
-        columns=tuple(_metric_head(metric) for _, metric in columns),
+        columns=tuple(metric_head(metric) for _, metric in columns),
         blocks=tuple(
             _block(table, Head(scale=scale), [(dataset, scale, metric) for dataset, metric in columns])
             for scale in table.scales
         ),
         title=title,
     )
-
-
-def _metric_head(metric: MetricColumn) -> Head:
-    return Head(metric.display, direction=metric.direction)
 
 
 def _block(table: Table, title: Head, places: Sequence[tuple[str, float, MetricColumn]]) -> GridBlock:
@@ -223,11 +139,12 @@ def _block(table: Table, title: Head, places: Sequence[tuple[str, float, MetricC
     return GridBlock(title, tuple(row for row in rows if any(cell is not NOT_HERE for cell in row.cells)))
 
 
-def _cell_width(cell: TableCell) -> float:
-    sd = (len(cell.sd) + 2) * _SMALL if cell.sd else 0.0
-    return max(len(cell.text), 2) * _DIGIT + sd
-
-
-LAYOUTS: dict[str, Callable[[Table, str], Grid]] = {"wide": _wide, "by-metric": _by_metric, "by-scale": _by_scale}
-"""Name -> (table, title of the part) -> its grid; whoever splits or typesets it needs to know no more. Their order is
-the one in which AUTO tries them."""
+FITTING: dict[str, Callable[[Table, str], Grid]] = {"wide": _wide, "by-metric": _by_metric, "by-scale": _by_scale}
+"""Those that show the same cells; their order is the one in which AUTO tries them."""
+LAYOUTS: dict[str, Callable[[Table, str], Grid]] = {
+    **FITTING,
+    "ablation": ablation,
+    "efficiency": efficiency,
+    "reported": beside_reported,
+}
+"""Name -> (table, title of the part) -> its grid; whoever splits or typesets it needs to know no more."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from bench.analysis.signatures import format_scales
-from bench.report.layout import Grid
+from bench.report.grid import Grid
 from bench.report.model import NOT_HERE, Mark, Table, TableCell
 
 INFINITE = "infinite: at least one image is identical to its reference"

@@ -14,8 +14,8 @@ import pandas as pd
 
 from bench.api import RequestError
 from bench.report.escape import latex, markdown
+from bench.report.grid import text_width
 from bench.report.latex import document_part, floating
-from bench.report.layout import text_width
 
 FORMATS = {"text": "text", "md": "md", "markdown": "md", "tex": "tex", "latex": "tex", "csv": "csv", "json": "json"}
 """What may be asked for -> what it is."""

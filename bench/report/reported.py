@@ -8,23 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
-from bench.analysis.reported import ReportedRow, reported_rows, reported_table
+from bench.analysis.reported import TRAINED, ReportedRow, reported_rows, reported_table, table_title
 from bench.api import Direction, MetricInfo, MetricRef, RequestError, Signature, format_scale
 from bench.metrics.catalog import known_infos
+from bench.report.grid import Grid, GridBlock, GridRow, Head
 from bench.report.latex import render_latex
-from bench.report.layout import Grid, GridBlock, GridRow, Head
 from bench.report.markdown import render_markdown
 from bench.report.model import Mark, MethodRow, MetricColumn, Table, TableCell, mark_printed
 
 _CITATION = re.compile(r"\s*\[\d+\]")
-_PAPERS = {
-    "blind_assr": "the blind arbitrary-scale paper",
-    "casarbi": "the CasArbi paper",
-    "casr_supplement": "the supplement of CASR",
-    "cassr": "the CasSR paper",
-}
-_TRAINED = "train="
-"""How a variant begins that says on what a method was trained, where a table has one method twice."""
 _UNITS = {"seconds": "Time (s)", "parameters_m": "Parameters (M)"}
 
 
@@ -128,7 +120,7 @@ def _table(rows: Sequence[ReportedRow], infos: Mapping[str, MetricInfo]) -> Tabl
         images=(),
         signatures=(),
         notes=(*_stated(rows, infos), *_remarks(rows, infos)),
-        caption=f"Reported: Table {number} of {_PAPERS.get(one.source, one.source)}, as printed there.",
+        caption=f"Reported: {table_title(one.name)}, as printed there.",
         label=f"tab:{one.source}-{number}",
     )
 
@@ -240,7 +232,7 @@ _STUBS = {
 
 def _label(row: ReportedRow) -> str:
     """The row as printed, without the numbers of citations, which are another paper's, and with its training sets."""
-    trained = row.variant.removeprefix(_TRAINED) if row.variant.startswith(_TRAINED) else ""
+    trained = row.variant.removeprefix(TRAINED) if row.variant.startswith(TRAINED) else ""
     return _CITATION.sub("", row.label) + (f" ({trained})" if trained else "")
 
 

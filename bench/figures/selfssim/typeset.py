@@ -15,8 +15,9 @@ from bench.analysis.signatures import signature_lines
 from bench.api import Direction, MetricInfo, MetricRef, RequestError, format_scale
 from bench.figures.selfssim.matrix import DIAGONAL, ScaleMatrix, scale_matrices
 from bench.report.build import TableOptions, build_table, untrained
+from bench.report.grid import Grid, GridBlock, GridRow, Head
 from bench.report.latex import render_latex
-from bench.report.layout import PAGE, SCREEN, Grid, GridBlock, GridRow, Head, Room
+from bench.report.layout import PAGE, SCREEN, Room
 from bench.report.markdown import render_markdown
 from bench.report.model import MethodRow, MetricColumn, Table, TableCell
 

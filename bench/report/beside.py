@@ -10,7 +10,7 @@ import pandas as pd
 from bench.analysis import RunFrames
 from bench.analysis.costs import registered_spec
 from bench.analysis.reported import TRAINED, ReportedRow, reported_rows, table_title
-from bench.api import RequestError, Signature, format_scale
+from bench.api import RequestError, Signature, format_scale, weights_label
 from bench.report.grid import Grid, GridBlock, GridRow, Head
 from bench.report.model import (
     NOT_HERE,
@@ -39,7 +39,9 @@ def with_published(table: Table, rows: pd.DataFrame, frames: RunFrames) -> Table
     """
     called: dict[str, list[MethodRow]] = {}
     for row in table.methods:
-        called.setdefault(_paper_name(row, frames), []).append(row)
+        # options make another method than the paper's, weights do not
+        if row.variant == weights_label(row.variant):
+            called.setdefault(_paper_name(row, frames), []).append(row)
     signatures = {
         CellKey(line["dataset"], line["scale"], line["metric"], line["method"], line["variant"]): line["signature"]
         for line in rows.to_dict("records")
@@ -61,7 +63,8 @@ def with_published(table: Table, rows: pd.DataFrame, frames: RunFrames) -> Table
             f"--layout reported: no published table has a number of {', '.join(called)} on {', '.join(table.datasets)} "
             f"at {', '.join(f'x{format_scale(scale)}' for scale in table.scales)}; 'bench table --reported' lists them"
         )
-    return replace(table, published=found, notes=(_NOTE, *table.notes))
+    sources = [f"{name}: {table_title(name)}." for name in dict.fromkeys(name for name, _ in found)]
+    return replace(table, published=found, notes=(_NOTE, *sources, *table.notes))
 
 
 def how_they_differ(reported: Signature, measured: Signature) -> str:
@@ -98,7 +101,7 @@ def beside_reported(table: Table, title: str) -> Grid:
                 for row in table.methods
                 if any(key.dataset == dataset and of == name and _is_of(key, row) for of, key in table.published)
             ]
-            blocks.append(GridBlock(Head(f"{dataset}, {table_title(name)}"), tuple(lines)))
+            blocks.append(GridBlock(Head(f"{dataset}, {name}"), tuple(lines)))
     return Grid(
         table=table,
         groups=tuple(

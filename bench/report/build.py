@@ -15,6 +15,7 @@ from bench.analysis.signatures import check_one_protocol, signature_lines
 from bench.api import UNTRAINED, MetricInfo, MetricRef, RequestError, RowInfo, Signature
 from bench.report.beside import with_published
 from bench.report.efficiency import with_costs
+from bench.report.layout import AUTO, PER_IMAGE
 from bench.report.model import (
     CellKey,
     ImageCount,
@@ -26,10 +27,12 @@ from bench.report.model import (
     mark_printed,
     printed,
 )
+from bench.report.per_image import with_images
 from bench.report.ties import with_ties
 
 FACTS: Mapping[str, Callable[[Table, pd.DataFrame, RunFrames], Table]] = {
     "efficiency": with_costs,
+    "per-image": with_images,
     "reported": with_published,
 }
 """Layout -> what adds the facts that it shows and that no other table holds: (table, its rows, the run) -> table."""
@@ -50,6 +53,15 @@ class TableOptions:
     label: str = ""
     significance: bool = False
     """Methods that cannot be told from the best image by image share its mark."""
+    per_image: bool = False
+    """A row per image: short for the layout of that name."""
+
+    def __post_init__(self) -> None:
+        """Take the layout of `per_image`; RequestError where another one is given too."""
+        if self.per_image and self.layout not in (AUTO, PER_IMAGE):
+            raise RequestError(f"--per-image is a layout of its own; leave out --layout {self.layout}")
+        if self.per_image:
+            object.__setattr__(self, "layout", PER_IMAGE)
 
 
 def build_table(

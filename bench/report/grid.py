@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from bench.api import Direction, format_scale
 from bench.report.model import MetricColumn, Table, TableCell
 
+DEFAULT_LABEL = "tab:assr-bench"
+"""Of a table that says none itself."""
 _DIGIT, _LETTER, _HEADING, _SMALL, _GAP = 4.3, 4.9, 4.4, 3.3, 8.0
 """Widths in points at 8 pt: a digit, a letter of a name, one of a heading (with its arrow), a digit of the sd, and the
 space between two columns; within 5 % of what LaTeX measures."""
@@ -59,6 +61,13 @@ class Grid:
     """(number of this part, number of parts)."""
     stub: str = "Method"
     """The heading above the names of the rows."""
+
+    @property
+    def label(self) -> str:
+        """For references: the table's, with the number of the part behind it."""
+        number, total = self.part
+        label = self.table.label or DEFAULT_LABEL
+        return label if total == 1 else f"{label}-{number}"
 
     @property
     def cells(self) -> list[TableCell]:

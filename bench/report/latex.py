@@ -24,7 +24,6 @@ from bench.report.notes import (
     part_caption,
 )
 
-DEFAULT_LABEL = "tab:assr-bench"
 _ARROWS = {Direction.HIGHER: r"\,$\uparrow$", Direction.LOWER: r"\,$\downarrow$", None: ""}
 _LABEL = re.compile(r"[A-Za-z0-9:._/+-]+")
 _SINGLE_COLUMN_PAGE = 340.0
@@ -87,7 +86,7 @@ def _float(grid: Grid) -> str:
     return floating(
         _tabular(grid, footnote_letters(grid)),
         caption=latex((table.caption or default_caption(table)) + part_caption(grid.title, grid.part)),
-        label=_label(table.label, *grid.part),
+        label=_label(grid.label),
         notes=[_note(line) for line in note_lines(grid)],
         width=grid.width,
     )
@@ -159,8 +158,7 @@ def _note(line: NoteLine) -> str:
     return rf"\textsuperscript{{{line.letter}}}\,{text}" if line.letter else f"{{}}{text}"
 
 
-def _label(label: str, number: int, total: int) -> str:
-    label = label or DEFAULT_LABEL
+def _label(label: str) -> str:
     if not _LABEL.fullmatch(label):
         raise RequestError(f"--label '{label}' cannot be a LaTeX label; use letters, digits and : . _ / + -")
-    return label if total == 1 else f"{label}-{number}"
+    return label

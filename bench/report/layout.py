@@ -7,7 +7,9 @@ of these that fits a page, and splits by dataset, then scales, then metrics wher
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,10 +19,13 @@ from bench.report.beside import beside_reported
 from bench.report.efficiency import efficiency
 from bench.report.grid import Grid, GridBlock, GridRow, Head, metric_head
 from bench.report.model import NOT_HERE, MetricColumn, Table
+from bench.report.per_image import per_image
 
 AUTO = "auto"
 """The first of FITTING that fits."""
 
+PER_IMAGE = "per-image"
+"""The layout of `--per-image`."""
 PAGE_WIDTH = 490.0
 """Points across both columns of a two-column page (CVPR 496, IEEE 516)."""
 COLUMN_WIDTH = 236.0
@@ -45,6 +50,7 @@ class Room:
 
 PAGE = Room()
 SCREEN = Room(SCREEN_WIDTH, math.inf)
+WHOLE = Room(math.inf, math.inf)
 
 
 def arrange(table: Table, layout: str = "auto", *, room: Room = PAGE) -> list[Grid]:
@@ -53,15 +59,39 @@ def arrange(table: Table, layout: str = "auto", *, room: Room = PAGE) -> list[Gr
     Args:
         table: The table.
         layout: AUTO or one of LAYOUTS; a named one is kept and only split.
-        room: What it has to fit: PAGE (LaTeX) or SCREEN (Markdown).
+        room: What it has to fit: PAGE (LaTeX), SCREEN (Markdown), or nothing (WHOLE).
     Raises:
         RequestError: no such layout.
     """
     if layout not in (AUTO, *LAYOUTS):
         raise RequestError(f"unknown layout '{layout}'; choose --layout {', '.join((AUTO, *LAYOUTS))}")
     makers = list(FITTING.values()) if layout == AUTO else [LAYOUTS[layout]]
+    table = replace(table, label=table.label or _own_label(table, layout))
     grids = _fit(table, makers, room, "")
     return [replace(grid, part=(number, len(grids))) for number, grid in enumerate(grids, 1)]
+
+
+def _by_rows(grid: Grid, room: Room) -> list[Grid]:
+    """A grid that nothing else can be split by, in pieces of as many rows as there is room for."""
+    if grid.row_count <= room.rows:
+        return [grid]
+    room_left = int(room.rows) - 1  # the block's title
+    pieces = []
+    for block in grid.blocks:
+        for start in range(0, len(block.rows), room_left):
+            rows = block.rows[start : start + room_left]
+            own = f"rows {start + 1} to {start + len(rows)}" + (f" of {block.title.plain}" if block.title.plain else "")
+            title = "; ".join(text for text in (grid.title, own) if text)
+            pieces.append(replace(grid, blocks=(replace(block, rows=rows),), title=title))
+    return pieces
+
+
+def _own_label(table: Table, layout: str) -> str:
+    """A label that no table of other rows, sets, scales, metrics, protocol or layout has, such as tab:set5-3fa2c1."""
+    names = [*table.datasets, *table.scales, *(m.name for m in table.metrics), *table.methods, table.protocol, layout]
+    digest = hashlib.sha256("\0".join(map(str, names)).encode()).hexdigest()[:6]
+    words = re.sub(r"[^a-z0-9]+", "-", "-".join(table.datasets[:2]).lower()).strip("-")
+    return "tab:" + "-".join(part for part in (words, digest) if part)
 
 
 def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], room: Room, title: str) -> list[Grid]:
@@ -79,7 +109,7 @@ def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], room: Roo
     elif len(table.scales) > 1:
         parts = [(table.part(scales=h), ", ".join(f"×{format_scale(s)}" for s in h)) for h in _halves(table.scales)]
     else:
-        return [grids[0]]
+        return _by_rows(grids[0], room)
     return [grid for part, own in parts for grid in _fit(part, makers, room, "; ".join(t for t in (title, own) if t))]
 
 
@@ -145,6 +175,7 @@ LAYOUTS: dict[str, Callable[[Table, str], Grid]] = {
     **FITTING,
     "ablation": ablation,
     "efficiency": efficiency,
+    PER_IMAGE: per_image,
     "reported": beside_reported,
 }
 """Name -> (table, title of the part) -> its grid; whoever splits or typesets it needs to know no more."""

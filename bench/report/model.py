@@ -139,6 +139,8 @@ class Table:
     """Those of `notes` that are of rows, whatever their numbers are of."""
     costs: Mapping[tuple[str, float, MethodRow], RowCost] = field(default_factory=dict)
     """(dataset, scale, row) -> its cost; filled for the layouts that show it."""
+    by_image: Mapping[CellKey, Mapping[str, float]] = field(default_factory=dict)
+    """Cell -> image -> value; filled for the layout that shows it."""
     published: Mapping[tuple[str, CellKey], Published] = field(default_factory=dict)
     """(printed table, cell) -> its number there; filled for the layout that shows it."""
 

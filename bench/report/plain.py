@@ -129,15 +129,15 @@ def _csv(table: PlainTable) -> str:
 
 def _json(table: PlainTable) -> str:
     values = {**table.facts, "rows": [dict(record) for record in table.records], "notes": list(table.notes)}
-    return json.dumps(_plain(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(json_value(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """JSON knows no infinity and no NaN."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): json_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [json_value(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "inf" if value > 0 else "-inf"
     return value

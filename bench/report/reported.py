@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from io import StringIO
 
 from bench.analysis.reported import TRAINED, ReportedRow, reported_rows, reported_table, table_title
-from bench.api import Direction, MetricInfo, MetricRef, RequestError, Signature, format_scale
+from bench.api import Direction, MetricInfo, MetricRef, Signature, format_scale
 from bench.metrics.catalog import known_infos
+from bench.report.exports import render
 from bench.report.grid import Grid, GridBlock, GridRow, Head
-from bench.report.latex import render_latex
-from bench.report.markdown import render_markdown
 from bench.report.model import Mark, MethodRow, MetricColumn, Table, TableCell, mark_printed
 
 _CITATION = re.compile(r"\s*\[\d+\]")
@@ -38,7 +37,7 @@ def render_reported(name: str, output: str) -> str:
 
     Args:
         name: "casr_supplement/table2".
-        output: "tex", "md" or "csv" (the rows as they are stored).
+        output: As for `bench.report.exports.render`; "csv" are the rows as they are stored.
     Raises:
         RequestError: no such table (names the nearest), or an unknown output.
     """
@@ -47,10 +46,7 @@ def render_reported(name: str, output: str) -> str:
         text = StringIO()
         csv.writer(text, lineterminator="\n").writerows([list(ReportedRow.model_fields), *map(_stored, rows)])
         return text.getvalue()
-    renderers = {"tex": render_latex, "md": render_markdown}
-    if output not in renderers:
-        raise RequestError(f"unknown format '{output}'; choose --format tex, md or csv")
-    return renderers[output]([reported_grid(rows)])
+    return render(output, lambda room: [reported_grid(rows)])
 
 
 def render_names() -> str:

@@ -255,6 +255,8 @@ class RecordRow:
     origin: str = ""
     source: str = ""
     seconds: float | None = None
+    height: int | None = None
+    width: int | None = None
 
     @property
     def sort_key(self) -> tuple[Any, ...]:

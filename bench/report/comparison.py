@@ -9,7 +9,7 @@ from typing import Any
 from bench.analysis.comparison import CellComparison, Comparison
 from bench.analysis.significance import LEVEL, RESAMPLES, TEST_NAME, Verdict, fewest_images
 from bench.api import MetricInfo, MetricRef, format_scale
-from bench.report.model import printed
+from bench.report.model import signed
 from bench.report.plain import PlainBlock, PlainTable
 
 _HEAD = ("", "metric", "n", "A − B", f"{100 * (1 - LEVEL):.0f} % interval", "p Holm", "+/−/=", "A is")
@@ -28,6 +28,7 @@ def comparison_table(found: Comparison, infos: Mapping[str, MetricInfo]) -> Plai
     ]
     return PlainTable(
         caption=f"A: {found.a}. B: {found.b}.",
+        label="tab:comparison",
         head=_HEAD,
         blocks=blocks,
         left=2,
@@ -39,12 +40,12 @@ def comparison_table(found: Comparison, infos: Mapping[str, MetricInfo]) -> Plai
 
 def _row(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> tuple[str, ...]:
     known, digits = cell.found, _digits(cell.metric, infos)
-    interval = f"[{_signed(known.low, digits)},{_signed(known.high, digits)}]"
+    interval = f"[{signed(known.low, digits)},{signed(known.high, digits)}]"
     return (
         f"×{format_scale(cell.scale)}",
         _called(cell.metric, infos),
         str(known.n),
-        _signed(known.mean, digits),
+        signed(known.mean, digits),
         interval if known.n > 1 else "--",
         "--" if cell.adjusted is None else f"{cell.adjusted:.4f}",
         f"{known.wins}/{known.losses}/{known.ties}",
@@ -82,7 +83,7 @@ def _notes(found: Comparison, infos: Mapping[str, MetricInfo]) -> list[str]:
 def _extremes(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> str:
     digits = _digits(cell.metric, infos)
     parts = [
-        f"{word} {', '.join(f'{image} ({_signed(gain, digits)})' for image, gain in images)}"
+        f"{word} {', '.join(f'{image} ({signed(gain, digits)})' for image, gain in images)}"
         for word, images in (("A gains most on", cell.best), ("loses most on", cell.worst))
         if images
     ]
@@ -112,8 +113,3 @@ def _digits(metric: str, infos: Mapping[str, MetricInfo]) -> int:
     """One more than means have, for differences are small; at most four."""
     info = infos.get(MetricRef.parse(metric).name)
     return 4 if info is None else min(info.decimals + 1, 4)
-
-
-def _signed(value: float, digits: int) -> str:
-    text = printed(value, digits)
-    return text if text.startswith(("-", "n")) or not text.strip("0.") else f"+{text}"

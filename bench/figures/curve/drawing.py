@@ -14,7 +14,7 @@ from bench.api import format_scale
 from bench.figures.curve.numbers import Line
 from bench.figures.page import PAGE_WIDTH, Page, line_colours, page_style, panel_bands
 from bench.figures.words import LINE, Legend, notes_of, width_of, wrapped, write_notes
-from bench.report.layout import Head
+from bench.report.grid import Head
 from bench.report.model import MethodRow
 
 MARKERS = "osD^vP*Xp<>h"

@@ -14,7 +14,7 @@ from bench.figures.curve.drawing import MARKERS
 from bench.figures.page import PAGE_WIDTH, Page, line_colours, page_style, panel_bands
 from bench.figures.plane.points import PlanePoint
 from bench.figures.words import LINE, Legend, notes_of, wrapped, write_notes
-from bench.report.layout import Head
+from bench.report.grid import Head
 from bench.report.model import MethodRow, MetricColumn
 
 _LEFT, _GAP, _BELOW = 0.5, 0.55, 0.42

@@ -64,7 +64,7 @@ def lines_of(chosen: Chosen, *, seed: int) -> list[Line]:
             points=tuple(
                 point
                 for scale in sorted(table.scales)
-                if (point := _point(chosen, dataset, scale, metric, row, seed)) is not None
+                if (point := point_of(chosen, dataset, scale, metric, row, seed)) is not None
             ),
         )
         for dataset in table.datasets
@@ -89,7 +89,16 @@ def interval(values: Sequence[float], seed: int) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def _point(chosen: Chosen, dataset: str, scale: float, metric: MetricColumn, row: MethodRow, seed: int) -> Point | None:
+def point_of(
+    chosen: Chosen, dataset: str, scale: float, metric: MetricColumn, row: MethodRow, seed: int
+) -> Point | None:
+    """One method at one scale; None where nobody asked for it.
+
+    Args:
+        chosen: Rows of a run.
+        dataset, scale, metric, row: Which cell.
+        seed: Of the resampling.
+    """
     cell = chosen.table.cell(dataset, scale, metric.name, row)
     if cell is NOT_HERE:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +65,7 @@ def ablation_tables(result: AblationResult, text: AblationText, infos: Mapping[s
         last = number == len(parts)
         tables.append(
             PlainTable(
-                caption=f"{text.title}{of}. Δ: less '{result.default.display}'.",
+                caption=f"{text.title}{of}. Δ: difference from '{result.default.display}'.",
                 head=head,
                 blocks=blocks,
                 notes=_notes(result, text, infos) if last else (),
@@ -113,21 +113,37 @@ def _record(row: RowInfo, place: tuple[str, float, str], cell: AblationCell, pap
 
 
 def _paper(result: AblationResult, text: AblationText, row: RowInfo, scale: float, metric: str) -> dict[str, Any]:
-    """What a paper prints of this row and of the default at this scale, or at a scale that it does not state."""
-    own = printed_at(text.reported.get(row.key, ()), scale, metric)
-    usual = printed_at(text.reported.get(result.default.key, ()), scale, metric)
-    known = own is not None and usual is not None and row.key != result.default.key
+    """What a paper prints of this row and of the default, at this scale if it has it."""
+    scales = {scale for _, scale in result.places}
+    own = printed_at(text.reported.get(row.key, ()), scale, metric, scales)
+    usual = printed_at(text.reported.get(result.default.key, ()), scale, metric, scales)
+    delta = None
+    if own is not None and usual is not None and row.key != result.default.key:
+        delta = own.number - usual.number
     return {
         "reported": own.text if own is not None else "",
-        "reported_delta": own.number - usual.number if known and own is not None and usual is not None else None,
+        "reported_delta": delta,
         "reported_on": own.dataset if own is not None else "",
+        "reported_at": own.scale if own is not None else None,
     }
 
 
-def printed_at(values: Sequence[PrintedValue], scale: float, metric: str) -> PrintedValue | None:
-    """The printed value of a metric at a scale, else the one whose scale is not stated."""
-    own = [value for value in values if value.metric == metric and value.scale in (scale, None)]
-    return own[0] if own else None
+def printed_at(
+    values: Sequence[PrintedValue], scale: float, metric: str, measured: Collection[float] = ()
+) -> PrintedValue | None:
+    """The printed value of a metric that is to be held beside a measured one.
+
+    Args:
+        values: Of one row.
+        scale: Of the measured value; the printed one is of the same scale, or of one that is not stated.
+        metric: Which.
+        measured: All scales that were measured: a paper that prints one scale, and none of these, is held beside all.
+    """
+    own = [value for value in values if value.metric == metric]
+    fitting = [value for value in own if value.scale in (scale, None)]
+    if not fitting and len(own) == 1 and own[0].scale not in measured:
+        return own[0]
+    return fitting[0] if fitting else None
 
 
 def _all_reported(text: AblationText) -> list[Sequence[PrintedValue]]:
@@ -240,9 +256,12 @@ def _notes(result: AblationResult, text: AblationText, infos: Mapping[str, Metri
             f"over the {tested} tested cells{least}. Values are averaged over seeds for each image first."
         )
     if tested < len(compared):
-        notes.append(f"{len(compared) - tested} cells are not tested: below {fewest_images()} images no test can.")
+        notes.append(
+            f"Not tested, {len(compared) - tested} of {len(compared)} cells: below {fewest_images()} images no test "
+            f"can reach p ≤ {LEVEL:g}, however clear."
+        )
     if any(text.reported.values()) or text.absent_reported:
-        notes.append(f"Reported, other networks on other images, so only directions compare: {text.source}.")
+        notes.append(f"Reported: {text.source}. Other networks on other images: only directions compare.")
         notes += direction_notes(ablation_records(result, text), infos)
     reasons = dict.fromkeys(
         f"{metric_title(where[2], infos)}: {cell.note.removeprefix('unavailable: ')}"

@@ -29,9 +29,15 @@ def direction_notes(records: Sequence[Mapping[str, Any]], infos: Mapping[str, Me
         where = [f"{r['variant']} on {r['dataset']} ×{format_scale(r['scale'])}" for r in other]
         named = "; ".join(where[:_NAMED]) + (f"; and {len(where) - _NAMED} more" if len(where) > _NAMED else "")
         yield (
-            f"{metric_title(metric, infos)} moves as reported in {len(own) - len(other)} of {len(own)} cells"
-            + (f" (not: {named})." if named else ".")
+            f"{metric_title(metric, infos)} moves as reported{_elsewhere(own)} in {len(own) - len(other)} of "
+            f"{len(own)} cells" + (f" (not: {named})." if named else ".")
         )
+
+
+def _elsewhere(records: Sequence[Mapping[str, Any]]) -> str:
+    """The scale that the paper printed, where it is not the measured one."""
+    at = {r["reported_at"] for r in records if r["reported_at"] not in (r["scale"], None)}
+    return f" at {', '.join(f'×{format_scale(scale)}' for scale in sorted(at))}" if at else ""
 
 
 def _comparable(record: Mapping[str, Any]) -> bool:

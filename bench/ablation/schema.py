@@ -57,7 +57,7 @@ class Budget(Strict):
     """What every training of the file has in common: the same configuration, and so the same steps."""
 
     config: str
-    """Name of a file in the method's folder of configurations."""
+    """Name of a file in the method's folder of configurations, or a file beside the ablation file."""
     set: tuple[str, ...] = ()
     """KEY=VALUE of the configuration, as `bench train --set` takes them."""
 

@@ -92,6 +92,7 @@ def trainings(file: AblationFile, variant: str) -> list[tuple[type[TrainingTask[
     found = []
     for task in chain[: names.index(last) + 1]:
         path = task.configs / f"{budget.config}.yaml"
+        path = path if path.is_file() else file.path.parent / budget.config
         try:
             config = read_config(task.Config, path, overrides, section=task.stage, sections=sections)
         except RequestError as fault:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bench.api import RequestError
 from bench.cli.listing import columns_of, show_rows
 from bench.cli.output import warn
+
+if TYPE_CHECKING:
+    from bench.ablation.files import AblationFile
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def show_list(method: str | None, *, as_json: bool) -> None:
     )
 
 
-def _line(file) -> AblationLine:  # noqa: ANN001
+def _line(file: AblationFile) -> AblationLine:
     from bench.ablation.plan import RUNS, plan_ablation
     from bench.ablation.schema import slug
 

@@ -34,7 +34,8 @@ def draw_sweep(lines: Sequence[SweepLine], option: str, notes: Sequence[str]) ->
             axes.plot([v for v, _ in there], [p.mean or 0.0 for _, p in there], f"{mark}-", color=colour, lw=1, ms=3.6)
             banded = [(v, p.low, p.high) for v, p in there if p.low is not None and p.high is not None]
             if banded:
-                axes.fill_between(*map(list, zip(*banded, strict=True)), color=colour, alpha=0.13, lw=0)
+                values, lows, highs = ([each[part] for each in banded] for part in range(3))
+                axes.fill_between(values, lows, highs, color=colour, alpha=0.13, lw=0)
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.grid(visible=True, color="0.92", linewidth=0.4)

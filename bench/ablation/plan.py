@@ -86,7 +86,7 @@ class AblationPlan:
         lacking = next((v for v in self.absent if v.name == self.default), None)
         if lacking is not None:
             raise RequestError(
-                f"the default '{lacking.label}' of {self.name} is {lacking.absent}; train it with --train"
+                f"the default of {self.name}, '{lacking.label}', is {lacking.absent}: add --train --data FOLDER,FOLDER"
             )
         run = self.content.run if self.content is not None else None
         said = run.model_dump(exclude_none=True) if run is not None else {}

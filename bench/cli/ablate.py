@@ -162,6 +162,7 @@ def _run(chosen: _Chosen, values: dict[str, Any], *, dry_run: bool, output: str)
     if output != "json":
         say(f"{chosen.out}: {', '.join([*EXPORTS, *drawn])}")
     if run.tally.interrupted:
+        warn("stopped; finished work is kept. To go on, type the same command again")
         return _INTERRUPTED
     return 1 if run.tally.failures or run.tally.without else 0
 

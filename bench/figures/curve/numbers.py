@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,10 @@ class Point:
     high: float | None = None
     n: int = 0
     missing: str = ""
+
+    def columns(self) -> dict[str, Any]:
+        """What the CSV file beside a figure says of it."""
+        return {"mean": self.mean, "low": self.low, "high": self.high, "n": self.n, "note": self.missing}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,11 +64,7 @@ def _rows(lines: Sequence[SweepLine], option: str) -> list[Mapping[str, Any]]:
             "metric": line.metric.name,
             "line": line.name,
             option: f"{value:g}",
-            "mean": point.mean,
-            "low": point.low,
-            "high": point.high,
-            "n": point.n,
-            "note": point.missing,
+            **point.columns(),
         }
         for line in lines
         for value, point in line.points

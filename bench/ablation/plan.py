@@ -149,7 +149,7 @@ def plan_sweep(spec: MethodSpec, sweeps: Sequence[Sweep]) -> AblationPlan:
     points = _points(bare, sweeps, spec.info.name)
     return AblationPlan(
         name=spec.info.name,
-        title=f"{spec.info.display}: {' and '.join(sweep.option for sweep in sweeps)}",
+        title=f"Sweep over {' and '.join(sweep.option for sweep in sweeps)}",
         spec=spec,
         variants=tuple(points),
         default=_usual(points, spec),

@@ -255,6 +255,11 @@ def _notes(result: AblationResult, text: AblationText, infos: Mapping[str, Metri
             f"*: better or worse than the default image by image: {TEST_NAME}, p ≤ {LEVEL:g} after Holm's correction "
             f"over the {tested} tested cells{least}. Values are averaged over seeds for each image first."
         )
+        most = max(each.found.n for each in compared)
+        if tested * 2 / 2**most > LEVEL:
+            notes.append(
+                f"No difference can be certain here: {tested} cells on {most} images; take more images, or fewer cells."
+            )
     if tested < len(compared):
         notes.append(
             f"Not tested, {len(compared) - tested} of {len(compared)} cells: below {fewest_images()} images no test "

@@ -94,8 +94,19 @@ def test_a_difference_that_is_certain_is_marked(bench, newcomer: Path):
         done = bench(*WORDS, "--metrics", "psnr")
         line = next(line for line in done.out.splitlines() if line.startswith("darker "))
         assert re.fullmatch(rf"darker +\d+\.\d\d +-\d+\.\d\d{re.escape(mark)}", line), line
+        assert "No difference can be certain here" not in done.out
         verdicts = {row["verdict"] for row in _rows(newcomer / "run") if row["variant"] == "darker"}
         assert verdicts == {"worse" if mark else "too few images"}
+
+
+@pytest.mark.usefixtures("up", "calls")
+def test_too_many_cells_for_the_images_are_named(bench):
+    """Catches a table without a mark that looks as if nothing differed, where no difference could have been certain."""
+    words = ("--dataset", "sample", "--limit", "6", "--metrics")
+    assert "No difference can be certain here: 2 cells on 6 images" in bench(*WORDS, *words, "psnr,ssim").out
+    one = bench(*WORDS, *words, "psnr").out
+    assert "No difference can be certain here" not in one
+    assert re.search(r"^darker .*\*$", one, re.MULTILINE)
 
 
 @pytest.mark.usefixtures("up", "photos", "calls")

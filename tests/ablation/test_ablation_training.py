@@ -116,3 +116,57 @@ def test_an_ablation_that_is_a_figure_is_drawn(bench, here: Path):
     assert (here / "run" / "kernel-space.csv").is_file()
     assert "was trained for" not in done.err
     assert "takes no --seeds" in bench(*words, "--seeds", "1").err
+
+
+STAGED = """
+method: blind_assr
+title: Cycle
+source: ours
+run: {datasets: [Photos], scales: [2], protocol: sample, metrics: [psnr]}
+training: {config: staged.yaml}
+default: both
+variants:
+  both: {train: {}}
+  no-cycle: {train: {set: [sr.cycle=false]}}
+"""
+STAGES = """
+representation:
+  architecture: &network
+    sr: {blocks: 1, width: 4, hidden: 6, layers: 1}
+    encoder: [4, 4, 6]
+    head: 8
+    estimator: [4, 3]
+    modulation: 4
+  data: {lr_patch: 24, scale_max: 1.5}
+  steps: 2
+  batch: 3
+  log_every: 1
+  validate_every: 2
+  checkpoint_every: 2
+sr:
+  architecture: *network
+  data: {lr_patch: 24, scale_max: 1.5, queries: 20}
+  steps: 2
+  batch: 3
+  log_every: 1
+  validate_every: 2
+  checkpoint_every: 2
+"""
+
+
+def test_a_stage_in_which_variants_do_not_differ_is_trained_once(bench, here: Path, monkeypatch: pytest.MonkeyPatch):
+    """Catches variants that each have a first stage of their own, and a second stage that begins with no first."""
+    from methods.blind_assr.training import stage1
+
+    monkeypatch.setattr(stage1, "_CHECKED", 6)
+    (here / "cycle.yaml").write_text(STAGED)
+    (here / "staged.yaml").write_text(STAGES)
+    words = ("ablate", "cycle.yaml", "--out", "run", "--workers", "0", "--limit", "1", "--device", "cpu")
+    done = bench(*words, "--train", "--data", "Photos")
+    assert done.code == 0, done.err
+    assert done.out.count("stage 'representation', 2 steps") == 1
+    assert done.out.count("stage 'sr', 2 steps") == 2
+    cards = {name: _card(here, name) for name in ("both", "no-cycle")}
+    assert {name: card["config"]["cycle"] for name, card in cards.items()} == {"both": True, "no-cycle": False}
+    assert cards["both"]["before"] == cards["no-cycle"]["before"]
+    assert [stage["stage"] for stage in cards["both"]["before"]] == ["representation"]

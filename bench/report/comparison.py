@@ -9,7 +9,7 @@ from typing import Any
 from bench.analysis.comparison import CellComparison, Comparison
 from bench.analysis.significance import LEVEL, RESAMPLES, TEST_NAME, Verdict, fewest_images
 from bench.api import MetricInfo, MetricRef, format_scale
-from bench.report.model import printed
+from bench.report.model import signed
 from bench.report.plain import PlainBlock, PlainTable
 
 _HEAD = ("", "metric", "n", "A − B", f"{100 * (1 - LEVEL):.0f} % interval", "p Holm", "+/−/=", "A is")
@@ -37,27 +37,8 @@ def comparison_table(found: Comparison, infos: Mapping[str, MetricInfo]) -> Plai
     )
 
 
-def metric_title(metric: str, infos: Mapping[str, MetricInfo]) -> str:
-    """The metric as tables print it, with its reference scale."""
-    ref = MetricRef.parse(metric)
-    info = infos.get(ref.name)
-    return metric if info is None else str(MetricRef(info.display, ref.reference))
-
-
-def difference_digits(metric: str, infos: Mapping[str, MetricInfo]) -> int:
-    """One more than means have, for differences are small; at most four."""
-    info = infos.get(MetricRef.parse(metric).name)
-    return 4 if info is None else min(info.decimals + 1, 4)
-
-
-def signed(value: float, digits: int) -> str:
-    """A difference as tables print it: with its sign, but for zero."""
-    text = printed(value, digits)
-    return text if text.startswith(("-", "n")) or not text.strip("0.") else f"+{text}"
-
-
 def _row(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> tuple[str, ...]:
-    known, digits = cell.found, difference_digits(cell.metric, infos)
+    known, digits = cell.found, _digits(cell.metric, infos)
     interval = f"[{signed(known.low, digits)},{signed(known.high, digits)}]"
     return (
         f"×{format_scale(cell.scale)}",
@@ -99,7 +80,7 @@ def _notes(found: Comparison, infos: Mapping[str, MetricInfo]) -> list[str]:
 
 
 def _extremes(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> str:
-    digits = difference_digits(cell.metric, infos)
+    digits = _digits(cell.metric, infos)
     parts = [
         f"{word} {', '.join(f'{image} ({signed(gain, digits)})' for image, gain in images)}"
         for word, images in (("A gains most on", cell.best), ("loses most on", cell.worst))
@@ -119,3 +100,16 @@ def _record(cell: CellComparison) -> dict[str, Any]:
     head = {key: values[key] for key in ("dataset", "scale", "metric", "mean_a", "mean_b")}
     tail = {"p_holm": cell.adjusted, "effect": cell.effect, "verdict": str(cell.verdict)}
     return {**head, **found, **tail, **{k: " ".join(v) for k, v in named.items()}, "signature": cell.signature}
+
+
+def metric_title(metric: str, infos: Mapping[str, MetricInfo]) -> str:
+    """The metric as tables print it, with its reference scale."""
+    ref = MetricRef.parse(metric)
+    info = infos.get(ref.name)
+    return metric if info is None else str(MetricRef(info.display, ref.reference))
+
+
+def _digits(metric: str, infos: Mapping[str, MetricInfo]) -> int:
+    """One more than means have, for differences are small; at most four."""
+    info = infos.get(MetricRef.parse(metric).name)
+    return 4 if info is None else min(info.decimals + 1, 4)

@@ -152,6 +152,16 @@ def printed(value: float, decimals: int) -> str:
     return text[1:] if text.startswith("-") and not text.strip("-0.") else text
 
 
+def signed(value: float, decimals: int) -> str:
+    """A difference as tables print it: with its sign, without one where it prints as zero.
+
+    >>> signed(0.126, 2), signed(-0.126, 2), signed(-0.001, 2)
+    ('+0.13', '-0.13', '0.00')
+    """
+    text = printed(value, decimals)
+    return text if text.startswith(("-", "n")) or not text.strip("0.") else f"+{text}"
+
+
 def mark_printed(texts: Mapping[MethodRow, str], direction: Direction | None) -> dict[MethodRow, Mark]:
     """Best and second among printed values; equal prints share a mark, and a lone value gets none.
 

@@ -9,10 +9,10 @@ from typing import Any
 from bench.analysis.ablation import AblationCell, AblationResult, PrintedValue, RowKey
 from bench.analysis.significance import LEVEL, TEST_NAME, Verdict, fewest_images
 from bench.api import MetricInfo, MetricRef, RowInfo, format_scale
-from bench.report.comparison import metric_title, signed
+from bench.report.comparison import metric_title
 from bench.report.directions import direction_notes
 from bench.report.layout import Head
-from bench.report.model import printed
+from bench.report.model import printed, signed
 from bench.report.plain import PlainBlock, PlainTable
 
 WIDTH = 80

@@ -36,6 +36,7 @@ _COMMANDS = (
     "data",
     "weights",
     "reproduce",
+    "ablate",
     "check",
     "compare",
     "protocol_diff",

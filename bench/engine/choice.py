@@ -146,30 +146,16 @@ def choose_methods(
     return tuple(choices)
 
 
-def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label: str) -> MethodChoice:
-    spec = row.spec
-    options = _options(row, values)
-    trained, shown, path, card = _find_weights(row, weights)
-    changed = [f"{key}={_short(spec, key, getattr(options, key))}" for key in sorted(values)]
-    variant = row.handle if row.named else ",".join(([shown] if shown else []) + changed)
-    default = not changed and not row.named and (shown or None) == spec.default_weights
-    if path is not None and not path.exists():
-        raise RequestError(
-            f"weights of {spec.info.name}: no file {path}; {spec.weights_how or 'give another --weights PATH'}"
-        )
-    return MethodChoice(spec, path, options, variant, default, label, trained, row.handle, card)
+def read_options(spec: MethodSpec, name: str, values: Mapping[str, str]) -> MethodOptions:
+    """The options of a method from the texts that stand behind `--set NAME.OPTION=`.
 
-
-def _told_apart(choice: MethodChoice, row: TypedRow, changed: Mapping[str, str]) -> MethodChoice:
-    """A `--versus` variant of a named row, which is called by its name and what is different."""
-    if not row.named:
-        return choice
-    parts = [f"{key}={_short(row.spec, key, getattr(choice.options, key))}" for key in sorted(changed)]
-    return replace(choice, variant=",".join([row.handle, *parts]))
-
-
-def _options(row: TypedRow, values: Mapping[str, str]) -> MethodOptions:
-    spec, name = row.spec, row.handle
+    Args:
+        spec: The method.
+        name: What `--set` calls its row.
+        values: option -> text.
+    Raises:
+        RequestError: an option that the method does not have, a value that it does not take, or one that it lacks.
+    """
     if values and not spec.options.model_fields:
         raise RequestError(f"--set {name}.{next(iter(values))}: '{name}' takes no options; leave it out")
     for key in values:
@@ -188,6 +174,28 @@ def _options(row: TypedRow, values: Mapping[str, str]) -> MethodOptions:
         raise RequestError(
             f"{name}.{where}: {first['msg'].lower()}, got {first.get('input')!r}; use --set {name}.{where}=VALUE"
         ) from None
+
+
+def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label: str) -> MethodChoice:
+    spec = row.spec
+    options = read_options(spec, row.handle, values)
+    trained, shown, path, card = _find_weights(row, weights)
+    changed = [f"{key}={_short(spec, key, getattr(options, key))}" for key in sorted(values)]
+    variant = row.handle if row.named else ",".join(([shown] if shown else []) + changed)
+    default = not changed and not row.named and (shown or None) == spec.default_weights
+    if path is not None and not path.exists():
+        raise RequestError(
+            f"weights of {spec.info.name}: no file {path}; {spec.weights_how or 'give another --weights PATH'}"
+        )
+    return MethodChoice(spec, path, options, variant, default, label, trained, row.handle, card)
+
+
+def _told_apart(choice: MethodChoice, row: TypedRow, changed: Mapping[str, str]) -> MethodChoice:
+    """A `--versus` variant of a named row, which is called by its name and what is different."""
+    if not row.named:
+        return choice
+    parts = [f"{key}={_short(row.spec, key, getattr(choice.options, key))}" for key in sorted(changed)]
+    return replace(choice, variant=",".join([row.handle, *parts]))
 
 
 def _may_be_absent(spec: MethodSpec, key: str) -> bool:

@@ -43,7 +43,7 @@ def _row(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> tuple[str, ..
     interval = f"[{signed(known.low, digits)},{signed(known.high, digits)}]"
     return (
         f"×{format_scale(cell.scale)}",
-        _called(cell.metric, infos),
+        metric_title(cell.metric, infos),
         str(known.n),
         signed(known.mean, digits),
         interval if known.n > 1 else "--",
@@ -55,8 +55,8 @@ def _row(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> tuple[str, ..
 
 def _notes(found: Comparison, infos: Mapping[str, MetricInfo]) -> list[str]:
     cells = found.cells
-    effects = dict.fromkeys(f"{_called(c.metric, infos)} {c.effect:g}" for c in cells if c.effect)
-    free = dict.fromkeys(_called(c.metric, infos) for c in cells if not c.effect)
+    effects = dict.fromkeys(f"{metric_title(c.metric, infos)} {c.effect:g}" for c in cells if c.effect)
+    free = dict.fromkeys(metric_title(c.metric, infos) for c in cells if not c.effect)
     tested = sum(cell.adjusted is not None for cell in cells)
     notes = [
         f"Values are averaged over seeds for each image first, then paired over images. Interval: bootstrap (BCa) "
@@ -76,7 +76,7 @@ def _notes(found: Comparison, infos: Mapping[str, MetricInfo]) -> list[str]:
     if infinite:
         notes.append(f"{infinite} infinite values (exact results) count as won, lost or equal, and in no mean.")
     notes += [_extremes(cell, infos) for cell in cells if cell.best or cell.worst]
-    signatures = dict.fromkeys((_called(cell.metric, infos), cell.signature) for cell in cells)
+    signatures = dict.fromkeys((metric_title(cell.metric, infos), cell.signature) for cell in cells)
     return [*notes, *found.notes, *(f"{metric}: {signature}" for metric, signature in signatures)]
 
 
@@ -89,7 +89,7 @@ def _extremes(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> str:
     ]
     text = "; ".join(parts)
     text = text if cell.best else f"A {text}"
-    return f"{cell.dataset} ×{format_scale(cell.scale)} {_called(cell.metric, infos)}: {text}."
+    return f"{cell.dataset} ×{format_scale(cell.scale)} {metric_title(cell.metric, infos)}: {text}."
 
 
 def _record(cell: CellComparison) -> dict[str, Any]:
@@ -103,7 +103,8 @@ def _record(cell: CellComparison) -> dict[str, Any]:
     return {**head, **found, **tail, **{k: " ".join(v) for k, v in named.items()}, "signature": cell.signature}
 
 
-def _called(metric: str, infos: Mapping[str, MetricInfo]) -> str:
+def metric_title(metric: str, infos: Mapping[str, MetricInfo]) -> str:
+    """The metric as tables print it, with its reference scale."""
     ref = MetricRef.parse(metric)
     info = infos.get(ref.name)
     return metric if info is None else str(MetricRef(info.display, ref.reference))

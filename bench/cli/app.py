@@ -41,6 +41,7 @@ _COMMANDS = (
     "protocol_diff",
     "audit",
     "leaderboard",
+    "profile",
 )
 
 

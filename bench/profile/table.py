@@ -59,8 +59,8 @@ def agreement(profile: Profile, before: Profile) -> list[str]:
     listed = ", ".join(f"{name} {new.median / old.median:.2f}" for name, new, old in pairs)
     machine = "" if before.machine == profile.machine else f" It was measured on {before.machine.words}."
     return [
-        f"Against the earlier profile: {agreeing} of {len(pairs)} medians differ by no more than the wider interquartile "
-        f"range. Time now / then: {listed}.{machine}"
+        f"Against the earlier profile: {agreeing} of {len(pairs)} medians differ by no more than the wider "
+        f"interquartile range. Time now / then: {listed}.{machine}"
     ]
 
 
@@ -112,18 +112,18 @@ def _notes(profile: Profile) -> Iterator[str]:
     tasks = [task for row in rows for task in row.measured]
     lr = ", ".join(dict.fromkeys(_size(task.lr) for task in tasks))
     yield (
-        f"LR {lr}. s: median of {profile.repeats} calls after {profile.warmup} of warm-up, beside it the quartiles; s/MP: "
-        "per million pixels of the result."
+        f"LR {lr}. s: median of {profile.repeats} calls after {profile.warmup} of warm-up, beside it the quartiles; "
+        "s/MP: per million pixels of the result."
     )
     if any(task.stages for task in tasks):
         yield "Numbered lines: a stage by itself, on the image of the stage before."
     for why, names in _grouped((task.stages_why, row.display) for row in rows for task in row.measured):
         yield f"Stages of {names}: not timed, because {why}."
     yield (
-        f"GMAC: 10⁹ multiplications with an addition; 1 MAC = {FLOPS_PER_MAC} FLOPs. Convolutions, products of matrices and "
-        "attention are counted."
+        f"GMAC: 10⁹ multiplications with an addition; 1 MAC = {FLOPS_PER_MAC} FLOPs. Convolutions, products of "
+        "matrices and attention are counted."
     )
-    unknown = dict.fromkeys(name.rpartition(".")[2] for task in tasks for name in task.operations.unknown)
+    unknown = dict.fromkeys(name.rpartition(".")[2].strip("_") for task in tasks for name in task.operations.unknown)
     if unknown:
         yield f"Operators without a formula, not counted: {', '.join(unknown)}."
     for why, names in _grouped((task.operations.reason, row.display) for row in rows for task in row.measured):

@@ -71,6 +71,15 @@ def render_names() -> str:
     return "\n".join([*lines, "", "bench table --reported NAME prints one of them."]) + "\n"
 
 
+def paper_name(source: str) -> str:
+    """A paper in words, such as "the CasArbi paper".
+
+    Args:
+        source: As its file is called.
+    """
+    return _PAPERS.get(source, source)
+
+
 def reported_grid(rows: Sequence[ReportedRow]) -> Grid:
     """A table arranged as its paper has it.
 
@@ -128,7 +137,7 @@ def _table(rows: Sequence[ReportedRow], infos: Mapping[str, MetricInfo]) -> Tabl
         images=(),
         signatures=(),
         notes=(*_stated(rows, infos), *_remarks(rows)),
-        caption=f"Reported: Table {number} of {_PAPERS.get(one.source, one.source)}, as printed there.",
+        caption=f"Reported: Table {number} of {paper_name(one.source)}, as printed there.",
         label=f"tab:{one.source}-{number}",
     )
 

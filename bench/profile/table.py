@@ -120,7 +120,7 @@ def _notes(profile: Profile) -> Iterator[str]:
     for why, names in _grouped((task.stages_why, row.display) for row in rows for task in row.measured):
         yield f"Stages of {names}: not timed, because {why}."
     yield (
-        f"GMAC: 10⁹ multiplications with an addition; 1 MAC = {FLOPS_PER_MAC} FLOPs. Convolutions, products of "
+        f"GMAC: billions of multiplications with an addition; 1 MAC = {FLOPS_PER_MAC} FLOPs. Convolutions, products of "
         "matrices and attention are counted."
     )
     unknown = dict.fromkeys(name.rpartition(".")[2].strip("_") for task in tasks for name in task.operations.unknown)
@@ -129,7 +129,7 @@ def _notes(profile: Profile) -> Iterator[str]:
     for why, names in _grouped((task.operations.reason, row.display) for row in rows for task in row.measured):
         yield f"{names}: not counted, because {why}."
     kinds = dict.fromkeys(row.loading.memory_kind for row in rows if row.loading is not None)
-    yield f"Memory: {', '.join(kinds)}, in 10⁶ bytes; +MB: above what is held once the method is loaded."
+    yield f"Memory: {', '.join(kinds)}, in millions of bytes; +MB: above what is held once the method is loaded."
     if any(task.peak_since_start for task in tasks):
         yield "This system tells only the peak since a process began, so that a peak holds for all lines above it too."
     for row in rows:
@@ -178,7 +178,7 @@ def _record(
     whole: dict[str, Any],
 ) -> dict[str, Any]:
     spread, machine = Spread.of(seconds), profile.machine
-    return {
+    values = {
         "method": row.method,
         "variant": row.variant or NO_VARIANT,
         "display": row.display,
@@ -198,3 +198,5 @@ def _record(
         "threads": machine.threads,
         "torch": machine.torch,
     }
+    # an empty text and not None, or pandas would write counts as floats
+    return {key: "" if value is None else value for key, value in values.items()}

@@ -30,6 +30,7 @@ def profile_table(profile: Profile, before: Profile | None = None) -> PlainTable
         left=2,
         notes=[*_notes(profile), *([] if before is None else agreement(profile, before))],
         records=[record for row in profile.methods for record in _records(row, profile)],
+        wide=True,
     )
 
 

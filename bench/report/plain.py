@@ -39,6 +39,7 @@ class PlainTable:
         notes: Sentences below.
         records: A mapping of plain values per line, for CSV and JSON.
         facts: What JSON says of all of them.
+        wide: It takes both columns of a page in LaTeX.
     """
 
     caption: str
@@ -48,6 +49,7 @@ class PlainTable:
     notes: Sequence[str] = ()
     records: Sequence[Mapping[str, Any]] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    wide: bool = False
 
 
 def render_plain(table: PlainTable, output: str) -> str:
@@ -100,8 +102,9 @@ def _latex(table: PlainTable) -> str:
             body.append(rf"\multicolumn{{{len(table.head)}}}{{@{{}}l}}{{\textit{{{latex(block.title)}}}}} \\")
         body += [_latex_row(row) for row in block.rows]
     notes = (r"\\" + "\n").join(f"{{}}{latex(note)}" for note in table.notes)
+    kind = "table*" if table.wide else "table"
     lines = [
-        r"\begin{table}[t]",
+        rf"\begin{{{kind}}}[t]",
         r"\centering",
         rf"\caption{{{latex(table.caption)}}}",
         r"\vspace{2pt}",
@@ -115,7 +118,7 @@ def _latex(table: PlainTable) -> str:
         r"\parbox{\linewidth}{\scriptsize\raggedright",
         notes,
         "}",
-        r"\end{table}",
+        rf"\end{{{kind}}}",
     ]
     text = "\n".join(lines)
     macro = [BENCHCHAR] if r"\benchchar" in text else []

@@ -18,6 +18,7 @@ BUILT_IN: dict[str, str] = {
     "errors": "bench.figures.errors.request:Errors",
     "stages": "bench.figures.stages.request:Stages",
     "plane": "bench.figures.plane.request:Plane",
+    "growth": "bench.figures.growth.request:GrowthCurves",
 }
 """Word after `bench figure` -> "module:class" of its `FigureRequest`."""
 

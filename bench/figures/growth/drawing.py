@@ -34,7 +34,7 @@ def draw_growth(curves: Mapping[str, Sequence[Growth]], notes: Sequence[str]) ->
         legends = {quantity: Legend([_name(growth) for growth in own], width) for quantity, own in curves.items()}
         below = notes_of(notes, PAGE_WIDTH - 0.15)
         top = 0.1 + LINE
-        under = top + _PANEL + _BELOW + max(legend.height for legend in legends.values())
+        under = top + _PANEL + _BELOW + max(legend.height for legend in legends.values()) + 0.05
         page = Page(under + len(below) * LINE + 0.06)
         for column, (quantity, own) in enumerate(curves.items()):
             left = _LEFT + column * (width + _GAP)

@@ -66,8 +66,8 @@ class GrowthCurves(FigureRequest):
         failed = [f"{row.display} failed: {row.failure}." for row in found.methods if row.failure]
         scales = ", ".join(f"×{task:g}" for task in sorted({t.scale for row in found.methods for t in row.measured}))
         notes = [
-            f"{found.machine.words}; {scales}; median of {found.repeats} calls, bars are quartiles. Memory: peak above "
-            f"the loaded state. In brackets {1 - LEVEL:.0%} of the slope (1: as the number of pixels).",
+            f"{found.machine.words}; {scales}; median of {found.repeats} calls, bars are quartiles. Behind a name: the "
+            f"fitted slope (1: as the number of pixels) with its {1 - LEVEL:.0%} interval.",
             *failed,
         ]
         numbers, stored = self.out.with_suffix(".csv"), self.out.with_suffix(".json")

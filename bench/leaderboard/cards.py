@@ -10,7 +10,7 @@ from typing import Any
 from bench.api import MethodSpec, RequestError, RowInfo, RunManifest, weights_label
 from bench.leaderboard.entry import Card, Kind
 from bench.registry import METHODS
-from bench.weights.card import WeightsCard
+from bench.weights.card import WeightsCard, card_beside
 
 
 def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:
@@ -19,7 +19,7 @@ def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:
     own = {folder: manifest for folder, manifest in manifests.items() if any(r.key == row.key for r in manifest.rows)}
     label = weights_label(row.variant)
     weights = spec.weights.get(label) if spec is not None else None
-    card = _weights_card(weights)
+    card = card_beside(weights) if weights is not None else None
     info = spec.info if spec is not None else None
     # a user's own weights were trained on nobody knows what
     known = info if not row.weights_file else None
@@ -58,14 +58,6 @@ def _spec(method: str) -> MethodSpec | None:
     """The registered method; None for one that this installation does not have."""
     with suppress(RequestError):
         return METHODS.get(method)
-    return None
-
-
-def _weights_card(weights: Path | None) -> WeightsCard | None:
-    if weights is None or not weights.with_suffix(".json").is_file():
-        return None
-    with suppress(OSError, ValueError):
-        return WeightsCard.model_validate_json(weights.with_suffix(".json").read_text(encoding="utf-8"))
     return None
 
 

@@ -13,13 +13,14 @@ import pandas as pd
 
 from bench.analysis import RunFrames, Selection, select
 from bench.analysis.aggregate import UNAVAILABLE_NOTE
+from bench.analysis.costs import cell_seconds
 from bench.analysis.origins import check_one_origin, check_one_set
 from bench.api import MetricInfo, MetricRef
 from bench.engine.folder import RunFolder
 from bench.leaderboard.cards import run_card
 from bench.leaderboard.contamination import contamination
 from bench.leaderboard.entry import Board, Card, Entry, ShownMetric
-from bench.leaderboard.intervals import MeanKey, cell_seconds, mean_intervals
+from bench.leaderboard.intervals import MeanKey, mean_intervals
 from bench.leaderboard.matrices import split_references
 from bench.metrics.catalog import known_infos
 from bench.report.build import untrained

@@ -7,9 +7,10 @@ import pytest
 from scipy import stats
 
 from bench.analysis import records_frame
+from bench.analysis.costs import cell_seconds
 from bench.api import PRESETS, UnitStatus
 from bench.leaderboard.contamination import contamination
-from bench.leaderboard.intervals import cell_seconds, mean_intervals
+from bench.leaderboard.intervals import mean_intervals
 from bench.leaderboard.protocols import protocol_names
 from bench.metrics.catalog import make_metric
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.api import RequestError, parse_scales
+from bench.api.typed_size import parse_size
 from bench.cli import options as opt
 from bench.cli.output import say, warn, write_text
 
@@ -52,7 +53,7 @@ def profile(
     ] = None,
 ) -> None:
     """Measure what methods cost; exit code 1 where one failed."""
-    from bench.profile import Profile, ProfileRequest, parse_size, tasks_of_scales
+    from bench.profile import Profile, ProfileRequest, tasks_of_scales
     from bench.profile import profile as measure
 
     before = Profile.read(against) if against is not None else None
@@ -64,7 +65,7 @@ def profile(
     else:
         request = ProfileRequest(
             methods=opt.names(methods),
-            tasks=tasks_of_scales(parse_size(lr, "--lr"), parse_scales(scales)),
+            tasks=tasks_of_scales(parse_size(lr, "--lr", square=True), parse_scales(scales)),
             weights=weights,
             set=tuple(set_ or ()),
             name=tuple(name or ()),

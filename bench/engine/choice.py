@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typed, unknown_name
 from bench.engine.keys import digest, weights_hash
 from bench.engine.typed import TypedRow, parse_rows, typed_labels, typed_options, typed_variant, typed_weights
-from bench.weights.card import card_beside
+from bench.weights.beside import card_beside
 from bench.weights.place import card_of_file, published_file, weights_roots
 from bench.weights.published import PUBLISHED, PublishedCard, cards_of, labelled_card
 

@@ -10,7 +10,8 @@ from typing import Any
 from bench.api import MethodSpec, RequestError, RowInfo, RunManifest, weights_label
 from bench.leaderboard.entry import Card, Kind
 from bench.registry import METHODS
-from bench.weights.card import WeightsCard, card_beside
+from bench.weights.beside import card_beside
+from bench.weights.card import WeightsCard
 
 
 def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:

@@ -211,7 +211,7 @@ def photograph(size: Size) -> torch.Tensor:
     from bench.imaging.resize import imresize_u8
 
     whole = read_image(sample_folder() / SAMPLE_FILES[0]).pixels[:SAMPLE_SIDE, :SAMPLE_SIDE, :3]
-    return as_tensor(imresize_u8(whole, size).astype(np.float32) / 255)
+    return as_tensor(np.divide(imresize_u8(whole, size), 255, dtype=np.float32))
 
 
 class ImportTime:

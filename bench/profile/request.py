@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,6 @@ from bench.api import RequestError, Size, format_scale, parse_scales, sr_size
 from bench.engine.choice import MethodChoice, choose_methods
 from bench.engine.request import check_device
 from bench.plugins import load_plugin
-
-_SIZE = re.compile(r"(\d+)(?:x(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -91,20 +88,6 @@ class ProfileRequest:
 def tasks_of_scales(lr: Size, scales: Sequence[float]) -> tuple[Task, ...]:
     """One LR size at several scales, the smallest first."""
     return tuple(Task(lr, sr_size(lr, scale), scale) for scale in sorted(scales))
-
-
-def parse_size(text: str, option: str) -> Size:
-    """(height, width) of WIDTHxHEIGHT, as sizes are typed elsewhere, or of one number for a square.
-
-    Raises:
-        RequestError: another form, or a side of 0.
-    """
-    found = _SIZE.fullmatch(text.strip().lower())
-    width = int(found[1]) if found else 0
-    height = int(found[2]) if found and found[2] else width
-    if width < 1 or height < 1:
-        raise RequestError(f"{option} {text}: expected WIDTHxHEIGHT with sides of at least 1, such as {option} 128x128")
-    return height, width
 
 
 def parse_sides(text: str, option: str) -> tuple[int, ...]:

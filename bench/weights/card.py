@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -59,16 +58,3 @@ class WeightsCard(BaseModel):
         fields = self.model_dump()
         kept = {name: value for name, value in fields.items() if value or name not in _OPTIONAL}
         return json.dumps(kept, indent=2) + "\n"
-
-
-def card_beside(weights: Path) -> WeightsCard | None:
-    """The card of a weights file, found by its name; None where there is none that speaks of this file.
-
-    Args:
-        weights: The file; a folder has no card.
-    """
-    try:
-        card = WeightsCard.model_validate_json(weights.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return card if card.file == weights.name else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.profile.measured import Measured, MethodProfile, Profile
+from bench.report.model import printed
 
 LEVEL = 0.05
 """One minus the coverage of a slope's interval."""
@@ -53,8 +54,8 @@ class Fit:
     def words(self) -> str:
         """The slope with its interval."""
         if self.low is None or self.high is None:
-            return f"{self.slope:.2f}"
-        return f"{self.slope:.2f} [{self.low:.2f}, {self.high:.2f}]"
+            return printed(self.slope, 2)
+        return f"{printed(self.slope, 2)} [{printed(self.low, 2)}, {printed(self.high, 2)}]"
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ class Killed(Half):
         return Upscaled(enlarged(lr, size))
 '''
 SIDE = 32
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
+from bench.analysis.frames import RunFrames
 from bench.api import MethodSpec, RequestError, RowInfo, weights_label
 from bench.plugins import method_spec
-from bench.weights.card import WeightsCard
+from bench.weights.beside import card_beside
 
 CellKey = tuple[str, str, str, float]
 """(method, variant, dataset, scale)."""
@@ -56,15 +56,36 @@ def cell_seconds(records: pd.DataFrame) -> Mapping[CellKey, float]:
     return {key: cost.seconds for key, cost in cell_costs(records).items()}
 
 
-def parameters(row: RowInfo) -> int | None:
-    """The number of a row's parameters: by the card of its shipped weights, else by its method; None where nobody says.
+def with_costs(frame: pd.DataFrame, frames: RunFrames) -> pd.DataFrame:
+    """A frame of a run with two more columns at its end, empty where nobody knows.
 
-    A user's own weights may be of another architecture than the method's.
+    Args:
+        frame: Records or means of `frames`.
+        frames: The run.
+    Returns:
+        `seconds`, the mean per image of a cell, where the frame has none of its own; `parameters` of the row.
+    """
+    added = {}
+    if "seconds" not in frame.columns:
+        seconds = cell_seconds(frames.records)
+        cells = zip(*(frame[name] for name in _CELL), strict=True)
+        added["seconds"] = pd.Series([seconds.get(cell) for cell in cells], index=frame.index, dtype=float)
+    known = {row.key: parameters(row) for row in frames.rows}
+    keys = zip(frame["method"], frame["variant"], strict=True)
+    added["parameters"] = pd.Series([known.get(key) for key in keys], index=frame.index, dtype="Int64")
+    return frame.assign(**added)
+
+
+def parameters(row: RowInfo) -> int | None:
+    """The number of a row's parameters, as the run says; in runs that do not say it, as its card or its method does.
+
+    None where nobody says: a user's own weights may be of another architecture than the method's.
     """
     spec = registered_spec(row.method)
-    if spec is None:
-        return None
-    card = shipped_card(spec.weights.get(weights_label(row.variant)))
+    if row.parameters is not None or spec is None:
+        return row.parameters
+    weights = spec.weights.get(weights_label(row.variant))
+    card = card_beside(weights) if weights is not None else None
     if card is not None:
         return card.parameters or None
     return None if row.weights_file else spec.info.parameters
@@ -74,13 +95,4 @@ def registered_spec(method: str) -> MethodSpec | None:
     """The registered method; None for one that this installation does not have."""
     with suppress(RequestError):
         return method_spec(method)
-    return None
-
-
-def shipped_card(weights: Path | None) -> WeightsCard | None:
-    """The card beside weights; None where there is none that can be read."""
-    if weights is None or not weights.with_suffix(".json").is_file():
-        return None
-    with suppress(OSError, ValueError):
-        return WeightsCard.model_validate_json(weights.with_suffix(".json").read_text(encoding="utf-8"))
     return None

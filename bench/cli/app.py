@@ -43,6 +43,7 @@ _COMMANDS = (
     "audit",
     "leaderboard",
     "export",
+    "profile",
 )
 
 

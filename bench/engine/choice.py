@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typed, unknown_name
 from bench.engine.keys import digest, weights_hash
 from bench.engine.typed import TypedRow, parse_rows, typed_labels, typed_options, typed_variant, typed_weights
+from bench.weights.beside import card_beside
 from bench.weights.place import card_of_file, published_file, weights_roots
 from bench.weights.published import PUBLISHED, PublishedCard, cards_of, labelled_card
 
@@ -68,6 +69,14 @@ class MethodChoice:
     def train_scales(self) -> tuple[float, float] | None:
         """Smallest and largest scale of the method's training; None where nobody says."""
         return self.spec.info.train_scales
+
+    @property
+    def parameters(self) -> int | None:
+        """Of its networks, as the card beside its weights says, or the method of its shipped ones; else None."""
+        card = card_beside(self.weights) if self.weights is not None else None
+        if card is not None:
+            return card.parameters or None
+        return self.spec.info.parameters if self.trained == (self.spec.default_weights or "") else None
 
     @property
     def display(self) -> str:

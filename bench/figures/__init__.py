@@ -19,6 +19,7 @@ BUILT_IN: dict[str, str] = {
     "stages": "bench.figures.stages.request:Stages",
     "sweep": "bench.figures.sweep.request:SweepCurve",
     "plane": "bench.figures.plane.request:Plane",
+    "growth": "bench.figures.growth.request:GrowthCurves",
 }
 """Word after `bench figure` -> "module:class" of its `FigureRequest`."""
 

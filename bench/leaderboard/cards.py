@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.analysis.contamination import stated_train_sets
-from bench.analysis.costs import parameters, registered_spec, shipped_card
+from bench.analysis.costs import parameters, registered_spec
 from bench.api import RowInfo, RunManifest, weights_label
 from bench.engine.environment import hardware
 from bench.leaderboard.entry import Card, Kind
+from bench.weights.beside import card_beside
 from bench.weights.card import WeightsCard
 
 
@@ -19,7 +20,7 @@ def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:
     own = {folder: manifest for folder, manifest in manifests.items() if any(r.key == row.key for r in manifest.rows)}
     label = weights_label(row.variant)
     weights = spec.weights.get(label) if spec is not None else None
-    card = shipped_card(weights)
+    card = card_beside(weights) if weights is not None else None
     info = spec.info if spec is not None else None
     # a user's own weights were trained on nobody knows what
     known = info if not row.weights_file else None

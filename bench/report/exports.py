@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.analysis import RunFrames, Selection, select
+from bench.analysis.costs import with_costs
 from bench.api import NO_VARIANT, MetricInfo, RequestError, format_scale
 from bench.imaging.atomic import atomic_write
 from bench.report.as_json import render_csv, render_json
@@ -45,8 +46,8 @@ def write_exports(
     Raises:
         OSError: the folder cannot be written.
     """
-    _write(out / "records.csv", csv_text(frames.records))
-    _write(out / "summary.csv", csv_text(frames.summary))
+    _write(out / "records.csv", csv_text(with_costs(frames.records, frames)))
+    _write(out / "summary.csv", csv_text(with_costs(frames.summary, frames)))
     try:
         tables = run_tables(asked or frames, infos, selection=selection, options=options)
         tex, text = (typeset(tables, output, layout=(options or TableOptions()).layout) for output in ("tex", "md"))
@@ -75,7 +76,7 @@ def render_tables(
     """
     chosen, options = selection or Selection(), options or TableOptions()
     if output == "csv" and options.layout in (AUTO, *FITTING):
-        return csv_text(select(frames.summary, chosen, protocols=frames.protocols))
+        return csv_text(with_costs(select(frames.summary, chosen, protocols=frames.protocols), frames))
     return typeset([_table(frames, infos, chosen, options)], output, layout=options.layout)
 
 

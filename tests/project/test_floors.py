@@ -24,6 +24,7 @@ FLOORS = (
     ("bench.analysis", 5),
     ("bench.check", 5),
     ("bench.report", 6),
+    ("bench.profile", 7),
     ("bench.session", 7),
     ("bench.ablation", 8),
     ("bench.leaderboard", 9),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bench.analysis.averaging import first_images, means, no_mean
 from bench.analysis.cells import Measured, Plans, RowKey, complete_rows
 from bench.analysis.crossscale import over_references
+from bench.analysis.doubts import Doubts
 from bench.analysis.planned import Cell, Expected, planned_cells
 from bench.api import RECORD_COLUMNS, SUMMARY_COLUMNS, UnitStatus
 
@@ -49,6 +50,7 @@ def summarise(
         "37/100: why" or "unavailable: <reason>". A signature that says `first100` expects no more than 100. A set
         metric counts as one value of one. PSNR of identical images is inf, and so is a mean over it. There is no mean
         either, and `note` says so, where the signature names an aggregation that the metric does not have here.
+        `doubt` says why a number means little.
     """
     reasons = dict(unavailable or {})
     units = records.loc[:, list(RECORD_COLUMNS)].drop_duplicates(_UNIT, keep="last")
@@ -67,7 +69,8 @@ def summarise(
     methods = {pair: position for position, pair in enumerate(dict.fromkeys((c[0], c[1]) for c in plans))}
     datasets = {name: position for position, name in enumerate(dict.fromkeys(c[2] for c in plans))}
     keys = sorted(rows, key=lambda k: (methods[k[0], k[1]], datasets[k[2]], k[3], place[k[4]]))
-    lines = [_line(key, rows[key], plans, set_metrics, reasons) for key in keys]
+    doubts = Doubts(records)
+    lines = [_line(key, rows[key], plans, set_metrics, reasons, doubts) for key in keys]
     return pd.DataFrame(lines, columns=pd.Index(SUMMARY_COLUMNS)).astype({"mean": float, "seed_sd": float})
 
 
@@ -105,6 +108,7 @@ def _line(
     plans: Plans,
     set_metrics: set[str],
     reasons: Mapping[str, str],
+    doubts: Doubts,
 ) -> tuple[object, ...]:
     """One row of the summary."""
     method, variant, dataset, scale, metric, signature = key
@@ -134,4 +138,5 @@ def _line(
         older = "; ".join(dict.fromkeys(plan.older for plan in own.values() if plan.older))
         note = f"{n}/{expected}" + (f": {older}" if older else "")
     head = (method, variant, dataset, scale, metric, mean, sd, n, expected, failed, len(seeds), signature)
-    return (*head, "+".join(origins), "+".join(sources), note)
+    doubt = doubts.of((method, variant, dataset, scale), metric, signature, scored=not math.isnan(mean))
+    return (*head, "+".join(origins), "+".join(sources), note, doubt)

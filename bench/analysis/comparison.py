@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -114,7 +114,22 @@ def compare_rows(
             notes.append(f"{where}: {len(pairs)} of {planned} images have a value in both; only these are compared.")
         effect = wanted.get(metric, wanted.get("", info.effect if info else 0.0))
         cells.append(_cell(place, pairs, info, effect))
-    return Comparison(a=a.row.display, b=b.row.display, cells=_judged(cells, infos), notes=tuple(notes))
+    return Comparison(a=a.row.display, b=b.row.display, cells=judged(cells, infos), notes=tuple(notes))
+
+
+def judged(cells: Sequence[CellComparison], infos: Mapping[str, MetricInfo]) -> tuple[CellComparison, ...]:
+    """The cells with Holm's correction over all of them, and the verdicts that follow.
+
+    Args:
+        cells: Of one comparison, or of several that are read as one.
+        infos: metric -> its direction.
+    """
+    found = []
+    for cell, adjusted in zip(cells, adjusted_ps([cell.found for cell in cells]), strict=True):
+        info = infos.get(MetricRef.parse(cell.metric).name)
+        verdict = judge(cell.found, adjusted, info.direction if info is not None else None, cell.effect)
+        found.append(replace(cell, adjusted=adjusted, verdict=verdict))
+    return tuple(found)
 
 
 def _own(side: Side, selection: Selection) -> pd.DataFrame:
@@ -168,12 +183,3 @@ def _cell(
         best=tuple((image, gains[image]) for image in order[:_NAMED] if sign * gains[image] > 0),
         worst=tuple((image, gains[image]) for image in order[: -_NAMED - 1 : -1] if sign * gains[image] < 0),
     )
-
-
-def _judged(cells: list[CellComparison], infos: Mapping[str, MetricInfo]) -> tuple[CellComparison, ...]:
-    judged = []
-    for cell, adjusted in zip(cells, adjusted_ps([cell.found for cell in cells]), strict=True):
-        info = infos.get(MetricRef.parse(cell.metric).name)
-        verdict = judge(cell.found, adjusted, info.direction if info is not None else None, cell.effect)
-        judged.append(replace(cell, adjusted=adjusted, verdict=verdict))
-    return tuple(judged)

@@ -38,7 +38,7 @@ def over_references(records: pd.DataFrame) -> pd.DataFrame:
     rows["value"] = rows["value"].where(rows["good"], 0.0)
     rows["failed"] = rows["unit_status"] == UnitStatus.FAILED
     rows["away"] = rows["unit_status"] == UnitStatus.UNAVAILABLE
-    keys = [*_UNIT, "metric", "signature", "origin", "source", "seconds"]
+    keys = [*_UNIT, "metric", "signature", "origin", "source", "seconds", "height", "width"]
     units = rows.groupby(keys, sort=False, dropna=False).agg(
         value=("value", "sum"), good=("good", "sum"), failed=("failed", "any"), away=("away", "any")
     )

@@ -15,6 +15,7 @@ from bench.analysis.aggregate import summarise
 from bench.analysis.crossscale import without_reference
 from bench.analysis.planned import Planned, of_manifest
 from bench.api import (
+    LATER_COLUMNS,
     NO_VARIANT,
     RECORD_COLUMNS,
     ImageSet,
@@ -26,13 +27,14 @@ from bench.api import (
     UnitStatus,
     unknown_name,
 )
+from bench.engine.environment import hardware
 from bench.engine.folder import RunFolder
 from bench.engine.merge import merge_manifests
 from bench.engine.rows import Rows, record_rows
 
 _HOW = "give the --out folder of a finished or interrupted 'bench run'"
-_UNSAID: list[Any] = ["", "", None]
-"""Origin, source and seconds of a row that does not say them."""
+_UNSAID: list[Any] = ["", "", None, None, None]
+"""Origin, source, seconds, height and width of a row that does not say them."""
 _AGAIN = "repeat the run with the same --out to write it again"
 
 
@@ -50,6 +52,7 @@ class RunFrames:
         origins: id -> what made images.
         sets: id -> images.
         warnings: What makes numbers doubtful.
+        machine: What the newest run was computed on, in words.
     """
 
     records: pd.DataFrame
@@ -61,6 +64,7 @@ class RunFrames:
     origins: Mapping[str, Origin] = field(default_factory=dict)
     sets: Mapping[str, ImageSet] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    machine: str = ""
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -133,6 +137,7 @@ def frames_of(rows: Rows, manifest: RunManifest, *, metrics: Sequence[str] | Non
         origins=manifest.origins,
         sets=manifest.sets,
         warnings=tuple(dict.fromkeys(text for texts in manifest.warnings.values() for text in texts)),
+        machine=hardware(manifest.environment),
     )
 
 
@@ -191,6 +196,7 @@ def records_frame(rows: Iterable[RecordRow | tuple[Any, ...]]) -> pd.DataFrame:
     frame["seed"] = frame["seed"].astype("int64")
     frame["value"] = frame["value"].astype(float)
     frame["seconds"] = frame["seconds"].astype(float)
+    frame["height"], frame["width"] = (frame[name].astype("Int64") for name in ("height", "width"))
     return frame
 
 
@@ -212,10 +218,12 @@ def _read_csv(path: Path) -> list[RecordRow]:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError, pd.errors.ParserError) as fault:
         raise RequestError(f"{path} cannot be read: {fault}; {_AGAIN}") from None
+    frame = frame.assign(**{name: "" for name in LATER_COLUMNS if name not in frame.columns})
     missing = [column for column in RECORD_COLUMNS if column not in frame.columns]
     if missing:
         raise RequestError(f"{path} is damaged: no column {', '.join(missing)}; {_AGAIN}")
-    for column, empty in (("scale", False), ("seed", False), ("value", True), ("seconds", True)):
+    numbers = {"scale": False, "seed": False, "value": True, "seconds": True, "height": True, "width": True}
+    for column, empty in numbers.items():
         text = frame[column].to_numpy(dtype=str)
         number = pd.Series(pd.to_numeric(frame[column], errors="coerce"), dtype=float)
         wrong = np.flatnonzero(number.isna().to_numpy() & ~((text == "") & empty))
@@ -234,6 +242,8 @@ def _cell(column: str, value: Any) -> Any:
     """A value of records.csv as `RecordRow` holds it."""
     if column == "seed":
         return int(value)
+    if column in ("height", "width"):
+        return None if pd.isna(value) else int(value)
     if column in ("value", "seconds"):
         return None if pd.isna(value) else float(value)
     if column == "unit_status":

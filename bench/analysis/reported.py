@@ -22,7 +22,15 @@ from bench.api.record import first_fault
 from bench.api.yaml_model import read_yaml
 
 CLAIMS_FILE = "claims.yaml"
+TRAINED = "train="
+"""How a variant begins that says on what a method was trained, where a table has one method twice."""
 _LIST = "bench table --reported"
+_PAPERS = {
+    "blind_assr": "the blind arbitrary-scale paper",
+    "casarbi": "the CasArbi paper",
+    "casr_supplement": "the supplement of CASR",
+    "cassr": "the CasSR paper",
+}
 
 
 def _scale(value: object) -> object:
@@ -201,6 +209,16 @@ def reported_table(name: str) -> list[ReportedRow]:
 def table_names(rows: Iterable[ReportedRow]) -> list[str]:
     """The tables of some rows, in their order."""
     return list(dict.fromkeys(row.name for row in rows))
+
+
+def table_title(name: str) -> str:
+    """A table in words.
+
+    >>> table_title("casr_supplement/table2")
+    'Table 2 of the supplement of CASR'
+    """
+    source, _, table = name.partition("/")
+    return f"Table {table.removeprefix('table')} of {_PAPERS.get(source, source)}"
 
 
 @lru_cache(maxsize=1)

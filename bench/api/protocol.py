@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.api.knobs import Half, label, pair, read_knobs, scoring
-from bench.api.metric import MetricInfo
-from bench.api.scale import Size, format_scale
 from bench.api.signature import PLAIN, Averaging
 
 Downsampler = Literal["matlab-bicubic", "pillow-bicubic", "torch-bicubic", "opencv-area"]
@@ -141,11 +138,11 @@ class Protocol:
 
     def shave_at(self, scale: float) -> int:
         """Pixels of border that psnr ignores at this scale, and ssim unless it has a border of its own."""
-        return _pixels(self.shave, scale)
+        return shave_pixels(self.shave, scale)
 
     def ssim_shave_at(self, scale: float) -> int:
         """Pixels of border that ssim ignores at this scale."""
-        return _pixels(self._ssim_shave, scale)
+        return shave_pixels(self._ssim_shave, scale)
 
     @property
     def slack(self) -> int:
@@ -194,7 +191,8 @@ class Protocol:
         return [token for make in makers if (token := make(self, scale))]
 
 
-def _pixels(rule: Shave, scale: float) -> int:
+def shave_pixels(rule: Shave, scale: float) -> int:
+    """Pixels of border that a rule ignores on every side at this scale."""
     if isinstance(rule, int):
         return rule
     up = math.ceil(scale)
@@ -203,32 +201,3 @@ def _pixels(rule: Shave, scale: float) -> int:
 
 KNOBS = {name: knob for name, knob in read_knobs(Protocol).items() if knob.half is not Half.LABEL}
 """name -> what the field says of itself; the fields that are for people are left out."""
-
-
-def validity_warnings(
-    *, lr: Size | None, hr: Size, scale: float, shave: int, metrics: Iterable[MetricInfo]
-) -> list[str]:
-    """What makes a number of this unit doubtful.
-
-    Args:
-        lr: LR (height, width), if there is one.
-        hr: SR (height, width).
-        scale: Nominal scale.
-        shave: Border that is ignored, in pixels.
-        metrics: The metrics asked for.
-    Returns:
-        Sentences; empty where nothing is doubtful.
-    """
-    place = f"x{format_scale(scale)}"
-    doubts = []
-    if lr is not None and min(lr) < 16:
-        doubts.append(f"{place}: an LR side is below 16 px, the methods see almost nothing")
-    small: dict[int, list[str]] = {}
-    for info in metrics:
-        if info.smallest_side is not None and min(hr) < info.smallest_side:
-            small.setdefault(info.smallest_side, []).append(info.display)
-    for side, displays in small.items():
-        doubts.append(f"{place}: a side is below {side} px, too small for {' and '.join(displays)} to mean anything")
-    if shave * 2 > 0.1 * min(hr):
-        doubts.append(f"{place}: the shave removes more than 10 % of an image side")
-    return doubts

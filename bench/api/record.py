@@ -30,9 +30,14 @@ RECORD_COLUMNS = (
     "origin",
     "source",
     "seconds",
+    "height",
+    "width",
 )
 """Columns of records.csv, long form: one row per unit and metric. `origin` names the code, weights and options that
-made the image, `source` the bytes of the image files behind it, `seconds` is the method's time."""
+made the image, `source` the bytes of the image files behind it, `seconds` is the method's time, `height` and `width`
+are the SR image's."""
+LATER_COLUMNS = frozenset({"height", "width"})
+"""Those that files of earlier versions lack."""
 
 SUMMARY_COLUMNS = (
     "method",
@@ -50,9 +55,10 @@ SUMMARY_COLUMNS = (
     "origin",
     "source",
     "note",
+    "doubt",
 )
 """Columns of summary.csv: `mean` is empty unless n is what the plan expects; `note` says why. `source` names the set of
-images by its content: means of one `source` are over the same images."""
+images by its content: means of one `source` are over the same images. `doubt` says why a number means little."""
 
 NO_VARIANT = "-"
 """An empty variant in CSV files, where an empty field would be read as a missing one."""

@@ -76,6 +76,7 @@ class RowInfo:
         weights_file: The file name of weights that the user gave, for a note; never a row's name.
         cites: The published file that its weights are, and its publication; empty for other weights.
         train_scales: Smallest and largest scale of the method's training; None where nobody says.
+        parameters: Of its networks; None where nobody says.
     """
 
     method: str
@@ -87,6 +88,7 @@ class RowInfo:
     weights_file: str = ""
     cites: str = ""
     train_scales: tuple[float, float] | None = None
+    parameters: int | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -255,6 +257,8 @@ class RecordRow:
     origin: str = ""
     source: str = ""
     seconds: float | None = None
+    height: int | None = None
+    width: int | None = None
 
     @property
     def sort_key(self) -> tuple[Any, ...]:

@@ -36,12 +36,14 @@ _COMMANDS = (
     "data",
     "weights",
     "reproduce",
+    "ablate",
     "check",
     "compare",
     "protocol_diff",
     "audit",
     "leaderboard",
     "export",
+    "profile",
 )
 
 

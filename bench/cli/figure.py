@@ -51,13 +51,8 @@ def figure_function(request: type[FigureRequest]) -> Callable[..., None]:
     """A function as typer reads them: its parameters are the fields of the request, and it carries one out."""
 
     def carry_out(**given: Any) -> None:
-        from bench.figures.files import check_target
-
-        wanted = request(**given)
-        check_target(wanted.out)
-        drawn = wanted.draw(warn)
-        _write(wanted, drawn)
-        _show(drawn)
+        drawn = draw_figure(request(**given))
+        show_figure(drawn)
         if not drawn.complete:
             raise typer.Exit(1)
 
@@ -69,6 +64,30 @@ def figure_function(request: type[FigureRequest]) -> Callable[..., None]:
     carry_out.__annotations__ = {parameter.name: parameter.annotation for parameter in fields}
     carry_out.__doc__ = request.__doc__
     return carry_out
+
+
+def draw_figure(wanted: FigureRequest) -> Drawn:
+    """Carry out a request and write its files; nothing but warnings is printed.
+
+    Raises:
+        RequestError: the request is wrong, or the place cannot be written.
+    """
+    from bench.figures.files import check_target
+
+    check_target(wanted.out)
+    drawn = wanted.draw(warn)
+    _write(wanted, drawn)
+    return drawn
+
+
+def show_figure(drawn: Drawn) -> None:
+    """Print what a figure says of itself."""
+    if isinstance(drawn.shown, Numbers):
+        _show_numbers(drawn.shown)
+    elif drawn.shown:
+        say(drawn.shown)
+    if drawn.closing:
+        say(drawn.closing)
 
 
 def _command(name: str, summary: str, function: Callable[..., None]) -> Any:
@@ -91,15 +110,6 @@ def _write(wanted: FigureRequest, drawn: Drawn) -> None:
         save_figure(drawn.figure, wanted.out)
     for path, text in drawn.texts.items():
         write_text(path, text)
-
-
-def _show(drawn: Drawn) -> None:
-    if isinstance(drawn.shown, Numbers):
-        _show_numbers(drawn.shown)
-    elif drawn.shown:
-        say(drawn.shown)
-    if drawn.closing:
-        say(drawn.closing)
 
 
 def _show_numbers(numbers: Numbers) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from bench.api import format_scale
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
     from bench.engine.events import Failure
     from bench.engine.request import RunRequest
     from bench.engine.run import RunResult
-    from bench.session import RunConfig
+    from bench.session import Run, RunConfig
 
 _KINDS_SHOWN = 20
 """Failures that differ from each other and are said one by one."""
@@ -41,6 +44,24 @@ def carry_out(config: RunConfig, command: str) -> int:
     if tally.interrupted:
         return 130
     return 1 if tally.failures or tally.without else 0
+
+
+def run_only(config: RunConfig, *, quiet: bool) -> Run:
+    """Do the work and write the exports; no table is printed, but what failed is said.
+
+    Args:
+        config: The request.
+        quiet: Without progress, where stdout is to hold the result alone.
+    """
+    from bench.session.calls import carry_out as do
+    from bench.session.request import build_request
+
+    request = build_request(config, command=shlex.join(["bench", *sys.argv[1:]]))
+    with nullcontext() if quiet else make_progress(_displays(request)) as progress:
+        run = do(request, listener=progress)
+    if run.result is not None:
+        report_failures(run.result)
+    return run
 
 
 def show_plan(config: RunConfig) -> None:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bench.cli import options as opt
 from bench.cli.listing import columns_of, show_rows
 from bench.cli.output import say, warn, write_text
-
-if TYPE_CHECKING:
-    from bench.session import Run, RunConfig
 
 _INTERRUPTED = 130
 
@@ -58,6 +54,7 @@ def reproduce(
 ) -> None:
     """Run exactly the cells of the cards; leaves with 1 where one lies beyond the tolerance of its card."""
     from bench.api import format_scale
+    from bench.cli.finish import run_only
     from bench.cli.weights import load_plugins
     from bench.report.reproduced import count_line, reproduced_page
     from bench.session.reproduce import DEFAULT_OUT
@@ -68,7 +65,7 @@ def reproduce(
     try:
         cells = measure(
             cards_with_figures(name),
-            do=partial(_carry_out, quiet=as_json),
+            do=partial(run_only, quiet=as_json),
             datasets=opt.names(datasets or ""),
             out=out or DEFAULT_OUT,
             data_root=data_root,
@@ -98,19 +95,3 @@ def reproduce(
     if not as_json:
         say(count_line(cells))
     raise typer.Exit(1 if any(cell.beyond for cell in cells) else 0)
-
-
-def _carry_out(config: RunConfig, *, quiet: bool) -> Run:
-    """One run, with its progress where stdout is not to hold JSON alone; what failed in it is said."""
-    from bench.cli.finish import report_failures
-    from bench.cli.progress import make_progress
-    from bench.session.calls import carry_out
-    from bench.session.request import build_request
-
-    request = build_request(config, command=shlex.join(["bench", *sys.argv[1:]]))
-    displays = {(choice.name, choice.variant): choice.display for choice in request.methods}
-    with nullcontext() if quiet else make_progress(displays) as progress:
-        run = carry_out(request, listener=progress)
-    if run.result is not None:
-        report_failures(run.result)
-    return run

@@ -1,9 +1,9 @@
-"""`bench table`: the table of a finished or interrupted run, or of several as one, as LaTeX, Markdown or CSV."""
+"""`bench table`: the table of a finished or interrupted run, or of several as one, in any layout and format."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,16 @@ from bench.api.lists import renamed
 from bench.cli import options as opt
 from bench.cli.output import say, write_text
 
+if TYPE_CHECKING:
+    from bench.analysis import RunFrames, Selection
+    from bench.report import TableOptions
+
+MATRIX = "matrix"
+"""The layout of a cross-scale metric, which is no table of means per scale."""
+_LAYOUTS = (
+    "auto (the first of wide, by-metric, by-scale that fits), ablation (differences from the first row), efficiency "
+    "(parameters, seconds), matrix (a cross-scale metric), per-image, or reported (beside what papers print)."
+)
 Folders = Annotated[
     list[Path],
     typer.Argument(metavar="RUN_FOLDER...", help="The --out folder of a 'bench run'; several are read as one run."),
@@ -33,7 +43,7 @@ def table(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[str, typer.Option("--format", help="tex, md or csv.")] = "md",
+    output: Annotated[str, typer.Option("--format", help="md, tex, html, json or csv.")] = "md",
     metrics: Annotated[str, typer.Option(help="Only these metrics, in this order; comma-separated.")] = "",
     datasets: Annotated[str, typer.Option(help="Only these datasets, in this order.")] = "",
     methods: Annotated[str, typer.Option(help="Only these methods, in this order.")] = "",
@@ -49,12 +59,15 @@ def table(
     rename: Annotated[
         list[str] | None, typer.Option(help="OLD=NEW name of a row; several times.", show_default=False)
     ] = None,
-    layout: Annotated[str, typer.Option(help="auto, wide, by-metric or by-scale.")] = "auto",
+    layout: Annotated[str, typer.Option(help=_LAYOUTS)] = "auto",
     caption: Annotated[str, typer.Option(help="Caption, as plain text.")] = "",
     label: Annotated[str, typer.Option(help="LaTeX label.")] = "",
     significance: Annotated[
         bool,
         typer.Option("--significance", help="Methods that cannot be told from the best image by image share the bold."),
+    ] = False,
+    per_image: Annotated[
+        bool, typer.Option("--per-image", help="A row per image, a column per method, and the mean.")
     ] = False,
     reported: Annotated[
         bool,
@@ -68,23 +81,22 @@ def table(
         return
     if not run_folders:
         raise RequestError("no run given; name the --out folder of a 'bench run', or --reported for published tables")
+    from bench.analysis import Selection
+    from bench.report import TableOptions
     from bench.session import load
 
-    text = load(*run_folders).table(
-        output,
+    chosen = Selection(
         methods=opt.names(methods),
-        variants=variant or (),
+        variants=tuple(variant or ()),
         datasets=opt.names(datasets),
         scales=parse_scales(scales) if scales else (),
         metrics=opt.names(metrics),
         protocol=protocol,
         signature=opt.names(signature),
-        rename=renamed(rename or []),
-        layout=layout,
-        caption=caption,
-        label=label,
-        significance=significance,
     )
+    looks = TableOptions(layout=layout, caption=caption, label=label, significance=significance, per_image=per_image)
+    run = load(*run_folders).renamed(renamed(rename or []))
+    text = _matrix(run.frames, output, chosen, looks) if layout == MATRIX else run.typeset(output, chosen, looks)
     _write(text, out)
 
 
@@ -99,6 +111,16 @@ def merge(
     for note in merged.notes:
         say(note)
     say(f"{out}: {merged.cells} cells, {merged.units} images from {len(run_folders)} folders")
+
+
+def _matrix(frames: RunFrames, output: str, chosen: Selection, looks: TableOptions) -> str:
+    """A cross-scale metric, scale against scale: the one that is named, or SelfSSIM."""
+    from bench.figures.selfssim.typeset import run_matrices, typeset_matrices
+
+    if len(chosen.metrics) > 1:
+        raise RequestError(f"--layout {MATRIX} shows one metric; got --metrics {','.join(chosen.metrics)}")
+    metric = chosen.metrics[0] if chosen.metrics else "selfssim"
+    return typeset_matrices(run_matrices(frames, metric, chosen, looks), output)
 
 
 def _reported(names: list[Path], output: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bench.api import RequestError, UnitError, derive_seed, get_protocol, sr_size
+from bench.api.typed_size import parse_size
 from bench.cli import options as opt
 from bench.cli.output import say
 
@@ -67,7 +67,7 @@ def upscale(
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     lr = pixels.astype(np.float32) / np.float32(255)
-    wanted = _parse_size(size) if size is not None else sr_size((lr.shape[0], lr.shape[1]), factor)
+    wanted = parse_size(size, "--size") if size is not None else sr_size((lr.shape[0], lr.shape[1]), factor)
     if size is not None:
         factor = max(wanted[0] / lr.shape[0], wanted[1] / lr.shape[1])
     runner = Runner(choice, device=request.device, tile=request.tile)
@@ -102,10 +102,3 @@ def _make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise RequestError(f"--stages {path} cannot be made: {fault.strerror or fault}; give a folder") from None
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)[xX](\d+)", text.strip())
-    if match is None or 0 in (int(match[1]), int(match[2])):
-        raise RequestError(f"--size {text}: expected WIDTHxHEIGHT in pixels, such as --size 1000x777")
-    return int(match[2]), int(match[1])

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typed, unknown_name
 from bench.engine.keys import digest, weights_hash
 from bench.engine.typed import TypedRow, parse_rows, typed_labels, typed_options, typed_variant, typed_weights
+from bench.weights.beside import card_beside
 from bench.weights.place import card_of_file, published_file, weights_roots
 from bench.weights.published import PUBLISHED, PublishedCard, cards_of, labelled_card
 
@@ -68,6 +69,14 @@ class MethodChoice:
     def train_scales(self) -> tuple[float, float] | None:
         """Smallest and largest scale of the method's training; None where nobody says."""
         return self.spec.info.train_scales
+
+    @property
+    def parameters(self) -> int | None:
+        """Of its networks, as the card beside its weights says, or the method of its shipped ones; else None."""
+        card = card_beside(self.weights) if self.weights is not None else None
+        if card is not None:
+            return card.parameters or None
+        return self.spec.info.parameters if self.trained == (self.spec.default_weights or "") else None
 
     @property
     def display(self) -> str:
@@ -146,30 +155,16 @@ def choose_methods(
     return tuple(choices)
 
 
-def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label: str) -> MethodChoice:
-    spec = row.spec
-    options = _options(row, values)
-    trained, shown, path, card = _find_weights(row, weights)
-    changed = [f"{key}={_short(spec, key, getattr(options, key))}" for key in sorted(values)]
-    variant = row.handle if row.named else ",".join(([shown] if shown else []) + changed)
-    default = not changed and not row.named and (shown or None) == spec.default_weights
-    if path is not None and not path.exists():
-        raise RequestError(
-            f"weights of {spec.info.name}: no file {path}; {spec.weights_how or 'give another --weights PATH'}"
-        )
-    return MethodChoice(spec, path, options, variant, default, label, trained, row.handle, card)
+def read_options(spec: MethodSpec, name: str, values: Mapping[str, str]) -> MethodOptions:
+    """The options of a method from the texts that stand behind `--set NAME.OPTION=`.
 
-
-def _told_apart(choice: MethodChoice, row: TypedRow, changed: Mapping[str, str]) -> MethodChoice:
-    """A `--versus` variant of a named row, which is called by its name and what is different."""
-    if not row.named:
-        return choice
-    parts = [f"{key}={_short(row.spec, key, getattr(choice.options, key))}" for key in sorted(changed)]
-    return replace(choice, variant=",".join([row.handle, *parts]))
-
-
-def _options(row: TypedRow, values: Mapping[str, str]) -> MethodOptions:
-    spec, name = row.spec, row.handle
+    Args:
+        spec: The method.
+        name: What `--set` calls its row.
+        values: option -> text.
+    Raises:
+        RequestError: an option that the method does not have, a value that it does not take, or one that it lacks.
+    """
     if values and not spec.options.model_fields:
         raise RequestError(f"--set {name}.{next(iter(values))}: '{name}' takes no options; leave it out")
     for key in values:
@@ -188,6 +183,28 @@ def _options(row: TypedRow, values: Mapping[str, str]) -> MethodOptions:
         raise RequestError(
             f"{name}.{where}: {first['msg'].lower()}, got {first.get('input')!r}; use --set {name}.{where}=VALUE"
         ) from None
+
+
+def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label: str) -> MethodChoice:
+    spec = row.spec
+    options = read_options(spec, row.handle, values)
+    trained, shown, path, card = _find_weights(row, weights)
+    changed = [f"{key}={_short(spec, key, getattr(options, key))}" for key in sorted(values)]
+    variant = row.handle if row.named else ",".join(([shown] if shown else []) + changed)
+    default = not changed and not row.named and (shown or None) == spec.default_weights
+    if path is not None and not path.exists():
+        raise RequestError(
+            f"weights of {spec.info.name}: no file {path}; {spec.weights_how or 'give another --weights PATH'}"
+        )
+    return MethodChoice(spec, path, options, variant, default, label, trained, row.handle, card)
+
+
+def _told_apart(choice: MethodChoice, row: TypedRow, changed: Mapping[str, str]) -> MethodChoice:
+    """A `--versus` variant of a named row, which is called by its name and what is different."""
+    if not row.named:
+        return choice
+    parts = [f"{key}={_short(row.spec, key, getattr(choice.options, key))}" for key in sorted(changed)]
+    return replace(choice, variant=",".join([row.handle, *parts]))
 
 
 def _may_be_absent(spec: MethodSpec, key: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -38,6 +39,18 @@ def describe_environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gb": _memory_gb(),
     }
+
+
+def hardware(environment: Mapping[str, Any]) -> str:
+    """The machine of a run in words; "" where run.json does not say."""
+    parts = [str(environment.get("processor") or "")]
+    if environment.get("cores"):
+        parts.append(f"{environment['cores']} cores")
+    if environment.get("memory_gb"):
+        parts.append(f"{environment['memory_gb']} GB")
+    if environment.get("device"):
+        parts.append(str(environment["device"]))
+    return ", ".join(part for part in parts if part)
 
 
 def _version(name: str) -> str:

@@ -140,7 +140,8 @@ class _Row:
         """One row; without a status it is ok where there is a value, else failed."""
         cell = self.plan.cell
         value = None if score is None else score.value
-        seconds = None if self.unit.output is None else self.unit.output.seconds
+        output = self.unit.output
+        height, width = (None, None) if output is None else output.size
         return RecordRow(
             cell.method,
             cell.variant,
@@ -154,7 +155,9 @@ class _Row:
             signature,
             self.plan.origin,
             self.source,
-            seconds,
+            None if output is None else output.seconds,
+            height,
+            width,
         )
 
     def stale(self) -> Iterator[RecordRow]:

@@ -155,7 +155,7 @@ def _model(number: Number, identity: str, developer: str | None) -> ModelInfo:
         "method": card.method,
         "variant": card.variant,
         "parameters": "" if card.parameters is None else str(card.parameters),
-        "training_sets": ", ".join(card.train_sets),
+        "training_sets": UNKNOWN if card.train_sets is None else ", ".join(card.train_sets),
         "minimised_metrics": ", ".join(card.minimised),
         "hardware": card.hardware,
         **{heading.lower().replace(" ", "_"): text for heading, text in card.weights.items()},

@@ -14,7 +14,6 @@ from bench.analysis import RunFrames, Selection, load_run
 from bench.api import RequestError, unknown_name
 from bench.api.paths import safe_name
 from bench.engine.folder import RunFolder
-from bench.export.doubts import find_doubts
 from bench.export.eee import Sender, eee_file
 from bench.export.eee_models import Relationship
 from bench.export.hub import HUB_ID, TASK, URL, hub_files
@@ -138,9 +137,8 @@ def _parquet(export: Export) -> Written:
             "--format parquet holds all of a run; leave out --metrics, --datasets, --methods, --scales, --protocol"
         )
     check_parquet()
-    doubts = find_doubts(export.folders)
     export.out.mkdir(parents=True, exist_ok=True)
-    files = write_parquet(export.frames, doubts, export.out)
+    files = write_parquet(export.frames, export.out)
     return Written(tuple(files), len(export.frames.summary["mean"].dropna()))
 
 
@@ -151,7 +149,7 @@ def _hub(export: Export) -> Written:
             f"--format hf-eval needs to know which data set of the Hub a set is: give --hub-dataset NAME=OWNER/DATASET "
             f"for the sets of this run ({own})"
         )
-    numbers = exportable_numbers(export.folders, export.selection)
+    numbers = exportable_numbers(export.folders, export.frames, export.selection)
     models, files, left_out = export.models(), {}, list(numbers.left_out)
     for row, own in _by_row(numbers.kept):
         texts, missing = hub_files(
@@ -168,7 +166,7 @@ def _hub(export: Export) -> Written:
 
 def _eee(export: Export) -> Written:
     sender = _sender(export.options)
-    numbers = exportable_numbers(export.folders, export.selection)
+    numbers = exportable_numbers(export.folders, export.frames, export.selection)
     manifests = [manifest for f in export.folders if (manifest := RunFolder(f).manifest()) is not None]
     models, files = export.models(), {}
     for row, own in _by_row(numbers.kept):

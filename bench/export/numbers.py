@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.analysis import Selection
-from bench.api import Direction, MetricInfo, RequestError, format_scale
-from bench.export.doubts import DoubtKey, doubt_of, find_doubts
+from bench.analysis import RunFrames, Selection
+from bench.api import Direction, MetricInfo, MetricRef, RequestError, format_scale
+from bench.export.doubts import DoubtKey, find_doubts
 from bench.leaderboard.entry import Card, Entry
 from bench.leaderboard.measured import measured_board
 from bench.metrics.catalog import known_infos
@@ -63,18 +63,19 @@ class Numbers:
     left_out: tuple[str, ...]
 
 
-def exportable_numbers(folders: Sequence[Path], selection: Selection) -> Numbers:
+def exportable_numbers(folders: Sequence[Path], frames: RunFrames, selection: Selection) -> Numbers:
     """The numbers of run folders that may be exported.
 
     Args:
         folders: Each the --out folder of a run; several are read as one.
+        frames: What they hold.
         selection: Which rows.
     Raises:
         RequestError: no run folder, folders that contradict each other, a method in two versions, two sets of one
             name, a selection that leaves nothing, or no number that may be exported (says why).
     """
     board = measured_board(folders, selection)
-    doubts = find_doubts(folders)
+    doubts = find_doubts(frames)
     infos = known_infos(entry.metric for entry in board.entries)
     kept, left_out = [], []
     for entry in board.entries:
@@ -104,7 +105,8 @@ def _reason(entry: Entry, card: Card, info: MetricInfo | None, doubts: dict[Doub
         return f"{entry.text}: an image is identical to its reference, and the formats have no infinity"
     if info is None:
         return "a metric that is not installed here, so nobody can say which way it counts"
-    doubt = doubt_of(doubts, card.method, card.variant, entry.dataset, entry.scale or 1.0, entry.metric)
+    metric = MetricRef.parse(entry.metric).name
+    doubt = doubts.get((card.method, card.variant, entry.dataset, entry.scale or 1.0, metric))
     return f"doubtful: {doubt}" if doubt else ""
 
 

@@ -9,11 +9,10 @@ import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.analysis import RunFrames
 from bench.api import RequestError
-from bench.export.doubts import DoubtKey, doubt_of
 from bench.imaging.atomic import atomic_write
 from bench.report.exports import shown_frame
 
@@ -21,12 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RECORDS, SUMMARY = "records.parquet", "summary.parquet"
-DOUBT = "doubt"
-"""The column of SUMMARY that says why a mean means little; "" for all others."""
 _KEY = b"assr-bench"
 """Of the metadata of a file: JSON with the names of the protocols by signature."""
-_TYPES = {"scale": "double", "seed": "int64", "value": "double", "seconds": "double", "mean": "double"}
-_TYPES |= {"seed_sd": "double", "n": "int64", "expected": "int64", "failed": "int64", "seeds": "int64"}
 
 
 def check_parquet() -> None:
@@ -42,12 +37,11 @@ def check_parquet() -> None:
         )
 
 
-def write_parquet(frames: RunFrames, doubts: Mapping[DoubtKey, str], out: Path) -> list[Path]:
+def write_parquet(frames: RunFrames, out: Path) -> list[Path]:
     """Write the records and the summary of a run.
 
     Args:
         frames: The run.
-        doubts: What makes numbers doubtful.
         out: An existing folder.
     Returns:
         The files.
@@ -57,25 +51,19 @@ def write_parquet(frames: RunFrames, doubts: Mapping[DoubtKey, str], out: Path) 
     """
     check_parquet()
     summary = frames.summary
-    sentences = [_doubt(doubts, line) for line in summary.to_dict("records")]
     signatures = {*frames.records["signature"], *summary["signature"]} - {""}
     protocols = {signature: frames.protocols.get(signature, ()) for signature in sorted(signatures)}
     _write(out / RECORDS, shown_frame(frames.records), protocols)
-    _write(out / SUMMARY, shown_frame(summary.assign(**{DOUBT: sentences})), protocols)
+    _write(out / SUMMARY, shown_frame(summary), protocols)
     return [out / RECORDS, out / SUMMARY]
-
-
-def _doubt(doubts: Mapping[DoubtKey, str], line: Mapping[Any, Any]) -> str:
-    method, variant, dataset, metric = (str(line[key]) for key in ("method", "variant", "dataset", "metric"))
-    return doubt_of(doubts, method, variant, dataset, float(line["scale"]), metric)
 
 
 def _write(path: Path, frame: pd.DataFrame, protocols: Mapping[str, Sequence[str]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {"double": pa.float64(), "int64": pa.int64()}
-    schema = pa.schema([(str(name), types.get(_TYPES.get(str(name), ""), pa.string())) for name in frame.columns])
+    types = {"i": pa.int64(), "f": pa.float64()}
+    schema = pa.schema([(str(name), types.get(frame[name].dtype.kind, pa.string())) for name in frame.columns])
     # from_pandas: a NaN of a frame is "no number", which parquet can say apart from a number that is not finite
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
     table = table.replace_schema_metadata({_KEY: json.dumps({"protocols": protocols}, ensure_ascii=False).encode()})

@@ -17,7 +17,9 @@ BUILT_IN: dict[str, str] = {
     "curve": "bench.figures.curve.request:Curve",
     "errors": "bench.figures.errors.request:Errors",
     "stages": "bench.figures.stages.request:Stages",
+    "sweep": "bench.figures.sweep.request:SweepCurve",
     "plane": "bench.figures.plane.request:Plane",
+    "growth": "bench.figures.growth.request:GrowthCurves",
 }
 """Word after `bench figure` -> "module:class" of its `FigureRequest`."""
 

@@ -82,6 +82,8 @@ class Legend:
 
     def draw(self, page: Page, left: float, up: float, colours: Sequence[Any], marks: Sequence[str]) -> None:
         """Put it on a page; colours and matplotlib's markers are those of the names."""
+        if not self._lines:
+            return
         axes = page.axes(left, up, self._step * self._columns, self.height)
         axes.set_axis_off()
         axes.set(xlim=(0, self._step * self._columns), ylim=(self.height, 0))

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from bench.analysis.contamination import stated_train_sets
-from bench.api import MethodSpec, RequestError, RowInfo, RunManifest, weights_label
+from bench.analysis.costs import parameters, registered_spec
+from bench.api import RowInfo, RunManifest, weights_label
+from bench.engine.environment import hardware
 from bench.leaderboard.entry import Card, Kind
-from bench.plugins import method_spec
+from bench.weights.beside import card_beside
 from bench.weights.card import WeightsCard
 
 
 def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:
     """What is known of a row of a run: by its registered method, the card of its weights, and run.json."""
-    spec = _spec(row.method)
+    spec = registered_spec(row.method)
     own = {folder: manifest for folder, manifest in manifests.items() if any(r.key == row.key for r in manifest.rows)}
     label = weights_label(row.variant)
     weights = spec.weights.get(label) if spec is not None else None
-    card = _weights_card(weights)
+    card = card_beside(weights) if weights is not None else None
     info = spec.info if spec is not None else None
     # a user's own weights were trained on nobody knows what
     known = info if not row.weights_file else None
@@ -33,7 +33,7 @@ def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:
         summary=info.summary if info is not None else "",
         paper=info.paper if info is not None else "",
         licence=info.licence if info is not None else "",
-        parameters=(card.parameters or None) if card is not None else known.parameters if known is not None else None,
+        parameters=parameters(row),
         train_scales=known.train_scales if known is not None else None,
         train_sets=stated_train_sets(row.method, row.trained, row.weights_file),
         minimised=row.minimised,
@@ -41,33 +41,6 @@ def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:
         hardware="; ".join(dict.fromkeys(hardware(manifest.environment) for manifest in own.values())),
         notes=tuple(note for note in (row.resize_rule,) if note),
     )
-
-
-def hardware(environment: Mapping[str, Any]) -> str:
-    """The machine of a run in words; "" where run.json does not say."""
-    parts = [str(environment.get("processor") or "")]
-    if environment.get("cores"):
-        parts.append(f"{environment['cores']} cores")
-    if environment.get("memory_gb"):
-        parts.append(f"{environment['memory_gb']} GB")
-    if environment.get("device"):
-        parts.append(str(environment["device"]))
-    return ", ".join(part for part in parts if part)
-
-
-def _spec(method: str) -> MethodSpec | None:
-    """The registered method; None for one that this installation does not have."""
-    with suppress(RequestError):
-        return method_spec(method)
-    return None
-
-
-def _weights_card(weights: Path | None) -> WeightsCard | None:
-    if weights is None or not weights.with_suffix(".json").is_file():
-        return None
-    with suppress(OSError, ValueError):
-        return WeightsCard.model_validate_json(weights.with_suffix(".json").read_text(encoding="utf-8"))
-    return None
 
 
 def _weights(row: RowInfo, card: WeightsCard | None, manifests: Iterable[RunManifest]) -> dict[str, str]:

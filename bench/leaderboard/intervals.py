@@ -6,7 +6,6 @@ Only plain means have one: an aggregation such as the dB of a mean error is no m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import pandas as pd
 
@@ -44,11 +43,3 @@ def mean_intervals(records: pd.DataFrame) -> dict[MeanKey, tuple[float, float]]:
         half = student_half_width(sd, count)
         intervals[key] = (mean - half, mean + half)
     return intervals
-
-
-def cell_seconds(records: pd.DataFrame) -> Mapping[tuple[str, str, str, float], float]:
-    """(method, variant, dataset, scale) -> the method's mean seconds per image, over seeds."""
-    timed = records.loc[records["seconds"].notna()]
-    units = timed.drop_duplicates(["method", "variant", "dataset", "scale", "image", "seed"])
-    found = units.groupby(["method", "variant", "dataset", "scale"], sort=False)["seconds"].mean()
-    return {key: float(value) for key, value in zip(found.index, found.to_numpy(), strict=True)}

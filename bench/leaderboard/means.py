@@ -20,7 +20,7 @@ from bench.metrics.catalog import known_infos
 from bench.registry import METHODS
 from bench.report.model import printed
 
-_LATER = frozenset({"origin", "source"})
+_LATER = frozenset({"origin", "source", "doubt"})
 """Columns that files of earlier versions lack."""
 
 
@@ -158,7 +158,7 @@ def _entry(
         protocol=", ".join(tuple(name for name in source.protocols if name in common) or source.protocols),
         images=line.get("source") or "",
         exposure=exposure(cards[place].train_sets, line["dataset"]),
-        note=line["note"],
+        note=line["note"] or line.get("doubt", ""),
     )
 
 

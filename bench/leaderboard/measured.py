@@ -14,12 +14,13 @@ import pandas as pd
 from bench.analysis import RunFrames, Selection, select
 from bench.analysis.aggregate import UNAVAILABLE_NOTE
 from bench.analysis.contamination import exposure
+from bench.analysis.costs import cell_seconds
 from bench.analysis.origins import check_one_origin, check_one_set
 from bench.api import Direction, MetricInfo, MetricRef
 from bench.engine.folder import RunFolder
 from bench.leaderboard.cards import run_card
 from bench.leaderboard.entry import Board, Card, Entry, Row, ShownMetric
-from bench.leaderboard.intervals import MeanKey, cell_seconds, mean_intervals
+from bench.leaderboard.intervals import MeanKey, mean_intervals
 from bench.leaderboard.matrices import split_references
 from bench.metrics.catalog import known_infos
 from bench.report.build import untrained
@@ -129,7 +130,7 @@ class _Entries:
             images=str(line["source"]),
             seconds=self.seconds.get(key),
             exposure=exposure(self.cards[place].train_sets, key[2], images.images if images is not None else None),
-            note=note,
+            note=note or str(line["doubt"]),
         )
 
 

@@ -13,6 +13,9 @@ from bench.analysis.aggregate import UNAVAILABLE_NOTE
 from bench.analysis.origins import check_one_origin, check_one_set
 from bench.analysis.signatures import check_one_protocol, signature_lines
 from bench.api import UNTRAINED, MetricInfo, MetricRef, RequestError, RowInfo, Signature
+from bench.report.beside import with_published
+from bench.report.efficiency import with_costs
+from bench.report.layout import AUTO, PER_IMAGE
 from bench.report.model import (
     CellKey,
     ImageCount,
@@ -24,8 +27,15 @@ from bench.report.model import (
     mark_printed,
     printed,
 )
+from bench.report.per_image import with_images
 from bench.report.ties import with_ties
 
+FACTS: Mapping[str, Callable[[Table, pd.DataFrame, RunFrames], Table]] = {
+    "efficiency": with_costs,
+    "per-image": with_images,
+    "reported": with_published,
+}
+"""Layout -> what adds the facts that it shows and that no other table holds: (table, its rows, the run) -> table."""
 ROW_NOTES: list[Callable[[RowInfo], str]] = [
     lambda row: f"{row.display}: {row.resize_rule.rstrip('.')}." if row.resize_rule else "",
     lambda row: f"{row.display}: published weights, {row.cites.rstrip('.')}." if row.cites else "",
@@ -43,6 +53,15 @@ class TableOptions:
     label: str = ""
     significance: bool = False
     """Methods that cannot be told from the best image by image share its mark."""
+    per_image: bool = False
+    """A row per image: short for the layout of that name."""
+
+    def __post_init__(self) -> None:
+        """Take the layout of `per_image`; RequestError where another one is given too."""
+        if self.per_image and self.layout not in (AUTO, PER_IMAGE):
+            raise RequestError(f"--per-image is a layout of its own; leave out --layout {self.layout}")
+        if self.per_image:
+            object.__setattr__(self, "layout", PER_IMAGE)
 
 
 def build_table(
@@ -90,8 +109,11 @@ def build_table(
         caption=options.caption,
         label=options.label,
     )
-    notes = (*_notes(rows, trained, metrics, known), *_cautions(trained, infos), *_flattered(table))
-    table = replace(_ranked(table), notes=notes)
+    of_rows = _row_notes(rows, trained, known)
+    notes = (*of_rows, *_notes(trained, metrics), *_cautions(trained, infos), *_flattered(table))
+    table = replace(_ranked(table), notes=notes, row_notes=of_rows)
+    add = FACTS.get(options.layout)
+    table = table if add is None else add(table, trained, known)
     return with_ties(table, trained, known) if options.significance else table
 
 
@@ -132,7 +154,13 @@ def _cells(rows: pd.DataFrame, metrics: Sequence[MetricColumn]) -> dict[CellKey,
         else:
             spread = "" if math.isnan(sd) else printed(sd, decimals[metric])
             cell = TableCell(mean, printed(mean, decimals[metric]), spread)
-        cell = replace(cell, expected=int(line["expected"]), seeds=int(line["seeds"]), source=str(line["source"]))
+        cell = replace(
+            cell,
+            expected=int(line["expected"]),
+            seeds=int(line["seeds"]),
+            source=str(line["source"]),
+            doubt=str(line["doubt"]),
+        )
         if key not in cells or cells[key].value is None:
             cells[key] = cell
     return cells
@@ -198,9 +226,8 @@ def _flattered(table: Table) -> list[str]:
     return found
 
 
-def _notes(
-    rows: pd.DataFrame, trained: pd.DataFrame, metrics: Sequence[MetricColumn], frames: RunFrames
-) -> tuple[str, ...]:
+def _row_notes(rows: pd.DataFrame, trained: pd.DataFrame, frames: RunFrames) -> tuple[str, ...]:
+    """What is said of rows: their weights, their origin, and which are left out."""
     pairs = trained[["method", "variant"]].drop_duplicates().itertuples(index=False, name=None)
     shown = [frames.row(method, variant) for method, variant in pairs]
     notes = []
@@ -216,6 +243,12 @@ def _notes(
     if len(left):
         names = [frames.row(m, v).display for m, v in left.itertuples(index=False, name=None)]
         notes.append(f"Left out because it has no trained weights: {', '.join(names)}.")
+    return tuple(notes)
+
+
+def _notes(trained: pd.DataFrame, metrics: Sequence[MetricColumn]) -> tuple[str, ...]:
+    """What is said of marks."""
+    notes = []
     unknown = [metric.display for metric in metrics if metric.direction is None]
     if unknown:
         notes.append(f"Not ranked, because its direction is not known here: {', '.join(unknown)}.")

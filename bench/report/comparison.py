@@ -9,7 +9,7 @@ from typing import Any
 from bench.analysis.comparison import CellComparison, Comparison
 from bench.analysis.significance import LEVEL, RESAMPLES, TEST_NAME, Verdict, fewest_images
 from bench.api import MetricInfo, MetricRef, format_scale
-from bench.report.model import printed
+from bench.report.model import signed
 from bench.report.plain import PlainBlock, PlainTable
 
 _HEAD = ("", "metric", "n", "A − B", f"{100 * (1 - LEVEL):.0f} % interval", "p Holm", "+/−/=", "A is")
@@ -28,6 +28,7 @@ def comparison_table(found: Comparison, infos: Mapping[str, MetricInfo]) -> Plai
     ]
     return PlainTable(
         caption=f"A: {found.a}. B: {found.b}.",
+        label="tab:comparison",
         head=_HEAD,
         blocks=blocks,
         left=2,
@@ -39,12 +40,12 @@ def comparison_table(found: Comparison, infos: Mapping[str, MetricInfo]) -> Plai
 
 def _row(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> tuple[str, ...]:
     known, digits = cell.found, _digits(cell.metric, infos)
-    interval = f"[{_signed(known.low, digits)},{_signed(known.high, digits)}]"
+    interval = f"[{signed(known.low, digits)},{signed(known.high, digits)}]"
     return (
         f"×{format_scale(cell.scale)}",
-        _called(cell.metric, infos),
+        metric_title(cell.metric, infos),
         str(known.n),
-        _signed(known.mean, digits),
+        signed(known.mean, digits),
         interval if known.n > 1 else "--",
         "--" if cell.adjusted is None else f"{cell.adjusted:.4f}",
         f"{known.wins}/{known.losses}/{known.ties}",
@@ -54,8 +55,8 @@ def _row(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> tuple[str, ..
 
 def _notes(found: Comparison, infos: Mapping[str, MetricInfo]) -> list[str]:
     cells = found.cells
-    effects = dict.fromkeys(f"{_called(c.metric, infos)} {c.effect:g}" for c in cells if c.effect)
-    free = dict.fromkeys(_called(c.metric, infos) for c in cells if not c.effect)
+    effects = dict.fromkeys(f"{metric_title(c.metric, infos)} {c.effect:g}" for c in cells if c.effect)
+    free = dict.fromkeys(metric_title(c.metric, infos) for c in cells if not c.effect)
     tested = sum(cell.adjusted is not None for cell in cells)
     notes = [
         f"Values are averaged over seeds for each image first, then paired over images. Interval: bootstrap (BCa) "
@@ -75,20 +76,20 @@ def _notes(found: Comparison, infos: Mapping[str, MetricInfo]) -> list[str]:
     if infinite:
         notes.append(f"{infinite} infinite values (exact results) count as won, lost or equal, and in no mean.")
     notes += [_extremes(cell, infos) for cell in cells if cell.best or cell.worst]
-    signatures = dict.fromkeys((_called(cell.metric, infos), cell.signature) for cell in cells)
+    signatures = dict.fromkeys((metric_title(cell.metric, infos), cell.signature) for cell in cells)
     return [*notes, *found.notes, *(f"{metric}: {signature}" for metric, signature in signatures)]
 
 
 def _extremes(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> str:
     digits = _digits(cell.metric, infos)
     parts = [
-        f"{word} {', '.join(f'{image} ({_signed(gain, digits)})' for image, gain in images)}"
+        f"{word} {', '.join(f'{image} ({signed(gain, digits)})' for image, gain in images)}"
         for word, images in (("A gains most on", cell.best), ("loses most on", cell.worst))
         if images
     ]
     text = "; ".join(parts)
     text = text if cell.best else f"A {text}"
-    return f"{cell.dataset} ×{format_scale(cell.scale)} {_called(cell.metric, infos)}: {text}."
+    return f"{cell.dataset} ×{format_scale(cell.scale)} {metric_title(cell.metric, infos)}: {text}."
 
 
 def _record(cell: CellComparison) -> dict[str, Any]:
@@ -102,7 +103,8 @@ def _record(cell: CellComparison) -> dict[str, Any]:
     return {**head, **found, **tail, **{k: " ".join(v) for k, v in named.items()}, "signature": cell.signature}
 
 
-def _called(metric: str, infos: Mapping[str, MetricInfo]) -> str:
+def metric_title(metric: str, infos: Mapping[str, MetricInfo]) -> str:
+    """The metric as tables print it, with its reference scale."""
     ref = MetricRef.parse(metric)
     info = infos.get(ref.name)
     return metric if info is None else str(MetricRef(info.display, ref.reference))
@@ -112,8 +114,3 @@ def _digits(metric: str, infos: Mapping[str, MetricInfo]) -> int:
     """One more than means have, for differences are small; at most four."""
     info = infos.get(MetricRef.parse(metric).name)
     return 4 if info is None else min(info.decimals + 1, 4)
-
-
-def _signed(value: float, digits: int) -> str:
-    text = printed(value, digits)
-    return text if text.startswith(("-", "n")) or not text.strip("0.") else f"+{text}"

@@ -66,9 +66,10 @@ _SYMBOLS = {
     "“": r"\textquotedblleft{}",
     "”": r"\textquotedblright{}",
     "…": r"\dots{}",
-    "†": r"\dag{}",
-    "‡": r"\ddag{}",
-    "§": r"\S{}",
+    # in text these three are of a font that many installations hold as a bitmap alone
+    "†": r"$\dagger$",
+    "‡": r"$\ddagger$",
+    "§": r"$\mathsection$",
     "ß": r"\ss{}",
     "æ": r"\ae{}",
     "Æ": r"\AE{}",
@@ -83,6 +84,8 @@ _SYMBOLS = {
     "ı": r"\i{}",
     "µ": r"$\mu$",
     "ς": r"$\varsigma$",
+    "✓": r"{\ifdefined\checkmark\checkmark\else$\surd$\fi}",
+    "✗": r"$\times$",
 }
 _GREEK = "αβγδεζηθικλμνξ.πρ.στυφχψω"
 _GREEK_NAMES = (

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from bench.analysis import RunFrames, Selection, select
+from bench.analysis.costs import with_costs
 from bench.api import NO_VARIANT, MetricInfo, RequestError, format_scale
 from bench.imaging.atomic import atomic_write
+from bench.report.as_json import render_csv, render_json
 from bench.report.build import TableOptions, build_table
+from bench.report.grid import Grid
+from bench.report.html import render_html
 from bench.report.latex import render_latex
-from bench.report.layout import PAGE, SCREEN, arrange
+from bench.report.layout import AUTO, FITTING, PAGE, SCREEN, WHOLE, Room, arrange
 from bench.report.markdown import render_markdown
 from bench.report.model import Table
 
@@ -42,8 +46,8 @@ def write_exports(
     Raises:
         OSError: the folder cannot be written.
     """
-    _write(out / "records.csv", csv_text(frames.records))
-    _write(out / "summary.csv", csv_text(frames.summary))
+    _write(out / "records.csv", csv_text(with_costs(frames.records, frames)))
+    _write(out / "summary.csv", csv_text(with_costs(frames.summary, frames)))
     try:
         tables = run_tables(asked or frames, infos, selection=selection, options=options)
         tex, text = (typeset(tables, output, layout=(options or TableOptions()).layout) for output in ("tex", "md"))
@@ -65,28 +69,39 @@ def render_tables(
     """One table of a run as text.
 
     Args:
-        output: "tex", "md" or "csv" (the summary rows of the selection).
+        output: A name of OUTPUTS, or "csv": the summary rows of the selection, or the cells of a layout that shows
+            other numbers.
     Raises:
         RequestError: an unknown output, a selection that fits nothing, or rows of more than one protocol.
     """
-    chosen = selection or Selection()
-    if output == "csv":
-        return csv_text(select(frames.summary, chosen, protocols=frames.protocols))
-    options = options or TableOptions()
+    chosen, options = selection or Selection(), options or TableOptions()
+    if output == "csv" and options.layout in (AUTO, *FITTING):
+        return csv_text(with_costs(select(frames.summary, chosen, protocols=frames.protocols), frames))
     return typeset([_table(frames, infos, chosen, options)], output, layout=options.layout)
 
 
 def typeset(tables: Sequence[Table], output: str, *, layout: str = "auto") -> str:
-    """Tables as text: "tex" laid out for a page, "md" for a screen.
+    """Tables as text: "tex" laid out for a page, "md" for a screen, the others whole.
 
     Raises:
         RequestError: an unknown output or layout.
     """
-    if output == "tex":
-        return render_latex([grid for table in tables for grid in arrange(table, layout, room=PAGE)])
-    if output == "md":
-        return render_markdown([grid for table in tables for grid in arrange(table, layout, room=SCREEN)])
-    raise RequestError(f"unknown format '{output}'; choose --format tex, md or csv")
+    return render(output, lambda room: [grid for table in tables for grid in arrange(table, layout, room=room)])
+
+
+def render(output: str, grids: Callable[[Room], Sequence[Grid]]) -> str:
+    """Grids as text.
+
+    Args:
+        output: A name of OUTPUTS.
+        grids: The space that a table may take -> the grids.
+    Raises:
+        RequestError: another output.
+    """
+    if output not in OUTPUTS:
+        raise RequestError(f"unknown format '{output}'; choose --format {', '.join(OUTPUTS)}")
+    room, make = OUTPUTS[output]
+    return make(grids(room))
 
 
 def run_tables(
@@ -123,6 +138,16 @@ def csv_text(frame: pd.DataFrame) -> str:
 def shown_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """A frame as files and notebooks show it: an empty variant is "-", which no reader takes for a missing value."""
     return frame.assign(variant=frame["variant"].replace("", NO_VARIANT))
+
+
+OUTPUTS: Mapping[str, tuple[Room, Callable[[Sequence[Grid]], str]]] = {
+    "md": (SCREEN, render_markdown),
+    "tex": (PAGE, render_latex),
+    "html": (WHOLE, render_html),
+    "json": (WHOLE, render_json),
+    "csv": (WHOLE, render_csv),
+}
+"""What `--format` takes -> the space that a table may take, and its writer."""
 
 
 def _table(frames: RunFrames, infos: Mapping[str, MetricInfo], selection: Selection, options: TableOptions) -> Table:

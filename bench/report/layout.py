@@ -7,16 +7,25 @@ of these that fits a page, and splits by dataset, then scales, then metrics wher
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bench.api import Direction, RequestError, format_scale
-from bench.report.model import NOT_HERE, MetricColumn, Table, TableCell
+from bench.api import RequestError, format_scale
+from bench.report.ablation import ablation
+from bench.report.beside import beside_reported
+from bench.report.efficiency import efficiency
+from bench.report.grid import Grid, GridBlock, GridRow, Head, metric_head
+from bench.report.model import NOT_HERE, MetricColumn, Table
+from bench.report.per_image import per_image
 
 AUTO = "auto"
-"""The first of LAYOUTS that fits."""
+"""The first of FITTING that fits."""
 
+PER_IMAGE = "per-image"
+"""The layout of `--per-image`."""
 PAGE_WIDTH = 490.0
 """Points across both columns of a two-column page (CVPR 496, IEEE 516)."""
 COLUMN_WIDTH = 236.0
@@ -25,85 +34,6 @@ PAGE_ROWS = 46
 """Body rows that leave room for caption and notes on a page in 8 pt type."""
 SCREEN_WIDTH = 330.0
 """Points for a terminal or a web page: about 120 characters of Markdown source."""
-
-_DIGIT, _LETTER, _HEADING, _SMALL, _GAP = 4.3, 4.9, 4.4, 3.3, 8.0
-"""Widths in points at 8 pt: a digit, a letter of a name, one of a heading (with its arrow), a digit of the sd, and the
-space between two columns; within 5 % of what LaTeX measures."""
-
-
-@dataclass(frozen=True)
-class Head:
-    """A heading: text, arrow (direction) and how many columns it spans; a `scale` is set as ×s."""
-
-    text: str = ""
-    scale: float | None = None
-    direction: Direction | None = None
-    span: int = 1
-
-    @property
-    def plain(self) -> str:
-        """The heading in unescaped text."""
-        arrow = {Direction.HIGHER: " ↑", Direction.LOWER: " ↓", None: ""}[self.direction]
-        return (self.text if self.scale is None else f"×{format_scale(self.scale)}") + arrow
-
-
-@dataclass(frozen=True)
-class GridRow:
-    """A printed row."""
-
-    name: str
-    cells: tuple[TableCell, ...]
-
-
-@dataclass(frozen=True)
-class GridBlock:
-    """Rows under one title (empty for a table with a single block that needs none)."""
-
-    title: Head
-    rows: tuple[GridRow, ...]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table arranged for print: optional group headings over the columns, then the blocks."""
-
-    table: Table
-    groups: tuple[Head, ...]
-    columns: tuple[Head, ...]
-    blocks: tuple[GridBlock, ...]
-    title: str = ""
-    """What sets this part apart, where the table is split."""
-    part: tuple[int, int] = (1, 1)
-    """(number of this part, number of parts)."""
-    stub: str = "Method"
-    """The heading above the names of the rows."""
-
-    @property
-    def cells(self) -> list[TableCell]:
-        """The printed cells, row by row."""
-        return [cell for block in self.blocks for row in block.rows for cell in row.cells]
-
-    @property
-    def row_count(self) -> int:
-        """Body rows with the titles of the blocks."""
-        return sum(len(block.rows) + bool(block.title.plain) for block in self.blocks)
-
-    @property
-    def width(self) -> float:
-        """Estimated width in points, set at 8 pt."""
-        cells = self.cells
-        names = [row.name for block in self.blocks for row in block.rows]
-        width = max(map(len, [*names, self.stub])) * _LETTER
-        widths = [
-            max([len(head.plain) * _HEADING, *map(_cell_width, cells[i :: len(self.columns)])])
-            for i, head in enumerate(self.columns)
-        ]
-        at = 0
-        for group in self.groups:
-            inside = sum(widths[at : at + group.span]) + _GAP * (group.span - 1)
-            width += max(0.0, len(group.plain) * _LETTER - inside)
-            at += group.span
-        return width + sum(widths) + _GAP * len(widths)
 
 
 @dataclass(frozen=True)
@@ -120,6 +50,7 @@ class Room:
 
 PAGE = Room()
 SCREEN = Room(SCREEN_WIDTH, math.inf)
+WHOLE = Room(math.inf, math.inf)
 
 
 def arrange(table: Table, layout: str = "auto", *, room: Room = PAGE) -> list[Grid]:
@@ -128,15 +59,39 @@ def arrange(table: Table, layout: str = "auto", *, room: Room = PAGE) -> list[Gr
     Args:
         table: The table.
         layout: AUTO or one of LAYOUTS; a named one is kept and only split.
-        room: What it has to fit: PAGE (LaTeX) or SCREEN (Markdown).
+        room: What it has to fit: PAGE (LaTeX), SCREEN (Markdown), or nothing (WHOLE).
     Raises:
         RequestError: no such layout.
     """
     if layout not in (AUTO, *LAYOUTS):
         raise RequestError(f"unknown layout '{layout}'; choose --layout {', '.join((AUTO, *LAYOUTS))}")
-    makers = list(LAYOUTS.values()) if layout == AUTO else [LAYOUTS[layout]]
+    makers = list(FITTING.values()) if layout == AUTO else [LAYOUTS[layout]]
+    table = replace(table, label=table.label or _own_label(table, layout))
     grids = _fit(table, makers, room, "")
     return [replace(grid, part=(number, len(grids))) for number, grid in enumerate(grids, 1)]
+
+
+def _by_rows(grid: Grid, room: Room) -> list[Grid]:
+    """A grid that nothing else can be split by, in pieces of as many rows as there is room for."""
+    if grid.row_count <= room.rows:
+        return [grid]
+    room_left = int(room.rows) - 1  # the block's title
+    pieces = []
+    for block in grid.blocks:
+        for start in range(0, len(block.rows), room_left):
+            rows = block.rows[start : start + room_left]
+            own = f"rows {start + 1} to {start + len(rows)}" + (f" of {block.title.plain}" if block.title.plain else "")
+            title = "; ".join(text for text in (grid.title, own) if text)
+            pieces.append(replace(grid, blocks=(replace(block, rows=rows),), title=title))
+    return pieces
+
+
+def _own_label(table: Table, layout: str) -> str:
+    """A label that no table of other rows, sets, scales, metrics, protocol or layout has, such as tab:set5-3fa2c1."""
+    names = [*table.datasets, *table.scales, *(m.name for m in table.metrics), *table.methods, table.protocol, layout]
+    digest = hashlib.sha256("\0".join(map(str, names)).encode()).hexdigest()[:6]
+    words = re.sub(r"[^a-z0-9]+", "-", "-".join(table.datasets[:2]).lower()).strip("-")
+    return "tab:" + "-".join(part for part in (words, digest) if part)
 
 
 def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], room: Room, title: str) -> list[Grid]:
@@ -154,7 +109,7 @@ def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], room: Roo
     elif len(table.scales) > 1:
         parts = [(table.part(scales=h), ", ".join(f"×{format_scale(s)}" for s in h)) for h in _halves(table.scales)]
     else:
-        return [grids[0]]
+        return _by_rows(grids[0], room)
     return [grid for part, own in parts for grid in _fit(part, makers, room, "; ".join(t for t in (title, own) if t))]
 
 
@@ -168,7 +123,7 @@ def _wide(table: Table, title: str) -> Grid:
     return Grid(
         table=table,
         groups=tuple(Head(scale=scale, span=len(table.metrics)) for scale in table.scales),
-        columns=tuple(_metric_head(metric) for _, metric in columns),
+        columns=tuple(metric_head(metric) for _, metric in columns),
         blocks=tuple(
             _block(table, Head(dataset), [(dataset, scale, metric) for scale, metric in columns])
             for dataset in table.datasets
@@ -184,7 +139,7 @@ def _by_metric(table: Table, title: str) -> Grid:
         groups=tuple(Head(dataset, span=len(table.scales)) for dataset in table.datasets),
         columns=tuple(Head(scale=scale) for _, scale in columns),
         blocks=tuple(
-            _block(table, _metric_head(metric), [(dataset, scale, metric) for dataset, scale in columns])
+            _block(table, metric_head(metric), [(dataset, scale, metric) for dataset, scale in columns])
             for metric in table.metrics
         ),
         title=title,
@@ -196,17 +151,13 @@ def _by_scale(table: Table, title: str) -> Grid:
     return Grid(
         table=table,
         groups=tuple(Head(dataset, span=len(table.metrics)) for dataset in table.datasets),
-        columns=tuple(_metric_head(metric) for _, metric in columns),
+        columns=tuple(metric_head(metric) for _, metric in columns),
         blocks=tuple(
             _block(table, Head(scale=scale), [(dataset, scale, metric) for dataset, metric in columns])
             for scale in table.scales
         ),
         title=title,
     )
-
-
-def _metric_head(metric: MetricColumn) -> Head:
-    return Head(metric.display, direction=metric.direction)
 
 
 def _block(table: Table, title: Head, places: Sequence[tuple[str, float, MetricColumn]]) -> GridBlock:
@@ -218,11 +169,13 @@ def _block(table: Table, title: Head, places: Sequence[tuple[str, float, MetricC
     return GridBlock(title, tuple(row for row in rows if any(cell is not NOT_HERE for cell in row.cells)))
 
 
-def _cell_width(cell: TableCell) -> float:
-    sd = (len(cell.sd) + 2) * _SMALL if cell.sd else 0.0
-    return max(len(cell.text), 2) * _DIGIT + sd
-
-
-LAYOUTS: dict[str, Callable[[Table, str], Grid]] = {"wide": _wide, "by-metric": _by_metric, "by-scale": _by_scale}
-"""Name -> (table, title of the part) -> its grid; whoever splits or typesets it needs to know no more. Their order is
-the one in which AUTO tries them."""
+FITTING: dict[str, Callable[[Table, str], Grid]] = {"wide": _wide, "by-metric": _by_metric, "by-scale": _by_scale}
+"""Those that show the same cells; their order is the one in which AUTO tries them."""
+LAYOUTS: dict[str, Callable[[Table, str], Grid]] = {
+    **FITTING,
+    "ablation": ablation,
+    "efficiency": efficiency,
+    PER_IMAGE: per_image,
+    "reported": beside_reported,
+}
+"""Name -> (table, title of the part) -> its grid; whoever splits or typesets it needs to know no more."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.report.escape import keep_ends, markdown, markdown_code
-from bench.report.layout import Grid, Head
+from bench.report.grid import Grid, Head
 from bench.report.model import Mark, TableCell
 from bench.report.notes import (
     Code,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bench.analysis.signatures import SignatureLine
@@ -56,6 +56,7 @@ class TableCell:
         expected: Images that the cell should have.
         seeds: Number of seeds.
         source: Id of the set of images.
+        doubt: Why the value means little; empty where nothing is known against it.
     """
 
     value: float | None
@@ -66,6 +67,7 @@ class TableCell:
     expected: int = 0
     seeds: int = 1
     source: str = ""
+    doubt: str = ""
 
 
 NOT_HERE = TableCell(None, "", reason="not part of this run")
@@ -92,6 +94,32 @@ class ImageCount:
     images: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class RowCost:
+    """What a method variant costs on one dataset at one scale; None for what nobody recorded."""
+
+    parameters: int | None = None
+    seconds: float | None = None
+    per_megapixel: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A printed number beside a measured one.
+
+    Attributes:
+        value: The number.
+        text: As printed.
+        decimals: Of the print.
+        differs: In what the two are made differently, or may be; empty where the paper says nothing else.
+    """
+
+    value: float
+    text: str
+    decimals: int
+    differs: str
+
+
 @dataclass(frozen=True)
 class Table:
     """The whole table; `part` returns a smaller one with the notes that still apply."""
@@ -107,6 +135,14 @@ class Table:
     notes: tuple[str, ...]
     caption: str = ""
     label: str = ""
+    row_notes: tuple[str, ...] = ()
+    """Those of `notes` that are of rows, whatever their numbers are of."""
+    costs: Mapping[tuple[str, float, MethodRow], RowCost] = field(default_factory=dict)
+    """(dataset, scale, row) -> its cost; filled for the layouts that show it."""
+    by_image: Mapping[CellKey, Mapping[str, float]] = field(default_factory=dict)
+    """Cell -> image -> value; filled for the layout that shows it."""
+    published: Mapping[tuple[str, CellKey], Published] = field(default_factory=dict)
+    """(printed table, cell) -> its number there; filled for the layout that shows it."""
 
     def cell(self, dataset: str, scale: float, metric: str, row: MethodRow) -> TableCell:
         """The cell, NOT_HERE where the run holds nothing of it."""
@@ -150,6 +186,16 @@ def printed(value: float, decimals: int) -> str:
         return "∞" if value > 0 else "-∞"
     text = f"{value:.{decimals}f}"
     return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def signed(value: float, decimals: int) -> str:
+    """A difference as tables print it: with its sign, without one where it prints as zero.
+
+    >>> signed(0.126, 2), signed(-0.126, 2), signed(-0.001, 2)
+    ('+0.13', '-0.13', '0.00')
+    """
+    text = printed(value, decimals)
+    return text if text.startswith(("-", "n")) or not text.strip("0.") else f"+{text}"
 
 
 def mark_printed(texts: Mapping[MethodRow, str], direction: Direction | None) -> dict[MethodRow, Mark]:

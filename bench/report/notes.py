@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from bench.analysis.signatures import format_scales
-from bench.report.layout import Grid
+from bench.report.grid import Grid
 from bench.report.model import NOT_HERE, Mark, Table, TableCell
 
 INFINITE = "infinite: at least one image is identical to its reference"
@@ -30,9 +30,10 @@ class NoteLine:
 def footnote_reason(cell: TableCell) -> str:
     """Why a cell carries a footnote; empty where it carries none."""
     if cell.value is not None:
-        return INFINITE if math.isinf(cell.value) else ""
+        reasons = (INFINITE if math.isinf(cell.value) else "", cell.doubt)
+        return "; ".join(reason for reason in reasons if reason)
     if not cell.reason or cell.text or cell.reason == NOT_HERE.reason:
-        return cell.reason
+        return cell.reason or cell.doubt
     # what to do about it follows after "; " and is for the terminal, not for a paper
     return f"unavailable: {cell.reason.partition('; ')[0]}"
 

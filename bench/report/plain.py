@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +13,14 @@ from typing import Any
 import pandas as pd
 
 from bench.api import RequestError
-from bench.report.escape import BENCHCHAR, latex, markdown
+from bench.report.escape import latex, markdown
+from bench.report.grid import text_width
+from bench.report.latex import document_part, floating
 
 FORMATS = {"text": "text", "md": "md", "markdown": "md", "tex": "tex", "latex": "tex", "csv": "csv", "json": "json"}
 """What may be asked for -> what it is."""
 _WIDTH = 80
+_MINUS = re.compile(r"(?<![\w.)])-(?=\.?\d)")
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class PlainTable:
 
     Attributes:
         caption: Above it, as plain text.
+        label: For LaTeX.
         head: Headings.
         blocks: In order.
         left: Columns that are set to the left, counted from the left; numbers are set to the right.
@@ -42,6 +47,7 @@ class PlainTable:
     """
 
     caption: str
+    label: str
     head: Sequence[str]
     blocks: Sequence[PlainBlock]
     left: int = 1
@@ -99,31 +105,22 @@ def _latex(table: PlainTable) -> str:
         if block.title:
             body.append(rf"\multicolumn{{{len(table.head)}}}{{@{{}}l}}{{\textit{{{latex(block.title)}}}}} \\")
         body += [_latex_row(row) for row in block.rows]
-    notes = (r"\\" + "\n").join(f"{{}}{latex(note)}" for note in table.notes)
-    lines = [
-        r"\begin{table}[t]",
-        r"\centering",
-        rf"\caption{{{latex(table.caption)}}}",
-        r"\vspace{2pt}",
-        r"\footnotesize",
-        r"\setlength{\tabcolsep}{4pt}",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
-        "",
-        r"\vspace{3pt}",
-        r"\parbox{\linewidth}{\scriptsize\raggedright",
-        notes,
-        "}",
-        r"\end{table}",
-    ]
-    text = "\n".join(lines)
-    macro = [BENCHCHAR] if r"\benchchar" in text else []
-    return "\n".join([r"% In the preamble: \usepackage{booktabs}", *macro, text]) + "\n"
+    body += [r"\bottomrule", r"\end{tabular}"]
+    widths = _widths([table.head, *(row for block in table.blocks for row in block.rows)])
+    text = floating(
+        body,
+        caption=latex(table.caption),
+        label=table.label,
+        # a signature is one long word
+        notes=["{}" + latex(note).replace(r"\textbar{}", r"\textbar{}\allowbreak{}") for note in table.notes],
+        width=text_width(widths),
+    )
+    return document_part([text])
 
 
 def _latex_row(row: Sequence[str]) -> str:
-    return " & ".join(f"{{}}{latex(text)}" for text in row) + r" \\"
+    """The cells; a hyphen before a digit is a minus sign."""
+    return " & ".join("{}" + latex(_MINUS.sub("−", text)) for text in row) + r" \\"
 
 
 def _csv(table: PlainTable) -> str:
@@ -132,15 +129,15 @@ def _csv(table: PlainTable) -> str:
 
 def _json(table: PlainTable) -> str:
     values = {**table.facts, "rows": [dict(record) for record in table.records], "notes": list(table.notes)}
-    return json.dumps(_plain(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(json_value(values), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """JSON knows no infinity and no NaN."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): json_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [json_value(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "inf" if value > 0 else "-inf"
     return value

@@ -69,6 +69,7 @@ def protocol_table(
     marks = {column.protocol: "*" if column.other_pair else "" for column in applied}
     return PlainTable(
         caption=f"Stored images under {own.protocol}, and what scoring them as other protocols do adds.",
+        label="tab:protocol-diff",
         head=("method", own.protocol, *(f"{name}{mark}" for name, mark in marks.items())),
         blocks=blocks,
         notes=_notes(own, others),

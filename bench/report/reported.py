@@ -8,23 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
-from bench.analysis.reported import ReportedRow, reported_rows, reported_table
-from bench.api import Direction, MetricInfo, MetricRef, RequestError, Signature, format_scale
+from bench.analysis.reported import TRAINED, ReportedRow, reported_rows, reported_table, table_title
+from bench.api import Direction, MetricInfo, MetricRef, Signature, format_scale
 from bench.metrics.catalog import known_infos
-from bench.report.latex import render_latex
-from bench.report.layout import Grid, GridBlock, GridRow, Head
-from bench.report.markdown import render_markdown
+from bench.report.exports import render
+from bench.report.grid import Grid, GridBlock, GridRow, Head
 from bench.report.model import Mark, MethodRow, MetricColumn, Table, TableCell, mark_printed
 
 _CITATION = re.compile(r"\s*\[\d+\]")
-_PAPERS = {
-    "blind_assr": "the blind arbitrary-scale paper",
-    "casarbi": "the CasArbi paper",
-    "casr_supplement": "the supplement of CASR",
-    "cassr": "the CasSR paper",
-}
-_TRAINED = "train="
-"""How a variant begins that says on what a method was trained, where a table has one method twice."""
 _UNITS = {"seconds": "Time (s)", "parameters_m": "Parameters (M)"}
 
 
@@ -46,7 +37,7 @@ def render_reported(name: str, output: str) -> str:
 
     Args:
         name: "casr_supplement/table2".
-        output: "tex", "md" or "csv" (the rows as they are stored).
+        output: As for `bench.report.exports.render`; "csv" are the rows as they are stored.
     Raises:
         RequestError: no such table (names the nearest), or an unknown output.
     """
@@ -55,10 +46,7 @@ def render_reported(name: str, output: str) -> str:
         text = StringIO()
         csv.writer(text, lineterminator="\n").writerows([list(ReportedRow.model_fields), *map(_stored, rows)])
         return text.getvalue()
-    renderers = {"tex": render_latex, "md": render_markdown}
-    if output not in renderers:
-        raise RequestError(f"unknown format '{output}'; choose --format tex, md or csv")
-    return renderers[output]([reported_grid(rows)])
+    return render(output, lambda room: [reported_grid(rows)])
 
 
 def render_names() -> str:
@@ -127,8 +115,8 @@ def _table(rows: Sequence[ReportedRow], infos: Mapping[str, MetricInfo]) -> Tabl
         protocol="",
         images=(),
         signatures=(),
-        notes=(*_stated(rows, infos), *_remarks(rows)),
-        caption=f"Reported: Table {number} of {_PAPERS.get(one.source, one.source)}, as printed there.",
+        notes=(*_stated(rows, infos), *_remarks(rows, infos)),
+        caption=f"Reported: {table_title(one.name)}, as printed there.",
         label=f"tab:{one.source}-{number}",
     )
 
@@ -149,7 +137,7 @@ def _stated(rows: Sequence[ReportedRow], infos: Mapping[str, MetricInfo]) -> Ite
         yield f"{', '.join(metrics)}{where}: {said}."
 
 
-def _remarks(rows: Sequence[ReportedRow]) -> Iterator[str]:
+def _remarks(rows: Sequence[ReportedRow], infos: Mapping[str, MetricInfo]) -> Iterator[str]:
     """What is noted of numbers, with whose they are where it is not said of the whole table."""
     for note in dict.fromkeys(row.note for row in rows if row.note):
         own = [row for row in rows if row.note == note]
@@ -162,7 +150,10 @@ def _remarks(rows: Sequence[ReportedRow]) -> Iterator[str]:
         elif not labels & {row.label for row in own}:
             whose = ", ".join(dict.fromkeys(_label(row) for row in own))
         else:
-            cells = [f"{_label(row)} {row.dataset} {_scale(row).plain} {row.metric}" for row in own]
+            cells = [
+                f"{_label(row)} {row.dataset} {_scale(row).plain} {_display(MetricRef.parse(row.metric).name, infos)}"
+                for row in own
+            ]
             whose = ", ".join(dict.fromkeys(cells if len(cells) <= 3 else [_label(row) for row in own]))
         yield f"{whose}: {note}." if whose else f"{note[:1].upper()}{note[1:]}."
 
@@ -237,7 +228,7 @@ _STUBS = {
 
 def _label(row: ReportedRow) -> str:
     """The row as printed, without the numbers of citations, which are another paper's, and with its training sets."""
-    trained = row.variant.removeprefix(_TRAINED) if row.variant.startswith(_TRAINED) else ""
+    trained = row.variant.removeprefix(TRAINED) if row.variant.startswith(TRAINED) else ""
     return _CITATION.sub("", row.label) + (f" ({trained})" if trained else "")
 
 

@@ -72,6 +72,10 @@ class CellValues:
             for row in rows.loc[rows["mean"].notna()].to_dict("records")
         }
 
+    def __contains__(self, key: CellKey) -> bool:
+        """Whether a cell is complete."""
+        return key in self._signatures
+
     def of(self, key: CellKey) -> dict[str, ImageValue]:
         """image -> value; empty where the number is not a mean over images."""
         signature = self._signatures[key]

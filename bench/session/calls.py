@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import RunFrames, Selection, load_run
+from bench.analysis.costs import with_costs
 from bench.api import RequestError
 from bench.api.lists import names as name_list
 from bench.engine.events import Listener, Tally
@@ -43,13 +44,15 @@ class Run:
 
     @property
     def records(self) -> pd.DataFrame:
-        """One row per image and metric, with RECORD_COLUMNS; a row without a value says why in `unit_status`."""
-        return shown_frame(self.frames.records)
+        """One row per image and metric, with RECORD_COLUMNS and `parameters`; a row without a value says why in
+        `unit_status`."""
+        return shown_frame(with_costs(self.frames.records, self.frames))
 
     @property
     def summary(self) -> pd.DataFrame:
-        """One row per method, dataset, scale and metric, with SUMMARY_COLUMNS; `mean` is NaN for an incomplete cell."""
-        return shown_frame(self.frames.summary)
+        """One row per method, dataset, scale and metric, with SUMMARY_COLUMNS, `seconds` per image and `parameters`;
+        `mean` is NaN for an incomplete cell."""
+        return shown_frame(with_costs(self.frames.summary, self.frames))
 
     @property
     def tally(self) -> Tally:
@@ -77,18 +80,20 @@ class Run:
         caption: str = "",
         label: str = "",
         significance: bool = False,
+        per_image: bool = False,
     ) -> str:
         """The table as text.
 
         Args:
-            output: "md", "tex" or "csv".
+            output: "md", "tex", "html", "json" or "csv".
             methods, datasets, scales, metrics: Only these, in this order; empty: all.
             protocol, signature: Only numbers of this protocol, or with these tokens.
             variants: Only these variants of their methods, each VARIANT or METHOD:VARIANT.
             rename: Name of a row (or its method) -> what to print.
-            layout: "auto", "wide", "by-metric" or "by-scale".
+            layout: "auto" or a name of `bench.report.LAYOUTS`.
             caption, label: As plain text.
             significance: Methods that cannot be told from the best image by image share its mark.
+            per_image: A row per image; another layout cannot be given.
         Raises:
             RequestError: nothing is left, or the rows mix protocols, versions of a method or sets of images.
         """
@@ -101,11 +106,19 @@ class Run:
             signature=_names(signature),
             variants=tuple(variants),
         )
-        options = TableOptions(layout=layout, caption=caption, label=label, significance=significance)
-        frames = self.frames.renamed(rename or {})
-        return render_tables(
-            frames, known_infos(frames.summary["metric"]), output=output, selection=selection, options=options
+        options = TableOptions(
+            layout=layout, caption=caption, label=label, significance=significance, per_image=per_image
         )
+        return self.renamed(rename or {}).typeset(output, selection, options)
+
+    def renamed(self, names: Mapping[str, str]) -> Run:
+        """The same under other names in tables: name of a row (or its method) -> what to print."""
+        return replace(self, frames=self.frames.renamed(names))
+
+    def typeset(self, output: str, selection: Selection, options: TableOptions) -> str:
+        """As `table`, of typed values."""
+        infos = known_infos(self.frames.summary["metric"])
+        return render_tables(self.frames, infos, output=output, selection=selection, options=options)
 
 
 def run(

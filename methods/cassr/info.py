@@ -140,6 +140,7 @@ CASSR = MethodSpec(
     root=_HERE,
     options=CassrOptions,
     weights={"lite": _HERE / "weights" / "lite.safetensors"},
+    minimised={"lite": ("lpips",)},
     default_weights="lite",
     weights_how=WEIGHTS_HOW,
     untrained=True,

@@ -20,7 +20,7 @@ def _rows(*triples: tuple[str, float, str]) -> pd.DataFrame:
 
 
 def _summary(*triples: tuple[str, float, str]) -> pd.DataFrame:
-    lines = [("m", "", "Set5", s, metric, 1.0, None, 1, 1, 0, 1, sign, "", "", "") for metric, s, sign in triples]
+    lines = [("m", "", "Set5", s, metric, 1.0, None, 1, 1, 0, 1, sign, "", "", "", "") for metric, s, sign in triples]
     return pd.DataFrame(lines, columns=pd.Index(SUMMARY_COLUMNS))
 
 

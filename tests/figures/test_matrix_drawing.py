@@ -317,5 +317,5 @@ def test_again_is_the_same_to_the_byte_whatever_the_user_has_set(name: str, head
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(RequestError, match="unknown format 'html'"):
-        typeset_matrices(built(PLAIN), "html")
+    with pytest.raises(RequestError, match="unknown format 'xls'"):
+        typeset_matrices(built(PLAIN), "xls")

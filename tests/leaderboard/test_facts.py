@@ -9,10 +9,11 @@ from scipy import stats
 
 from bench.analysis import records_frame
 from bench.analysis.contamination import Seen
+from bench.analysis.costs import cell_seconds
 from bench.analysis.reported import reported_rows, statements
 from bench.api import PRESETS, Method, MethodInfo, RowInfo, UnitStatus, Upscaled
 from bench.leaderboard.cards import run_card
-from bench.leaderboard.intervals import cell_seconds, mean_intervals
+from bench.leaderboard.intervals import mean_intervals
 from bench.leaderboard.protocols import protocol_names
 from bench.leaderboard.reported import reported_board
 from bench.metrics.catalog import make_metric

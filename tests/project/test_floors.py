@@ -24,12 +24,14 @@ FLOORS = (
     ("bench.analysis", 5),
     ("bench.check", 5),
     ("bench.report", 6),
+    ("bench.profile", 7),
     ("bench.session", 7),
-    ("bench.leaderboard", 8),
-    ("bench.export", 8),
-    ("bench.figures", 8),
-    ("bench.cli", 9),
-    ("bench.__main__", 10),
+    ("bench.ablation", 8),
+    ("bench.leaderboard", 9),
+    ("bench.export", 9),
+    ("bench.figures", 9),
+    ("bench.cli", 10),
+    ("bench.__main__", 11),
 )
 SOURCES = sorted([*(ROOT / "bench").rglob("*.py"), *(ROOT / "methods").rglob("*.py")])
 

@@ -108,7 +108,7 @@ def test_what_is_not_known_is_said_below() -> None:
     text = render_reported("casarbi/table1", "md")
     assert "LIIF, SR3, IDM, Kim: taken by the paper from the method's own paper" in text
     assert "PSNR, LPIPS, FID: the paper does not say how." in text
-    assert "LTE BSD100 ×4 ssim: printed as 0/ .6741." in render_reported("blind_assr/table1", "md")
+    assert "LTE BSD100 ×4 SSIM: printed as 0/ .6741." in render_reported("blind_assr/table1", "md")
     assert "Number of images" not in text
 
 
@@ -116,7 +116,7 @@ def test_csv_is_what_is_stored() -> None:
     rows = list(csv.DictReader(StringIO(render_reported("casarbi/table6", "csv"))))
     assert len(rows) == 105
     assert {row["scale"] for row in rows} == {"5.3", "7", "10", "10.7", "12"}
-    with pytest.raises(RequestError, match="choose --format tex, md or csv"):
+    with pytest.raises(RequestError, match="choose --format md, tex, html, json, csv"):
         render_reported("casarbi/table6", "pdf")
 
 

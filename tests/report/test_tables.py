@@ -26,7 +26,7 @@ GOLDEN = r"""% In the preamble: \usepackage{booktabs}
 \centering
 \caption{A caption with 100\% of \_.}
 \label{tab:x}
-\vspace{2pt}
+\vspace{4pt}
 \footnotesize
 \setlength{\tabcolsep}{4pt}
 \begin{tabular}{@{}lcc@{}}
@@ -95,14 +95,14 @@ def test_csv_keeps_numbers_and_scales_plain(small, infos):
     lines = render_tables(small, infos, output="csv").splitlines()
     assert lines[0].startswith("method,variant,dataset,scale,metric,mean,seed_sd,n,expected")
     assert lines[1].startswith("bicubic,-,Set5,2,psnr,33.66,,2,2,0,1,")
-    with pytest.raises(RequestError, match="--format tex, md or csv"):
-        render_tables(small, infos, output="html")
+    with pytest.raises(RequestError, match="--format md, tex, html, json, csv"):
+        render_tables(small, infos, output="xls")
 
 
 def test_infinite_mean_has_a_footnote(frames_of, infos):
     frames = frames_of({("a", "", "S", 1.0, "psnr"): math.inf, ("b", "", "S", 1.0, "psnr"): 30.0})
     tex, text = (render_tables(frames, infos, output=output) for output in ("tex", "md"))
-    assert r"{\boldmath\textbf{$\infty$}}\textsuperscript{a}" in tex
+    assert r"{\boldmath\textbf{$\infty$}}\rlap{\textsuperscript{a}}" in tex
     assert "infinite: at least one image is identical to its reference" in tex
     assert "**∞**<sup>a</sup>" in text
 
@@ -169,7 +169,9 @@ def test_a_layout_is_added_in_one_place(frames_of, infos, monkeypatch):
     assert all(PAGE.holds(grid) for grid in grids)
     methods = [row.name for row in grids[0].blocks[0].rows]
     assert methods == [row.name for row in arrange(table, "wide")[0].blocks[0].rows][::-1]
-    with pytest.raises(RequestError, match="auto, wide, by-metric, by-scale, backwards"):
+    with pytest.raises(
+        RequestError, match="auto, wide, by-metric, by-scale, ablation, efficiency, per-image, reported, backwards"
+    ):
         arrange(table, "sideways")
 
 

@@ -33,7 +33,7 @@ def test_every_fact_about_a_row_reaches_whoever_reads_the_folder(
     (choice,) = first.result.plan.request.methods
     assert row_info(choice) == bench.load(tmp_path / "run").frames.row("liif", "lite")
     for fact in fields(RowInfo):
-        value = {"minimised": ("ssim",), "train_scales": (1.5, 9.0)}.get(fact.name, f"a {fact.name}")
+        value = {"minimised": ("ssim",), "train_scales": (1.5, 9.0), "parameters": 7}.get(fact.name, f"a {fact.name}")
         longer = replace(row_info(choice), **{fact.name: value})
         stored = replace(first.result.manifest, rows=(longer,))
         assert type(stored).from_json(stored.to_json(), "run.json").rows == (longer,)

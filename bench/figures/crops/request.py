@@ -77,7 +77,7 @@ def _has_hr(found: Sequence[Sequence[Row]]) -> bool:
 
 
 def _caption(metrics: Sequence[MetricColumn], *, crops: bool) -> str:
-    from bench.report.layout import Head
+    from bench.report.grid import Head
 
     if not metrics:
         return ""

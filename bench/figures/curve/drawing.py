@@ -12,15 +12,13 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from bench.api import format_scale
 from bench.figures.curve.numbers import Line
-from bench.figures.page import PAGE_WIDTH, Page, line_colours, page_style, panel_bands
-from bench.figures.words import LINE, Legend, notes_of, width_of, wrapped, write_notes
-from bench.report.layout import Head
+from bench.figures.page import Page, line_colours
+from bench.figures.panels import PANEL, panel_page, panel_titles, row_marks
+from bench.figures.words import width_of
 from bench.report.model import MethodRow
 
-MARKERS = "osD^vP*Xp<>h"
-"""A marker per method, so that colour is not all that tells them apart."""
-_LEFT, _GAP, _PANEL, _BELOW, _BAR = 0.5, 0.5, 1.55, 0.28, 0.055
-"""Inches: at the left of the page, between panels, a panel's height, below it, and of a bar of training scales."""
+_BAR = 0.055
+"""Inches of a bar of training scales."""
 
 
 def draw_curves(
@@ -38,39 +36,21 @@ def draw_curves(
         notes: Sentences below.
     """
     places = list(dict.fromkeys((line.dataset, line.metric) for line in lines))
-    width, bands = panel_bands(len(places), left=_LEFT, gap=_GAP)
     colours = dict(zip(rows, line_colours(len(rows)), strict=True))
-    marks = [MARKERS[number % len(MARKERS)] for number in range(len(rows))]
+    marks = dict(zip(rows, row_marks(len(rows)), strict=True))
     strip = _BAR * sum(row in trained for row in rows)
-    titles = [wrapped(_title(*place, several=len({d for d, _ in places}) > 1), width) for place in places]
-    heads = [max(len(titles[place]) for place in band) * LINE + 0.08 for band in bands]
-    with page_style():
-        legend = Legend([row.display for row in rows], PAGE_WIDTH - 0.3)
-        below = notes_of(notes, PAGE_WIDTH - 0.15)
-        top = 0.08 + legend.height
-        height = top + sum(head + _PANEL + strip + _BELOW for head in heads) + len(below) * LINE + 0.06
-        page = Page(height)
-        legend.draw(page, 0.15, 0.06, [colours[row] for row in rows], marks)
-        up = top
-        for band, head in zip(bands, heads, strict=True):
-            for column, place in enumerate(band):
-                left = _LEFT + column * (width + _GAP)
-                words = "\n".join(titles[place])
-                page.text(left + width / 2, up + head - 0.03, words, va="bottom", parse_math=False)
-                own = [line for line in lines if (line.dataset, line.metric) == places[place]]
-                axes = page.axes(left, up + head, width, _PANEL)
-                _panel(axes, own, colours, dict(zip(rows, marks, strict=True)), trained)
-                if strip:
-                    bar = page.axes(left, up + head + _PANEL, width, strip)
-                    _training(bar, axes, [row for row in rows if row in trained], colours, trained)
-            up += head + _PANEL + strip + _BELOW
-        write_notes(page, below, up)
-        return page.figure
 
+    def draw(page: Page, place: int, left: float, up: float, width: float) -> None:
+        axes = page.axes(left, up, width, PANEL)
+        own = [line for line in lines if (line.dataset, line.metric) == places[place]]
+        _panel(axes, own, colours, marks, trained)
+        if strip:
+            bar = page.axes(left, up + PANEL, width, strip)
+            _training(bar, axes, [row for row in rows if row in trained], colours, trained)
 
-def _title(dataset: str, metric: Any, *, several: bool) -> str:
-    head = Head(metric.display, direction=metric.direction).plain
-    return f"{dataset}: {head}" if several else head
+    return panel_page(
+        panel_titles(places), {row.display: (colours[row], marks[row]) for row in rows}, notes, draw, below=strip
+    )
 
 
 def _panel(

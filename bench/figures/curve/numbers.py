@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,10 @@ class Point:
     n: int = 0
     missing: str = ""
 
+    def columns(self) -> dict[str, Any]:
+        """What the CSV file beside a figure says of it."""
+        return {"mean": self.mean, "low": self.low, "high": self.high, "n": self.n, "note": self.missing}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -64,7 +69,7 @@ def lines_of(chosen: Chosen, *, seed: int) -> list[Line]:
             points=tuple(
                 point
                 for scale in sorted(table.scales)
-                if (point := _point(chosen, dataset, scale, metric, row, seed)) is not None
+                if (point := point_of(chosen, dataset, scale, metric, row, seed)) is not None
             ),
         )
         for dataset in table.datasets
@@ -89,7 +94,16 @@ def interval(values: Sequence[float], seed: int) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def _point(chosen: Chosen, dataset: str, scale: float, metric: MetricColumn, row: MethodRow, seed: int) -> Point | None:
+def point_of(
+    chosen: Chosen, dataset: str, scale: float, metric: MetricColumn, row: MethodRow, seed: int
+) -> Point | None:
+    """One method at one scale; None where nobody asked for it.
+
+    Args:
+        chosen: Rows of a run.
+        dataset, scale, metric, row: Which cell.
+        seed: Of the resampling.
+    """
     cell = chosen.table.cell(dataset, scale, metric.name, row)
     if cell is NOT_HERE:
         return None

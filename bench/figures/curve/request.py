@@ -79,11 +79,7 @@ def _rows(lines: Sequence[Line]) -> list[Mapping[str, Any]]:
             "method": line.row.method,
             "variant": line.row.variant,
             "scale": format_scale(point.scale),
-            "mean": point.mean,
-            "low": point.low,
-            "high": point.high,
-            "n": point.n,
-            "note": point.missing,
+            **point.columns(),
         }
         for line in lines
         for point in line.points

@@ -45,7 +45,7 @@ class Errors(ImageFigure):
         from bench.figures.pictures import as_shown
         from bench.figures.sheet import Group, Panel, Sheet, Strip, cell_dots, draw_sheet
         from bench.figures.views import choose, seed_sentence, texts, values_of
-        from bench.report.layout import Head
+        from bench.report.grid import Head
 
         chosen, metrics, shown = self.with_metrics()
         images = self.images_of(chosen)

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bench.api import Direction, format_scale
-from bench.figures.curve.drawing import MARKERS
 from bench.figures.page import PAGE_WIDTH, Page, line_colours, page_style, panel_bands
+from bench.figures.panels import row_marks
 from bench.figures.plane.points import PlanePoint
 from bench.figures.words import LINE, Legend, notes_of, wrapped, write_notes
-from bench.report.layout import Head
+from bench.report.grid import Head
 from bench.report.model import MethodRow, MetricColumn
 
 _LEFT, _GAP, _BELOW = 0.5, 0.55, 0.42
@@ -40,7 +40,7 @@ def draw_plane(
     """
     width, bands = panel_bands(len(places), left=_LEFT, gap=_GAP)
     panel = min(width, _TALLEST)
-    looks = dict(zip(rows, zip(line_colours(len(rows)), _marks(len(rows)), strict=True), strict=True))
+    looks = dict(zip(rows, zip(line_colours(len(rows)), row_marks(len(rows)), strict=True), strict=True))
     several = len({dataset for dataset, _ in places}) > 1
     titles = [
         f"{dataset} ×{format_scale(scale)}" if several else f"×{format_scale(scale)}" for dataset, scale in places
@@ -66,10 +66,6 @@ def draw_plane(
             up += head + panel + _BELOW
         write_notes(page, below, up)
         return page.figure
-
-
-def _marks(count: int) -> list[str]:
-    return [MARKERS[number % len(MARKERS)] for number in range(count)]
 
 
 def _panel(

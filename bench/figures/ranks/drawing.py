@@ -12,7 +12,7 @@ from bench.analysis.ranks import Ranks
 from bench.api import format_scale
 from bench.figures.page import Page, page_style
 from bench.figures.ranks.numbers import RankedScales
-from bench.report.layout import Head
+from bench.report.grid import Head
 
 _SIDE, _WIDTH = 1.75, 5.6
 """Inches: room for names at each side, and the page."""

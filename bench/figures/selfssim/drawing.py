@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 from bench.figures.page import COLOUR_MAP, PAGE_WIDTH, Page, page_style
 from bench.figures.selfssim.matrix import DIAGONAL, MatrixCell, ScaleMatrix
 from bench.figures.selfssim.typeset import ITSELF, Matrices, times
-from bench.report.layout import Head
+from bench.report.grid import Head
 from bench.report.model import Table, printed
 
 _CELL, _SIZE, _SMALL = 0.33, 6.5, 5.5

@@ -30,7 +30,7 @@ class SelfSSIMMatrix(FigureRequest):
     scales: Annotated[str, typer.Option(help="Only these scales, as rows and as columns.")] = ""
     protocol: opt.OnlyProtocol = None
     signature: opt.OnlySignature = ""
-    output: Annotated[str, typer.Option("--format", help="What is printed: md, tex or csv.")] = "md"
+    output: Annotated[str, typer.Option("--format", help="What is printed: md, tex, html, json or csv.")] = "md"
     caption: Annotated[str, typer.Option(help="Caption of the table, as plain text.")] = ""
     label: Annotated[str, typer.Option(help="LaTeX label.")] = ""
 
@@ -38,12 +38,9 @@ class SelfSSIMMatrix(FigureRequest):
         """One heat map per method and dataset of the run."""
         from bench.analysis import Selection, load_run
         from bench.figures.selfssim.drawing import draw_matrices
-        from bench.figures.selfssim.matrix import matrix_rows
-        from bench.figures.selfssim.typeset import build_matrices, typeset_matrices
-        from bench.metrics.catalog import known_infos
+        from bench.figures.selfssim.typeset import run_matrices, typeset_matrices
         from bench.report import TableOptions
 
-        frames = load_run(self.run_folder)
         selection = Selection.typed(
             methods=self.methods,
             datasets=self.datasets,
@@ -51,12 +48,8 @@ class SelfSSIMMatrix(FigureRequest):
             protocol=self.protocol,
             signature=self.signature,
         )
-        matrices = build_matrices(
-            matrix_rows(frames.summary, self.metric, selection, protocols=frames.protocols),
-            known_infos([self.metric]),
-            frames=frames,
-            protocol=self.protocol,
-            options=TableOptions(caption=self.caption, label=self.label),
+        matrices = run_matrices(
+            load_run(self.run_folder), self.metric, selection, TableOptions(caption=self.caption, label=self.label)
         )
         shown = typeset_matrices(matrices, self.output)
         texts = {self.out.with_suffix(f".{suffix}"): typeset_matrices(matrices, suffix) for suffix in _TEXTS}

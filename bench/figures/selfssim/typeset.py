@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from bench.analysis import RunFrames
+from bench.analysis import RunFrames, Selection
 from bench.analysis.signatures import signature_lines
-from bench.api import Direction, MetricInfo, MetricRef, RequestError, format_scale
-from bench.figures.selfssim.matrix import DIAGONAL, ScaleMatrix, scale_matrices
+from bench.api import Direction, MetricInfo, MetricRef, format_scale
+from bench.figures.selfssim.matrix import DIAGONAL, ScaleMatrix, matrix_rows, scale_matrices
+from bench.metrics.catalog import known_infos
 from bench.report.build import TableOptions, build_table, untrained
-from bench.report.latex import render_latex
-from bench.report.layout import PAGE, SCREEN, Grid, GridBlock, GridRow, Head, Room
-from bench.report.markdown import render_markdown
+from bench.report.exports import render
+from bench.report.grid import Grid, GridBlock, GridRow, Head
+from bench.report.layout import Room
 from bench.report.model import MethodRow, MetricColumn, Table, TableCell
 
 CSV_COLUMNS = (
@@ -58,6 +59,21 @@ class Matrices:
     def method(self, matrix: ScaleMatrix) -> MethodRow:
         """The method of a matrix under its printed name."""
         return next(r for r in self.table.methods if (r.method, r.variant) == (matrix.method, matrix.variant))
+
+
+def run_matrices(frames: RunFrames, metric: str, selection: Selection, options: TableOptions) -> Matrices:
+    """The matrices of a run.
+
+    Args:
+        frames: The run.
+        metric: A cross-scale metric without reference, such as "selfssim".
+        selection: What to keep; its metrics are not looked at.
+        options: Caption and label.
+    Raises:
+        RequestError: as `matrix_rows` and `build_matrices`.
+    """
+    rows = matrix_rows(frames.summary, metric, selection, protocols=frames.protocols)
+    return build_matrices(rows, known_infos([metric]), frames=frames, protocol=selection.protocol, options=options)
 
 
 def build_matrices(
@@ -108,18 +124,14 @@ def matrices_csv(found: Matrices) -> str:
 
 
 def typeset_matrices(found: Matrices, output: str) -> str:
-    """The matrices as text: "tex" (booktabs, a block per method, a table per dataset), "md" or "csv".
+    """The matrices as text: a block per method and a table per dataset, or CSV_COLUMNS as "csv".
 
     Raises:
         RequestError: an unknown output, or a label that LaTeX cannot hold.
     """
     if output == "csv":
         return matrices_csv(found)
-    if output == "tex":
-        return render_latex(_grids(found, PAGE))
-    if output == "md":
-        return render_markdown(_grids(found, SCREEN))
-    raise RequestError(f"unknown format '{output}'; choose --format tex, md or csv")
+    return render(output, lambda room: _grids(found, room))
 
 
 def times(scale: float) -> str:

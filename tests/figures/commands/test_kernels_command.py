@@ -11,32 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from matplotlib.figure import Figure
-from safetensors.torch import save_file
 
 from bench.api import derive_seed
 from bench.figures.kernels.drawing import StudyModel, StudyRow, draw_study
 from bench.imaging import read_image
 from bench.imaging.degrade import draw_blind_assr
-from bench.weights.card import METADATA_KEY
-from methods.blind_assr.architecture import BlindArchitecture
-from methods.blind_assr.network import RepresentationNetwork
 from methods.blind_assr.recovery import STUDY_DEGRADATION
 
 SCALES = ("--scales", "1.2,2")
-
-
-@pytest.fixture
-def weights(newcomer: Path) -> Path:
-    """Two small untrained files of stage 1 in the working folder: kl.safetensors and kh.safetensors."""
-    architecture = BlindArchitecture(encoder=(4, 6, 8), head=8, estimator=(6, 4))
-    for seed, name in enumerate(("kl", "kh")):
-        torch.manual_seed(seed)
-        network = RepresentationNetwork(architecture)
-        said = {"method": "blind_assr", "architecture": architecture.model_dump(mode="json"), "stage": "representation"}
-        save_file(network.state_dict(), newcomer / f"{name}.safetensors", {METADATA_KEY: json.dumps(said)})
-    return newcomer / "kl.safetensors"
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

@@ -136,7 +136,7 @@ def test_a_run_without_comparisons_says_what_to_run(
         (("--scales", "x"), "'x' is not a scale"),
         (("--protocol", "sampel"), "Did you mean 'sample'"),
         (("--signature", "y709"), "y709"),
-        (("--format", "html"), "unknown format 'html'"),
+        (("--format", "xls"), "unknown format 'xls'"),
         (("--label", "a b"), "--label 'a b'"),
         (("--out", "o.jpg"), ".png, .pdf, .svg"),
         (("--out", "none/o.png"), "none does not exist"),

@@ -1,0 +1,1 @@
+"""Time and memory of methods against the size of the result."""

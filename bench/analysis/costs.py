@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 import pandas as pd
 
 from bench.analysis.frames import RunFrames
-from bench.api import MethodSpec, RequestError, RowInfo, weights_label
-from bench.plugins import method_spec
+from bench.api import MethodSpec, RowInfo, weights_label
+from bench.registry import METHODS
 from bench.weights.beside import card_beside
 
 CellKey = tuple[str, str, str, float]
@@ -81,18 +80,11 @@ def parameters(row: RowInfo) -> int | None:
 
     None where nobody says: a user's own weights may be of another architecture than the method's.
     """
-    spec = registered_spec(row.method)
-    if row.parameters is not None or spec is None:
+    known = METHODS.find(row.method)
+    if row.parameters is not None or known is None:
         return row.parameters
-    weights = spec.weights.get(weights_label(row.variant))
+    weights = known.weights.get(weights_label(row.variant)) if isinstance(known, MethodSpec) else None
     card = card_beside(weights) if weights is not None else None
     if card is not None:
         return card.parameters or None
-    return None if row.weights_file else spec.info.parameters
-
-
-def registered_spec(method: str) -> MethodSpec | None:
-    """The registered method; None for one that this installation does not have."""
-    with suppress(RequestError):
-        return method_spec(method)
-    return None
+    return None if row.weights_file else known.info.parameters

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from bench.analysis.contamination import stated_train_sets
-from bench.analysis.costs import parameters, registered_spec
-from bench.api import RowInfo, RunManifest, weights_label
+from bench.analysis.costs import parameters
+from bench.api import MethodSpec, RequestError, RowInfo, RunManifest, weights_label
 from bench.engine.environment import hardware
 from bench.leaderboard.entry import Card, Kind
+from bench.plugins import method_spec
 from bench.weights.beside import card_beside
 from bench.weights.card import WeightsCard
 
 
 def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:
     """What is known of a row of a run: by its registered method, the card of its weights, and run.json."""
-    spec = registered_spec(row.method)
+    spec = _spec(row.method)
     own = {folder: manifest for folder, manifest in manifests.items() if any(r.key == row.key for r in manifest.rows)}
     label = weights_label(row.variant)
     weights = spec.weights.get(label) if spec is not None else None
@@ -41,6 +43,13 @@ def run_card(row: RowInfo, manifests: Mapping[Path, RunManifest]) -> Card:
         hardware="; ".join(dict.fromkeys(hardware(manifest.environment) for manifest in own.values())),
         notes=tuple(note for note in (row.resize_rule,) if note),
     )
+
+
+def _spec(method: str) -> MethodSpec | None:
+    """The registered method; None for one that this installation does not have."""
+    with suppress(RequestError):
+        return method_spec(method)
+    return None
 
 
 def _weights(row: RowInfo, card: WeightsCard | None, manifests: Iterable[RunManifest]) -> dict[str, str]:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pandas as pd
 
 from bench.analysis import RunFrames
-from bench.analysis.costs import registered_spec
 from bench.analysis.reported import TRAINED, ReportedRow, reported_rows, table_title
 from bench.api import RequestError, Signature, format_scale, weights_label
+from bench.registry import METHODS
 from bench.report.grid import Grid, GridBlock, GridRow, Head
 from bench.report.model import (
     NOT_HERE,
@@ -135,8 +135,8 @@ def _cells(
 
 def _paper_name(row: MethodRow, frames: RunFrames) -> str:
     """What papers call the method: the display name that it is registered with."""
-    spec = registered_spec(row.method)
-    return spec.info.display if spec is not None else frames.row(row.method, row.variant).display
+    known = METHODS.find(row.method)
+    return known.info.display if known is not None else frames.row(row.method, row.variant).display
 
 
 def _itself(line: ReportedRow) -> bool:

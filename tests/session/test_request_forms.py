@@ -21,9 +21,11 @@ Call = Callable[..., Run]
 def test_records_and_summary_are_what_the_files_say(run: Call, photos: Path, tmp_path: Path) -> None:
     """Catches frames that differ from the CSV files, such as an empty variant that pandas reads as NaN."""
     made = run("bicubic,liif", (2, 3.6), datasets=photos, limit=2)
-    assert tuple(made.records.columns) == RECORD_COLUMNS
-    assert tuple(made.summary.columns) == SUMMARY_COLUMNS
+    assert tuple(made.records.columns) == (*RECORD_COLUMNS, "parameters")
+    assert tuple(made.summary.columns) == (*SUMMARY_COLUMNS, "seconds", "parameters")
     records = pd.read_csv(tmp_path / "run" / "records.csv")
+    assert list(records.columns) == list(made.records.columns)
+    assert list(pd.read_csv(tmp_path / "run" / "summary.csv").columns) == list(made.summary.columns)
     assert set(records["variant"]) == {"-", "lite"} == set(made.records["variant"])
     grouped = records.groupby(["method", "variant", "dataset", "scale", "metric"])["value"].mean()
     for _, row in made.summary.iterrows():

@@ -25,6 +25,8 @@ FIGURES: dict[str, tuple[object, ...]] = {
     "ranks": ("run", "--over", "images"),
     "stages": ("cascade", "--data", "Photos", "--scale", 8, *MODEL),
     "drift": ("cascade", "--data", "Photos", "--scale", 8, *MODEL),
+    "sweep": ("swept",),
+    "growth": ("bicubic,lanczos", "--sizes", "64,128", "--repeats", 2, "--warmup", 0),
     "kernels": ("blind_assr", "--data", "Photos", "--weights", "kl.safetensors", "--count", 2, "--scales", "2"),
     "kernel-space": (
         *("blind_assr", "--data", "Photos", "--kl", "kl.safetensors", "--kh", "kh.safetensors"),
@@ -55,6 +57,9 @@ def run(bench: Callable, photos: Path) -> Path:
         "run", "--methods", "bicubic,cascade", "--datasets", "./Set5", "--scales", 4, *words, "--out", "variants"
     )
     assert done.code == 0, done.err
+    words = ("--sweep", "cascade.gain=0.5,1,2", "--dataset", "Photos", "--scale", 2, "--metrics", "psnr,ssim")
+    done = bench("ablate", "cascade", *words, "--plugin", PLUGIN, "--out", "swept")
+    assert done.code == 0, done.err
     return Path("run")
 
 
@@ -79,6 +84,8 @@ def tables(typed: Callable[..., str], run: Path) -> list[str]:
         typed("table", run, *tex, "--significance", "--label", "tab:significance"),
         typed("compare", run, "bicubic", "lanczos", *tex),
         typed("protocol-diff", run, "--workers", 0, *tex),
+        Path("swept", "ablation.tex").read_text(encoding="utf-8"),
+        *(typed("profile", "--read", "growth.json", *tex, "--layout", layout) for layout in ("full", "across", "down")),
         *(typed("table", "--reported", name, *tex) for name in table_names(reported_rows())),
     ]
 

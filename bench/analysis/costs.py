@@ -55,7 +55,7 @@ def cell_seconds(records: pd.DataFrame) -> Mapping[CellKey, float]:
     return {key: cost.seconds for key, cost in cell_costs(records).items()}
 
 
-def with_costs(frame: pd.DataFrame, frames: RunFrames) -> pd.DataFrame:
+def with_cost_columns(frame: pd.DataFrame, frames: RunFrames) -> pd.DataFrame:
     """A frame of a run with two more columns at its end, empty where nobody knows.
 
     Args:

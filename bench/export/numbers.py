@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analysis import RunFrames, Selection
-from bench.api import Direction, MetricInfo, MetricRef, RequestError, format_scale
-from bench.export.doubts import DoubtKey, find_doubts
+from bench.api import Direction, MetricInfo, RequestError, format_scale
 from bench.leaderboard.entry import Card, Entry
 from bench.leaderboard.measured import measured_board
 from bench.metrics.catalog import known_infos
@@ -71,17 +70,18 @@ def exportable_numbers(folders: Sequence[Path], frames: RunFrames, selection: Se
         frames: What they hold.
         selection: Which rows.
     Raises:
-        RequestError: no run folder, folders that contradict each other, a method in two versions, two sets of one
-            name, a selection that leaves nothing, or no number that may be exported (says why).
+        RequestError: images whose size is not recorded, no run folder, folders that contradict each other, a method in
+            two versions, two sets of one name, a selection that leaves nothing, or no number that may be exported
+            (says why).
     """
     board = measured_board(folders, selection)
-    doubts = find_doubts(frames)
+    _check_sizes(frames)
     infos = known_infos(entry.metric for entry in board.entries)
     kept, left_out = [], []
     for entry in board.entries:
         card = board.cards[entry.card]
         info = infos.get(entry.metric)
-        reason = _reason(entry, card, info, doubts)
+        reason = _reason(entry, info)
         if not reason and info is not None and entry.value is not None:
             kept.append(Number(card=card, entry=entry, info=info, value=entry.value))
         else:
@@ -97,7 +97,7 @@ def exportable_numbers(folders: Sequence[Path], frames: RunFrames, selection: Se
     return Numbers(tuple(kept), tuple(left_out))
 
 
-def _reason(entry: Entry, card: Card, info: MetricInfo | None, doubts: dict[DoubtKey, str]) -> str:
+def _reason(entry: Entry, info: MetricInfo | None) -> str:
     """Why a number stays here; "" where it need not."""
     if entry.value is None:
         return entry.note or f"{entry.n}/{entry.expected}"
@@ -105,9 +105,18 @@ def _reason(entry: Entry, card: Card, info: MetricInfo | None, doubts: dict[Doub
         return f"{entry.text}: an image is identical to its reference, and the formats have no infinity"
     if info is None:
         return "a metric that is not installed here, so nobody can say which way it counts"
-    metric = MetricRef.parse(entry.metric).name
-    doubt = doubts.get((card.method, card.variant, entry.dataset, entry.scale or 1.0, metric))
-    return f"doubtful: {doubt}" if doubt else ""
+    return f"doubtful: {entry.doubt}" if entry.doubt else ""
+
+
+def _check_sizes(frames: RunFrames) -> None:
+    """Refuse numbers of images whose size is not recorded: nobody can say whether these are too small for them."""
+    unknown = frames.records.loc[frames.records["value"].notna() & frames.records["height"].isna()]
+    if not unknown.empty:
+        raise RequestError(
+            f"{len(unknown)} records do not say how large their images are (the first: {unknown['image'].iloc[0]}), so "
+            "nobody can say whether these are too small for their numbers; export from the run folder itself, records/ "
+            "and all"
+        )
 
 
 def _place(entry: Entry, card: Card) -> str:

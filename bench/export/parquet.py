@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.analysis import RunFrames
-from bench.analysis.costs import with_costs
 from bench.api import RequestError
 from bench.imaging.atomic import atomic_write
 from bench.report.exports import shown_frame
@@ -54,8 +53,8 @@ def write_parquet(frames: RunFrames, out: Path) -> list[Path]:
     summary = frames.summary
     signatures = {*frames.records["signature"], *summary["signature"]} - {""}
     protocols = {signature: frames.protocols.get(signature, ()) for signature in sorted(signatures)}
-    _write(out / RECORDS, shown_frame(with_costs(frames.records, frames)), protocols)
-    _write(out / SUMMARY, shown_frame(with_costs(summary, frames)), protocols)
+    _write(out / RECORDS, shown_frame(frames.records, frames), protocols)
+    _write(out / SUMMARY, shown_frame(summary, frames), protocols)
     return [out / RECORDS, out / SUMMARY]
 
 

@@ -82,6 +82,7 @@ class Entry:
         table: The printed table that it stands in.
         seconds: Of the method, per image.
         exposure: Whether the method was trained on images of this dataset.
+        doubt: Why it means little; "" where nothing is known against it.
         note: Why it is incomplete, or what a paper's reader has to know.
         rank, of: Its place among the numbers that it may be compared with, and how many those are; None without one.
     """
@@ -104,6 +105,7 @@ class Entry:
     table: str = ""
     seconds: float | None = None
     exposure: Exposure = UNSTATED
+    doubt: str = ""
     note: str = ""
     rank: int | None = None
     of: int = 0

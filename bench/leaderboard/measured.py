@@ -130,6 +130,7 @@ class _Entries:
             images=str(line["source"]),
             seconds=self.seconds.get(key),
             exposure=exposure(self.cards[place].train_sets, key[2], images.images if images is not None else None),
+            doubt=str(line["doubt"]),
             note=note or str(line["doubt"]),
         )
 

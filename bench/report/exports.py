@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.analysis import RunFrames, Selection, select
-from bench.analysis.costs import with_costs
+from bench.analysis.costs import with_cost_columns
 from bench.api import NO_VARIANT, MetricInfo, RequestError, format_scale
 from bench.imaging.atomic import atomic_write
 from bench.report.as_json import render_csv, render_json
@@ -46,8 +46,8 @@ def write_exports(
     Raises:
         OSError: the folder cannot be written.
     """
-    _write(out / "records.csv", csv_text(with_costs(frames.records, frames)))
-    _write(out / "summary.csv", csv_text(with_costs(frames.summary, frames)))
+    _write(out / "records.csv", csv_text(frames.records, frames))
+    _write(out / "summary.csv", csv_text(frames.summary, frames))
     try:
         tables = run_tables(asked or frames, infos, selection=selection, options=options)
         tex, text = (typeset(tables, output, layout=(options or TableOptions()).layout) for output in ("tex", "md"))
@@ -76,7 +76,7 @@ def render_tables(
     """
     chosen, options = selection or Selection(), options or TableOptions()
     if output == "csv" and options.layout in (AUTO, *FITTING):
-        return csv_text(with_costs(select(frames.summary, chosen, protocols=frames.protocols), frames))
+        return csv_text(select(frames.summary, chosen, protocols=frames.protocols), frames)
     return typeset([_table(frames, infos, chosen, options)], output, layout=options.layout)
 
 
@@ -130,14 +130,18 @@ def run_tables(
         ]
 
 
-def csv_text(frame: pd.DataFrame) -> str:
-    """A frame as CSV: scales as 4 or 3.6, "-" for no variant, no number where there is none, inf for infinity."""
-    return shown_frame(frame).assign(scale=frame["scale"].map(format_scale)).to_csv(index=False, lineterminator="\n")
+def csv_text(frame: pd.DataFrame, frames: RunFrames) -> str:
+    """Records or means of a run in CSV: scales as 3.6, "-" for no variant; nothing for no number, inf for infinity."""
+    shown = shown_frame(frame, frames).assign(scale=frame["scale"].map(format_scale))
+    return shown.to_csv(index=False, lineterminator="\n")
 
 
-def shown_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame as files and notebooks show it: an empty variant is "-", which no reader takes for a missing value."""
-    return frame.assign(variant=frame["variant"].replace("", NO_VARIANT))
+def shown_frame(frame: pd.DataFrame, frames: RunFrames) -> pd.DataFrame:
+    """Records or means of a run as files and notebooks show them: with what their rows cost, and "-" for no variant.
+
+    An empty variant would be read as a missing value.
+    """
+    return with_cost_columns(frame, frames).assign(variant=frame["variant"].replace("", NO_VARIANT))
 
 
 OUTPUTS: Mapping[str, tuple[Room, Callable[[Sequence[Grid]], str]]] = {

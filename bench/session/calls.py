@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import RunFrames, Selection, load_run
-from bench.analysis.costs import with_costs
 from bench.api import RequestError
 from bench.api.lists import names as name_list
 from bench.engine.events import Listener, Tally
@@ -46,13 +45,13 @@ class Run:
     def records(self) -> pd.DataFrame:
         """One row per image and metric, with RECORD_COLUMNS and `parameters`; a row without a value says why in
         `unit_status`."""
-        return shown_frame(with_costs(self.frames.records, self.frames))
+        return shown_frame(self.frames.records, self.frames)
 
     @property
     def summary(self) -> pd.DataFrame:
         """One row per method, dataset, scale and metric, with SUMMARY_COLUMNS, `seconds` per image and `parameters`;
         `mean` is NaN for an incomplete cell."""
-        return shown_frame(with_costs(self.frames.summary, self.frames))
+        return shown_frame(self.frames.summary, self.frames)
 
     @property
     def tally(self) -> Tally:

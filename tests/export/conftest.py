@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 import bench
-from bench.imaging import write_png
-from tests.leaderboard.conftest import photo
+from tests.leaderboard.conftest import three_photos
 
 SCALES = "2,3"
 METRICS = "psnr,ssim,selfssim"
@@ -22,10 +21,7 @@ METRICS = "psnr,ssim,selfssim"
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two methods at two scales on three images; nobody changes it."""
     root = tmp_path_factory.mktemp("export")
-    photos = root / "Photos"
-    photos.mkdir()
-    for index in range(3):
-        write_png(photos / f"image{index}.png", photo(index))
+    photos = three_photos(root)
     out = root / "run"
     bench.run("nearest,bicubic", SCALES, datasets=str(photos), metrics=METRICS, out=out, workers=0, device="cpu")
     return out

@@ -27,14 +27,20 @@ def photo(seed: int, size: tuple[int, int] = (64, 80)) -> np.ndarray:
     return np.clip(128 + 60 * np.stack(planes, -1) + rng.normal(0, 3, (*size, 3)), 0, 255).astype(np.uint8)
 
 
-@pytest.fixture(scope="session")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real run of five methods at three scales on three images."""
-    root = tmp_path_factory.mktemp("leaderboard")
+def three_photos(root: Path) -> Path:
+    """A new folder Photos with three images."""
     photos = root / "Photos"
     photos.mkdir()
     for index in range(3):
         write_png(photos / f"image{index}.png", photo(index))
+    return photos
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real run of five methods at three scales on three images."""
+    root = tmp_path_factory.mktemp("leaderboard")
+    photos = three_photos(root)
     out = root / "run"
     bench.run(METHODS, SCALES, datasets=str(photos), metrics="psnr,ssim,selfssim", out=out, workers=0, device="cpu")
     return out

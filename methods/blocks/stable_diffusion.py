@@ -49,7 +49,7 @@ _EXPECTED: dict[str, object] = {
     "conv_in_kernel": 3,
     "conv_out_kernel": 3,
 }
-"""What our class computes, where such a configuration leaves a choice; upcast_attention has none with torch's kernel."""
+"""What our class computes where such a configuration leaves a choice; upcast_attention is none in torch's kernel."""
 
 
 def read_stable_diffusion(path: Path, *, what: str, option: str) -> tuple[UNet, AutoencoderKL, ClipText]:

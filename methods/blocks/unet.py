@@ -210,9 +210,7 @@ class UNet(Encoder):
             h = h + control[1]
         return h, skips, emb
 
-    def up(
-        self, h: torch.Tensor, skips: Sequence[torch.Tensor], emb: torch.Tensor, c: torch.Tensor
-    ) -> torch.Tensor:
+    def up(self, h: torch.Tensor, skips: Sequence[torch.Tensor], emb: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
         """The decoder, of what `down_mid` returned; (B, outputs, h, w)."""
         left = tuple(skips)
         for block in self.up_blocks:

@@ -120,7 +120,7 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention to itself, attention to the text, and a feed-forward layer, each behind a norm and beside a residual."""
+    """Attention to itself, to the text, and a feed-forward layer, each behind a norm and beside a residual."""
 
     def __init__(self, width: int, heads: int, text: int) -> None:
         super().__init__()

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch.nn import functional
 
 from bench.api import Size
 from methods.blocks.codec import UnshuffleCodec, VaeCodec
-from methods.blocks.tiles import Tile, Weights, merge
 from methods.blocks.controlnet import ControlNet
+from methods.blocks.tiles import Tile, Weights, merge
 from methods.blocks.unet import UNet
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.sarm import Sarm

@@ -36,7 +36,7 @@ def padding(request: pytest.FixtureRequest) -> Padding:
     return request.param
 
 
-@pytest.fixture(params=GEOMETRIES.values(), ids=GEOMETRIES)
+@pytest.fixture(params=GEOMETRIES.values(), ids=list(GEOMETRIES))
 def pair(request: pytest.FixtureRequest, padding: Padding) -> tuple[UNet, ControlNet]:
     """A UNet and a ControlNet no tensor of which is at its start, where a wrong use of it would not show."""
     torch.manual_seed(3)
@@ -204,15 +204,26 @@ def test_a_unet_that_computes_something_else_is_refused(changes, named):
 
 
 @pytest.mark.parametrize("name", ["casr", "cassr"])
-def test_the_shipped_weights_need_torch_alone(name):
-    """Catches an import that costs every run with them several times what torch costs, and that a machine without the
-    full size's packages does not have."""
+def test_the_first_image_needs_torch_and_little_else(name, tmp_path):
+    """All that `bench run` has imported when the loaded method is handed its first image. Catches an import that costs
+    every run several times what torch costs, packages of the full size that lite does not need, and tables and
+    downloads that are got ready before there is anything to show or to fetch."""
     code = (
         "import sys\n"
-        "from bench.engine.choice import choose_methods\n"
+        "from bench.cli.app import main\n"
         "from bench.engine.inference import Runner\n"
-        f"Runner(choose_methods([{name!r}])[0], device='cpu')\n"
-        "print(*sorted({'diffusers', 'transformers', 'peft', 'accelerate', 'torchvision'} & set(sys.modules)))\n"
+        "def stop(*_, **__):\n"
+        "    print('loaded', *sys.modules, flush=True)\n"
+        "    raise KeyboardInterrupt\n"
+        "Runner.infer = stop\n"
+        f"sys.argv[1:] = ['run', '--methods', {name!r}, '--scales', '4', '--limit', '1', '--metrics', 'psnr',"
+        f" '--device', 'cpu', '--workers', '0', '--out', {str(tmp_path / 'out')!r}]\n"
+        "main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=300)
-    assert done.stdout.strip() == ""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("loaded ")]
+    packages = {module.partition(".")[0] for module in line.split()}
+    assert {"torch", "safetensors"} <= packages
+    full_size = {"diffusers", "transformers", "peft", "accelerate", "torchvision"}
+    later = {"pandas", "matplotlib", "jinja2", "requests", "pooch", "pyiqa", "lpips", "mmengine", "skimage"}
+    assert not packages & (full_size | later)

@@ -13,9 +13,7 @@ import argparse
 import subprocess
 import sys
 
-_CPU = "import resource; u = resource.getrusage(0); print('cpu', u.ru_utime + u.ru_stime, flush=True)"  # 0: this process
-    "import resource; u = resource.getrusage(resource.RUSAGE_SELF); print('cpu', u.ru_utime + u.ru_stime, flush=True)"
-)
+_CPU = "import resource as r; u = r.getrusage(r.RUSAGE_SELF); print('cpu', u.ru_utime + u.ru_stime, flush=True)"
 _LOAD = """
 from bench.engine.choice import choose_methods
 from bench.engine.inference import Runner

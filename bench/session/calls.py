@@ -7,21 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.analysis import RunFrames, Selection, load_run
 from bench.api import RequestError
 from bench.api.lists import names as name_list
 from bench.engine.events import Listener, Tally
 from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
-from bench.metrics.catalog import known_infos
-from bench.report import TableOptions, render_tables
-from bench.report.exports import shown_frame
 from bench.session.config import DEFAULT_OUT, RunConfig, make_config
-from bench.session.exports import asked_frames, fetch_parameters, folder_frames, write_all
-from bench.session.request import build_request
+from bench.session.request import build_request, fetch_parameters
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bench.analysis import RunFrames, Selection
+    from bench.report import TableOptions
 
 Names = str | Sequence[str]
 SCORE_OUT = Path("results/runs/score")
@@ -45,12 +43,16 @@ class Run:
     def records(self) -> pd.DataFrame:
         """One row per image and metric, with RECORD_COLUMNS and `parameters`; a row without a value says why in
         `unit_status`."""
+        from bench.report.exports import shown_frame
+
         return shown_frame(self.frames.records, self.frames)
 
     @property
     def summary(self) -> pd.DataFrame:
         """One row per method, dataset, scale and metric, with SUMMARY_COLUMNS, `seconds` per image and `parameters`;
         `mean` is NaN for an incomplete cell."""
+        from bench.report.exports import shown_frame
+
         return shown_frame(self.frames.summary, self.frames)
 
     @property
@@ -96,6 +98,9 @@ class Run:
         Raises:
             RequestError: nothing is left, or the rows mix protocols, versions of a method or sets of images.
         """
+        from bench.analysis import Selection
+        from bench.report import TableOptions
+
         selection = Selection(
             methods=_names(methods),
             datasets=_names(datasets),
@@ -116,6 +121,9 @@ class Run:
 
     def typeset(self, output: str, selection: Selection, options: TableOptions) -> str:
         """As `table`, of typed values."""
+        from bench.metrics.catalog import known_infos
+        from bench.report import render_tables
+
         infos = known_infos(self.frames.summary["metric"])
         return render_tables(self.frames, infos, output=output, selection=selection, options=options)
 
@@ -281,6 +289,8 @@ def load(*folders: Path | str) -> Run:
     Raises:
         RequestError: not a run folder, or the folders contradict each other.
     """
+    from bench.analysis import load_run
+
     if not folders:
         raise RequestError("no run folder given; give the --out folder of a 'bench run'")
     paths = [Path(folder) for folder in folders]
@@ -295,6 +305,9 @@ def carry_out(request: RunRequest, *, listener: Listener | None = None) -> Run:
     """
     fetch_parameters(request, listener)
     result = execute(request, listener)
+    # tables bring pandas along: a quarter of what starting costs beside torch, and the first image needs none of it
+    from bench.session.exports import asked_frames, folder_frames, write_all
+
     everything = folder_frames(result)
     asked = asked_frames(result, everything)
     write_all(result, everything, asked)

@@ -11,6 +11,7 @@ from bench.api.method import (
     MethodInfo,
     MethodOptions,
     MethodSpec,
+    Sought,
     Tiling,
     Upscaled,
     as_typed,

@@ -8,9 +8,48 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Size, UnitError
+from bench.api import Size, Sought, UnitError, format_scale
+from bench.imaging.colour import studio_luma
 from bench.imaging.errors import ImageError
 from bench.imaging.io import is_image_name, read_image, read_png_exact
+
+
+_COLOURFUL = 8 / 255
+"""Mean spread between channels above which a file is in colour; a network's tint on a gray photograph stays below."""
+
+
+def sr_planes(folder: Path, sought: Sought, *, pattern: str = "", luma: bool = False) -> NDArray[np.float32]:
+    """The file's pixels / 255 (or / 65535).
+
+    Args:
+        folder, pattern: As for `locate`.
+        sought: The unit.
+        luma: Take the studio luma of colour files.
+    Returns:
+        (3, H, W); equal planes for a gray file and for luma.
+    Raises:
+        UnitError: no file or several, unreadable, of another size, or in colour where the protocol gives luma.
+    """
+    path = locate(folder, sought.image, format_scale(sought.scale), pattern)
+    pixels = read_sr(path, sought.size, slack=sought.slack)
+    if pixels.ndim == 3 and luma:
+        return _three((studio_luma(pixels) / 255).astype(np.float32))
+    if pixels.ndim == 2:
+        return _three(pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max))
+    sr = pixels.transpose(2, 0, 1).astype(np.float32, order="C") / np.float32(np.iinfo(pixels.dtype).max)
+    lr = sought.lr
+    if np.array_equal(lr[..., 0], lr[..., 1]) and np.array_equal(lr[..., 0], lr[..., 2]):
+        spread = float((sr.max(axis=0) - sr.min(axis=0)).mean())
+        if spread > _COLOURFUL:
+            raise UnitError(
+                f"{path} is in colour, but the LR image is gray or a luma plane; give the luma, or take the studio "
+                "luma of the files with --set precomputed.luma=true"
+            )
+    return sr
+
+
+def _three(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.repeat(plane[None], 3, axis=0)
 
 
 def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:

@@ -3,7 +3,7 @@
 An output tile of m x m of a k x k kernel takes (m + k - 1)^2 products per channel pair instead of m^2 k^2: tiles of the
 input and the kernel are evaluated at m + k - 1 points, multiplied there, and interpolated back. Source: Winograd,
 Arithmetic Complexity of Computations, 1980; Lavin and Gray 2016 (arXiv 1509.09308) for the form with matrices. The
-points are those of Barabasz et al. 2020 (arXiv 1803.10986), whose rounding errors are the smallest for six points.
+points are small numbers that keep rounding errors low (Barabasz et al. 2020, arXiv 1803.10986).
 """
 
 from __future__ import annotations
@@ -15,53 +15,50 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)
-"""Where polynomials are evaluated, beside infinity."""
-_SIDE = len(POINTS) + 1
-"""Of an input tile: m + k - 1."""
+_POINTS = {6: (0.0, 1.0, -1.0, 0.5, -2.0), 7: (0.0, 1.0, -1.0, 0.5, -0.5, -2.0)}
+"""Side of an input tile -> where polynomials are evaluated, beside infinity."""
 _TILES = 256
 """Tiles at a time: what is between the products then stays in the caches."""
 
 
-def transforms(kernel: int) -> tuple[Float64, Float64, Float64]:
-    """The matrices of one axis: for the input (6, 6), the kernel (6, k) and the output (7 - k, 6).
+def transforms(kernel: int, side: int) -> tuple[Float64, Float64, Float64]:
+    """The matrices of one axis: for the input (side, side), the kernel (side, k) and the output (side + 1 - k, side).
 
     Args:
-        kernel: k, at most 6.
+        kernel: k, at most `side`.
+        side: Of an input tile, 6 or 7.
     Returns:
         B^T, G, A^T with A^T ((G g) * (B^T d)) = the valid correlation of d with g.
 
-    >>> bt, g, at = transforms(3)
+    >>> bt, g, at = transforms(3, 6)
     >>> d, k = np.arange(6.0) ** 2, np.array([1.0, -2.0, 1.0])
     >>> np.round(at @ ((g @ k) * (bt @ d)), 9).tolist()
     [2.0, 2.0, 2.0, 2.0]
     """
-    tile = _SIDE - kernel + 1
     # Toom-Cook: product of two polynomials = V^-1 of (values of one * values of the other); its transpose correlates.
-    evaluate = _vandermonde(_SIDE)
-    bt = np.linalg.inv(evaluate).T
-    g, a = _vandermonde(kernel), _vandermonde(tile)
+    bt = np.linalg.inv(_values_of_powers(side, side)).T
     scale = np.abs(bt).sum(axis=1, keepdims=True) ** 0.5  # shares the magnitude between input and kernel
-    return bt / scale, g * scale, a.T
+    return bt / scale, _values_of_powers(side, kernel) * scale, _values_of_powers(side, side + 1 - kernel).T
 
 
-def _vandermonde(columns: int) -> Float64:
-    powers = np.array([[point**power for power in range(columns)] for point in POINTS])
+def _values_of_powers(side: int, columns: int) -> Float64:
+    """Each power of x at the points; at infinity only the highest one counts."""
+    powers = np.array([[point**power for power in range(columns)] for point in _POINTS[side]])
     return np.vstack([powers, np.eye(columns)[-1]])
 
 
 class Winograd:
     """One convolution of stride 1."""
 
-    def __init__(self, weight: Float32, bias: Float32) -> None:
-        """Args: weight: (outputs, inputs, k, k), k of 3 or 5; bias: (outputs,)."""
+    def __init__(self, weight: Float32, bias: Float32, side: int = 6) -> None:
+        """Args: weight: (outputs, inputs, k, k); bias: (outputs,); side: of an input tile, 6 or 7."""
         outputs, inputs, kernel, _ = weight.shape
-        bt, g, at = transforms(kernel)
-        self.kernel, self.tile, self.bias = kernel, _SIDE - kernel + 1, bias
+        bt, g, at = transforms(kernel, side)
+        self.kernel, self.side, self.tile, self.bias = kernel, side, side + 1 - kernel, bias
         self._into = np.kron(bt, bt).astype(np.float32)
         self._back = np.kron(at, at).astype(np.float32)
         products = np.kron(g, g) @ weight.reshape(outputs * inputs, kernel * kernel).T.astype(np.float64)
-        shaped = products.reshape(_SIDE * _SIDE, outputs, inputs).transpose(0, 2, 1)
+        shaped = products.reshape(side * side, outputs, inputs).transpose(0, 2, 1)
         self._kernels = np.ascontiguousarray(shaped, dtype=np.float32)
 
     def apply(self, x: Float32) -> Float32:
@@ -77,15 +74,15 @@ class Winograd:
         inputs, outputs = x.shape[2], len(self.bias)
         padded = np.zeros((rows * self.tile + self.kernel - 1, columns * self.tile + self.kernel - 1, inputs), x.dtype)
         padded[: x.shape[0], : x.shape[1]] = x
-        windows = sliding_window_view(padded, (_SIDE, _SIDE), axis=(0, 1))[:: self.tile, :: self.tile]
+        windows = sliding_window_view(padded, (self.side, self.side), axis=(0, 1))[:: self.tile, :: self.tile]
         out = np.empty((rows, self.tile, columns, self.tile, outputs), np.float32)
         step = max(1, _TILES // columns)
         for top in range(0, rows, step):
             part = windows[top : top + step]  # (r, columns, inputs, 6, 6)
             count = part.shape[0] * columns
-            values = part.transpose(3, 4, 0, 1, 2).reshape(_SIDE * _SIDE, count * inputs)
-            there = (self._into @ values).reshape(_SIDE * _SIDE, count, inputs)
-            products = np.matmul(there, self._kernels).reshape(_SIDE * _SIDE, count * outputs)
+            values = part.transpose(3, 4, 0, 1, 2).reshape(self.side**2, count * inputs)
+            there = (self._into @ values).reshape(self.side**2, count, inputs)
+            products = np.matmul(there, self._kernels).reshape(self.side**2, count * outputs)
             tiles = (self._back @ products).reshape(self.tile, self.tile, part.shape[0], columns, outputs)
             np.add(tiles.transpose(2, 0, 3, 1, 4), self.bias, out=out[top : top + step])
         np.maximum(out, 0, out=out)

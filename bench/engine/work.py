@@ -109,7 +109,7 @@ class Work:
             workers = self.request.workers
             if workers is None:
                 units = sum(len(cell.todo()) for cell in self.plan.cells)
-                workers = fitting_workers(units=units, inferences=self.plan.inferences)
+                workers = fitting_workers(units=units, inferences=self.plan.computed)
             self._executor = EXECUTORS.get(self.request.executor)(config, workers=workers)
         return self._executor
 

@@ -106,20 +106,27 @@ class ReferenceCache:
         """Args: limit: bytes; a single reference above it is not kept."""
         self.limit = limit
         self._memos: OrderedDict[Any, dict[str, Any]] = OrderedDict()
+        self._sizes: dict[Any, int] = {}
+        self._total = 0
+        self._handed_out: set[Any] = set()  # since the last `trim`: the others have the size that they had
 
     def get(self, key: Any) -> dict[str, Any]:
         """The memo of a reference, empty at first; its owner fills it, then calls `trim`."""
         memo = self._memos.setdefault(key, {})
         self._memos.move_to_end(key)
+        self._handed_out.add(key)
         return memo
 
     def trim(self) -> None:
         """Drop the oldest memos until the limit holds."""
-        sizes = {key: nbytes(memo) for key, memo in self._memos.items()}
-        total = sum(sizes.values())
-        while total > self.limit and self._memos:
+        for key in self._handed_out:
+            size = nbytes(self._memos[key])
+            self._total += size - self._sizes.get(key, 0)
+            self._sizes[key] = size
+        self._handed_out.clear()
+        while self._total > self.limit and self._memos:
             key, _ = self._memos.popitem(last=False)
-            total -= sizes[key]
+            self._total -= self._sizes.pop(key)
 
 
 def nbytes(value: Any) -> int:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +16,7 @@ from numpy.typing import NDArray
 from bench.api import Size, Sought, UnitError, format_scale
 from bench.imaging.colour import studio_luma
 from bench.imaging.errors import ImageError
+from bench.imaging.hashing import is_settled
 from bench.imaging.io import is_image_name, read_image, read_png_exact
 
 
@@ -75,12 +81,14 @@ def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
     if (folder / f"x{scale}").is_dir():
         folder = folder / f"x{scale}"
     *parents, stem = image.split("/")
-    folder = folder.joinpath(*parents)
-    part, dash, rest = stem.partition("-")
-    if dash and (folder / part).is_dir():
-        return locate(folder / part, rest, scale)
+    folder, stem = folder.joinpath(*parents), normalize("NFC", stem)
     files = _images(folder)
-    found = [file for file in files if file.stem == stem] or _by_scale(files, stem, scale) or _by_ending(files, stem)
+    found = files.named(stem)
+    if not found:
+        part, dash, rest = stem.partition("-")
+        if part and dash and (folder / part).is_dir():
+            return locate(folder / part, rest, scale)
+        found = files.by_scale(stem, scale) or files.by_ending(stem)
     if len(found) == 1:
         return found[0]
     how = "name it with --set precomputed.pattern=..., such as {image}_x{scale}.png"
@@ -129,26 +137,78 @@ def read_sr(path: Path, size: Size, *, slack: int = 0) -> NDArray[np.uint8] | ND
     return pixels
 
 
-def _images(folder: Path) -> list[Path]:
+@dataclass(frozen=True)
+class _Images:
+    """The images of a folder, found by name without walking over all of them.
+
+    Attributes:
+        files: Sorted by stem; stems are compared in the composed form of Unicode, whatever the disk or the archive that
+            they came from prefers.
+        stems: Of the files.
+        shared: What all stems end with.
+    """
+
+    files: tuple[Path, ...] = ()
+    stems: tuple[str, ...] = ()
+    shared: str = field(default="")
+
+    def named(self, stem: str) -> list[Path]:
+        """Files of exactly this stem."""
+        return [file for file, rest in self._beginning(stem) if not rest]
+
+    def by_scale(self, stem: str, scale: str) -> list[Path]:
+        """Files `<stem><scale>...`."""
+        digits = re.escape(scale)
+        rest = re.compile(rf"[ _.-]?(?:[xX]{digits}|{digits}[xX])(?![0-9.]*[0-9]).*", re.DOTALL)
+        return [file for file, ending in self._beginning(stem) if rest.fullmatch(ending)]
+
+    def by_ending(self, stem: str) -> list[Path]:
+        """Files `<stem><ending>` whose ending is a word that the whole folder shares, so `img_2` is not `img`."""
+        word = re.compile(r"[ _.-](?![xX]?\d)[^\W\d_].*", re.DOTALL)
+        return [
+            file
+            for file, ending in self._beginning(stem)
+            if word.fullmatch(ending) and self.shared.endswith(ending)
+        ]
+
+    def _beginning(self, stem: str) -> list[tuple[Path, str]]:
+        """(file, what follows) of the files whose stems begin so: they lie together in the order of stems."""
+        found = []
+        for index in range(bisect_left(self.stems, stem), len(self.stems)):
+            if not self.stems[index].startswith(stem):
+                break
+            found.append((self.files[index], self.stems[index][len(stem) :]))
+        return found
+
+
+def _images(folder: Path) -> _Images:
+    """The images of a folder; of one that does not change, listed once."""
+    try:
+        info = folder.stat()
+    except OSError:
+        return _Images()
+    if not is_settled((info.st_mtime_ns, info.st_ctime_ns, 0, 0)):
+        return _listed(folder)
+    return _remembered(folder, info.st_mtime_ns, info.st_ino)
+
+
+@lru_cache(maxsize=64)
+def _remembered(folder: Path, changed: int, inode: int) -> _Images:
+    return _listed(folder)
+
+
+def _listed(folder: Path) -> _Images:
     if not folder.is_dir():
-        return []
-    return sorted(file for file in folder.iterdir() if is_image_name(file.name) and not file.is_dir())
+        return _Images()
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if is_image_name(entry.name) and not entry.is_dir()]
+    stems = sorted((normalize("NFC", Path(name).stem), name) for name in names)
+    shared = os.path.commonprefix([stem[::-1] for stem, _ in stems])[::-1]
+    return _Images(tuple(folder / name for _, name in stems), tuple(stem for stem, _ in stems), shared)
 
 
-def _by_scale(files: list[Path], stem: str, scale: str) -> list[Path]:
-    rest = re.compile(rf"[ _.-]?(?:[xX]{re.escape(scale)}|{re.escape(scale)}[xX])(?![0-9.]*[0-9]).*", re.DOTALL)
-    return [file for file in files if file.stem.startswith(stem) and rest.fullmatch(file.stem[len(stem) :])]
-
-
-def _by_ending(files: list[Path], stem: str) -> list[Path]:
-    """Files `<stem><ending>` whose ending is a word that the whole folder shares, so `img_2` is not `img`."""
-    ending = re.compile(r"[ _.-](?![xX]?\d)[^\W\d_].*", re.DOTALL)
-    found = [f for f in files if f.stem.startswith(stem) and ending.fullmatch(f.stem[len(stem) :])]
-    return [f for f in found if all(other.stem.endswith(f.stem[len(stem) :]) for other in files)]
-
-
-def _listing(files: list[Path]) -> str:
-    if not files:
+def _listing(images: _Images) -> str:
+    if not images.files:
         return "there are no images in that folder"
-    names = ", ".join(file.name for file in files[:4])
-    return f"it holds {len(files)} images: {names}{', …' if len(files) > 4 else ''}"
+    names = ", ".join(file.name for file in images.files[:4])
+    return f"it holds {len(images.files)} images: {names}{', …' if len(images.files) > 4 else ''}"

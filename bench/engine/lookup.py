@@ -47,7 +47,7 @@ class LookUp:
         height, width = size if keep is None else keep
         started = time.perf_counter()
         with attributed(spec):
-            planes = reader(self.choice.options, Sought(image, scale, lr, size, slack))
+            planes = reader(self.choice.options, Sought(image, scale, lr, size, slack, protocol.alpha))
         _require_planes(planes, size, self.choice.name, slack=slack)
         pixels = quantise(planes[:, :height, :width], protocol)
         return Inferred(pixels, None, (), time.perf_counter() - started)

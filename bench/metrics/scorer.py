@@ -46,6 +46,7 @@ class Scorer:
         self.protocol = protocol
         chosen = [metric if isinstance(metric, Metric) else make_metric(metric, weights_root) for metric in metrics]
         self._metrics: dict[str, Metric] = {metric.info.name: metric for metric in chosen}
+        self._signatures: dict[tuple[str, float], str] = {}
         self._references = ReferenceCache(int(reference_cache_mb * 2**20))
 
     def signatures(self, scale: float) -> dict[str, str]:
@@ -91,12 +92,17 @@ class Scorer:
         wanted = self._metrics if metrics is None else list(metrics)
         try:
             return {
-                name: _value(self._metrics[name], pair)
+                name: _value(self._metrics[name], pair, self._signature(name, scale))
                 for name in wanted
                 if self._metrics[name].info.kind in _PER_IMAGE
             }
         finally:
             self._references.trim()
+
+    def _signature(self, name: str, scale: float) -> str:
+        if (name, scale) not in self._signatures:
+            self._signatures[name, scale] = self._metrics[name].signature(self.protocol, scale)
+        return self._signatures[name, scale]
 
 
 class ReferenceCache:
@@ -139,8 +145,7 @@ def nbytes(value: Any) -> int:
     return size if isinstance(size, int) else 0
 
 
-def _value(metric: Metric, pair: ScoredPair) -> MetricValue:
-    signature = metric.signature(pair.protocol, pair.scale)
+def _value(metric: Metric, pair: ScoredPair, signature: str) -> MetricValue:
     started = time.perf_counter()
     try:
         if pair.hr is None and metric.looks_at_hr():

@@ -17,7 +17,7 @@ from bench.api import Size, Sought, UnitError, format_scale
 from bench.imaging.colour import studio_luma
 from bench.imaging.errors import ImageError
 from bench.imaging.hashing import is_settled
-from bench.imaging.io import is_image_name, read_image, read_png_exact
+from bench.imaging.io import AlphaPolicy, is_image_name, read_samples, rounded_to_8bit
 
 
 _COLOURFUL = 8 / 255
@@ -37,7 +37,7 @@ def sr_planes(folder: Path, sought: Sought, *, pattern: str = "", luma: bool = F
         UnitError: no file or several, unreadable, of another size, or in colour where the protocol gives luma.
     """
     path = locate(folder, sought.image, format_scale(sought.scale), pattern)
-    pixels = read_sr(path, sought.size, slack=sought.slack)
+    pixels = read_sr(path, sought.size, slack=sought.slack, alpha=sought.alpha)
     if pixels.ndim == 3 and luma:
         return _three((studio_luma(pixels) / 255).astype(np.float32))
     if pixels.ndim == 2:
@@ -108,25 +108,27 @@ def scale_fields(scale: str) -> dict[str, str]:
     return {"scale": scale, "float_scale": str(value), "scale_2f": f"{value:.2f}"}
 
 
-def read_sr(path: Path, size: Size, *, slack: int = 0) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def read_sr(
+    path: Path, size: Size, *, slack: int = 0, alpha: AlphaPolicy = "refuse"
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """Read an SR image of this size.
 
     Args:
         path: Any still image; a 16-bit PNG keeps its 16 bits, other 16-bit files are read in 8.
         size: (height, width) that it must have.
         slack: Pixels by which a side may be off.
+        alpha: What to do with pixels that are not opaque, as for `read_image`.
     Returns:
         (H, W, 3) or, for a gray file, (H, W); uint8 or uint16.
     Raises:
         UnitError: unreadable, or of another size.
     """
     try:
-        loaded = read_image(path)
-        pixels = loaded.pixels
-        if loaded.bits == 16 and path.suffix.lower() == ".png":
-            pixels = read_png_exact(path)
+        pixels = read_samples(path, alpha=alpha)
     except ImageError as fault:
         raise UnitError(str(fault)) from None
+    if path.suffix.lower() != ".png":
+        pixels = rounded_to_8bit(pixels)
     off = max(abs(pixels.shape[axis] - size[axis]) for axis in (0, 1))
     if off > slack:
         hint = "; --sr-size within-1 allows for one pixel" if off == 1 else ""

@@ -75,6 +75,18 @@ def look_up(options: MethodOptions, sought: Sought) -> NDArray[np.float32]:
     return sr_planes(given.folder, sought, pattern=given.pattern, luma=given.luma)
 
 
+def missing(options: MethodOptions, image: str, scale: float) -> str:
+    """Why no file is found for a unit; empty where one is."""
+    from methods.precomputed.files import locate
+
+    given = cast("PrecomputedOptions", options)
+    try:
+        locate(given.folder, image, format_scale(scale), given.pattern)
+    except UnitError as fault:
+        return str(fault)
+    return ""
+
+
 PRECOMPUTED = MethodSpec(
     info=MethodInfo(
         name="precomputed",
@@ -89,4 +101,5 @@ PRECOMPUTED = MethodSpec(
     elsewhere=True,
     looks_up=True,
     reader=look_up,
+    missing=missing,
 )

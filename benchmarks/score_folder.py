@@ -110,7 +110,7 @@ def growth(folder: Path, counts: list[int]) -> None:
             arithmetic += time.process_time() - before
         loop = time.process_time() - started
         print(
-            f"{count:6d} pairs of 64 x 64, {', '.join(SMALL)}: {whole:6.1f} CPU s, {1e3 * whole / count:.2f} ms a pair; "
+            f"{count:6d} pairs of 64 x 64: {whole:6.1f} CPU s, {1e3 * whole / count:.2f} ms a pair; "
             f"arithmetic {1e3 * arithmetic / count:.2f} ms ({whole / arithmetic:.1f} times), with reading "
             f"{1e3 * loop / count:.2f} ms ({whole / loop:.1f} times)",
             flush=True,

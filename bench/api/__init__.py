@@ -78,6 +78,7 @@ __all__ = [
     "Score",
     "Signature",
     "Size",
+    "Sought",
     "Tiling",
     "Unavailable",
     "UnitError",

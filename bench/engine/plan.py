@@ -112,11 +112,6 @@ class Plan:
         return sum(unit.infer for cell in self.cells for unit in cell.units)
 
     @property
-    def computed(self) -> int:
-        """Images that a method computes, as against those that are only looked up."""
-        return sum(unit.infer for cell in self.cells if cell.choice.spec.reader is None for unit in cell.units)
-
-    @property
     def scores(self) -> int:
         """Numbers to compute."""
         return sum(len(unit.missing) for cell in self.cells for unit in cell.units)

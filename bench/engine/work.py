@@ -108,8 +108,10 @@ class Work:
             config = ScorerConfig(tuple(self.metrics.image_metrics()), self.request.protocol, self.request.weights_root)
             workers = self.request.workers
             if workers is None:
-                units = sum(len(cell.todo()) for cell in self.plan.cells)
-                workers = fitting_workers(units=units, inferences=self.plan.computed)
+                cells = self.plan.cells
+                units = sum(len(cell.todo()) for cell in cells)
+                computed = sum(unit.infer for cell in cells if cell.choice.spec.reader is None for unit in cell.units)
+                workers = fitting_workers(units=units, inferences=computed)
             self._executor = EXECUTORS.get(self.request.executor)(config, workers=workers)
         return self._executor
 

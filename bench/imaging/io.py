@@ -182,8 +182,8 @@ def _decode(data: bytes) -> tuple[NDArray[Any], int]:
         raise
     except Image.DecompressionBombError as fault:
         raise ImageError(
-            f"expected an image that Pillow decodes, of up to {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, got a larger "
-            "one; save it as an 8-bit PNG without palette or transparency, which is read up to 2^30 pixels"
+            f"expected an image that Pillow decodes, of up to {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, got a "
+            "larger one; save it as an 8-bit PNG without palette or transparency, which is read up to 2^30 pixels"
         ) from fault
     except Image.UnidentifiedImageError as fault:
         raise ImageError(f"expected {_EXPECTED}, got {len(data)} bytes that are none of them") from fault

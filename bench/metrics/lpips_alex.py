@@ -1,6 +1,7 @@
 """LPIPS with AlexNet in numpy: importing torch costs a process more CPU time than scoring twenty images of 512 x 512.
 
-The same arithmetic as `bench.metrics.lpips_network` up to float32 rounding (2e-7 of a value): all convolutions are Winograd's. Source of the layers: torchvision's AlexNet (Krizhevsky 2014).
+The same arithmetic as `bench.metrics.lpips_network` up to float32 rounding (4e-7 of a value); all convolutions are
+Winograd's. Source of the layers: torchvision's AlexNet (Krizhevsky 2014).
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _layers(parameters: dict[str, Float32]) -> list[_Layer]:
 
 
 def _strided(weight: Float32, bias: Float32, stride: int) -> Callable[[Float32], Float32]:
-    """A strided convolution as one of stride 1: each block of stride x stride pixels becomes a pixel of more channels."""
+    """A strided convolution as one of stride 1: each stride x stride block becomes a pixel of more channels."""
     outputs, inputs, kernel, _ = weight.shape
     blocks = -(-kernel // stride)
     whole = np.zeros((outputs, inputs, blocks * stride, blocks * stride), np.float32)

@@ -1,4 +1,4 @@
-"""Arrays of a file that `torch.save` made of a state dict, read without importing torch, and without running code in it.
+"""Arrays of a state dict that `torch.save` wrote, read without importing torch and without running code in the file.
 
 Both forms of the file are read: the zip archive of torch since 1.6 and the stream of pickles before. Only what a state
 dict of dense tensors needs is allowed in its pickle; everything else is left to `bench.weights.reader`.
@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 """First value of a stream of pickles."""
-_TYPES = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4"}
+_TYPES = {
+    "FloatStorage": "<f4",
+    "DoubleStorage": "<f8",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from bench.imaging.errors import ImageError
 from bench.imaging.hashing import is_settled
 from bench.imaging.io import AlphaPolicy, is_image_name, read_samples, rounded_to_8bit
 
-
 _COLOURFUL = 8 / 255
 """Mean spread between channels above which a file is in colour; a network's tint on a gray photograph stays below."""
 
@@ -168,9 +167,7 @@ class _Images:
         """Files `<stem><ending>` whose ending is a word that the whole folder shares, so `img_2` is not `img`."""
         word = re.compile(r"[ _.-](?![xX]?\d)[^\W\d_].*", re.DOTALL)
         return [
-            file
-            for file, ending in self._beginning(stem)
-            if word.fullmatch(ending) and self.shared.endswith(ending)
+            file for file, ending in self._beginning(stem) if word.fullmatch(ending) and self.shared.endswith(ending)
         ]
 
     def _beginning(self, stem: str) -> list[tuple[Path, str]]:
@@ -205,7 +202,12 @@ def _listed(folder: Path) -> _Images:
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries if is_image_name(entry.name) and not entry.is_dir()]
     stems = sorted((normalize("NFC", Path(name).stem), name) for name in names)
-    shared = os.path.commonprefix([stem[::-1] for stem, _ in stems])[::-1]
+    shared = ""
+    if stems:
+        first, last = min(turned := [stem[::-1] for stem, _ in stems]), max(turned)
+        length = min(len(first), len(last))
+        common = next((i for i in range(length) if first[i] != last[i]), length)
+        shared = first[:common][::-1]
     return _Images(tuple(folder / name for _, name in stems), tuple(stem for stem, _ in stems), shared)
 
 

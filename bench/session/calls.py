@@ -273,7 +273,7 @@ def score_config(
         missing = " and ".join(["--scale"] * (scale is None) + ["--protocol"] * (protocol is None))
         raise RequestError(
             f"{missing} must be given: numbers against references depend on both; such as --scale 4 --protocol "
-            "basicsr-y, or --scale 1 --protocol pyiqa-default to compare images as they are ('bench protocols' lists all)"
+            "basicsr-y, or --scale 1 --protocol pyiqa-default for images as they are ('bench protocols' lists all)"
         )
     options = [f"precomputed.folder={folder.resolve()}", *([f"precomputed.pattern={pattern}"] if pattern else []), *set]
     values = {

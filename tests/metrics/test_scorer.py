@@ -218,7 +218,12 @@ def test_scoring_without_networks_does_not_import_torch(tmp_path):
 def test_trimming_looks_at_new_references_only_and_still_bounds_the_bytes(monkeypatch) -> None:
     """Measuring every reference after every image makes n images cost n * n."""
     looked = []
-    monkeypatch.setattr(scorer_module, "nbytes", lambda memo, real=scorer_module.nbytes: looked.append(1) or real(memo))
+
+    def counted(memo: object) -> int:
+        looked.extend([1] * isinstance(memo, dict))  # it calls itself for what is inside
+        return nbytes(memo)
+
+    monkeypatch.setattr(scorer_module, "nbytes", counted)
     cache = scorer_module.ReferenceCache(10_000)
     for index in range(50):
         cache.get(index)["plane"] = np.zeros(1000, np.uint8)

@@ -150,7 +150,7 @@ class ResumingDownloader:
             WrongBytes: another digest.
             Unavailable: no connection, a refusal, or too many interruptions; the .part file stays for the next time.
         """
-        import requests
+        import requests  # a tenth of a second, and most runs fetch nothing
 
         fault: Exception | None = None
         for _ in range(self.attempts):

@@ -12,6 +12,7 @@ from bench.api.lists import names as name_list
 from bench.engine.events import Listener, Tally
 from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
+from bench.metrics.catalog import choose_metrics
 from bench.session.config import DEFAULT_OUT, RunConfig, make_config
 from bench.session.request import build_request, fetch_parameters
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 Names = str | Sequence[str]
 SCORE_OUT = Path("results/runs/score")
+ALONE_METRICS = ("niqe",)
+ALONE_PROTOCOL = "pyiqa-default"
+"""What images without references are scored with unless the user says otherwise: whole, their luma rounded."""
 
 
 @dataclass(frozen=True)
@@ -197,10 +201,10 @@ def run(
 
 def score(
     sr_folder: Path | str,
-    hr: Path | str,
+    hr: Path | str | None = None,
     *,
-    scale: float,
-    protocol: str,
+    scale: float | None = None,
+    protocol: str | None = None,
     metrics: Names | None = None,
     pattern: str = "",
     name: str = "",
@@ -219,9 +223,9 @@ def score(
 
     Args:
         sr_folder: The images to score.
-        hr: Their references: a folder or a set's name.
-        scale: The scale that SR was made at; 1 compares images as they are.
-        protocol: A named protocol.
+        hr: Their references: a folder or a set's name; None: metrics that need none score the images alone.
+        scale: The scale that SR was made at; 1 compares images as they are. Without references it may be left out.
+        protocol: A named protocol. Without references it may be left out: `ALONE_PROTOCOL`.
         pattern: File name of an SR image, with {image} and {scale}.
         name: What tables call these images.
         metrics, set, out, workers, limit, alpha, sr_size, data_root, weights_root, listener, command: As for `run`.
@@ -250,10 +254,11 @@ def score(
 
 def score_config(
     sr_folder: Path | str,
-    hr: Path | str,
+    hr: Path | str | None,
     *,
-    scale: str | float,
-    protocol: str,
+    scale: str | float | None,
+    protocol: str | None,
+    metrics: Names | None,
     pattern: str,
     name: str,
     set: Sequence[str],
@@ -263,24 +268,47 @@ def score_config(
     """The request behind `score`: a run of the method `precomputed` at one scale.
 
     Args:
-        sr_folder, hr, scale, protocol, pattern, name, set, out: As for `score`.
+        sr_folder, hr, scale, protocol, metrics, pattern, name, set, out: As for `score`.
         others: Further fields of `RunConfig`; an unknown one is an error there.
     """
     folder = Path(sr_folder)
     if not folder.is_dir():
         raise RequestError(f"SR_FOLDER {folder} is not a folder; give the folder that holds the images to score")
+    if hr is None:
+        # the images stand in for LR images without a reference: the set is then they themselves
+        hr, scale, protocol = f"::{folder}", 1 if scale is None else scale, protocol or ALONE_PROTOCOL
+        metrics = _alone(metrics, folder)
+    if scale is None or protocol is None:
+        missing = " and ".join(["--scale"] * (scale is None) + ["--protocol"] * (protocol is None))
+        raise RequestError(
+            f"{missing} must be given: numbers against references depend on both; such as --scale 4 --protocol "
+            "basicsr-y, or --scale 1 --protocol pyiqa-default for images as they are ('bench protocols' lists all)"
+        )
     options = [f"precomputed.folder={folder.resolve()}", *([f"precomputed.pattern={pattern}"] if pattern else []), *set]
     values = {
         "methods": ("precomputed",),
         "scales": (scale,),
         "datasets": (str(hr),),
         "protocol": protocol,
+        "metrics": metrics,
         "set": options,
         "name": (f"precomputed={name}",) if name else None,
         "out": out if out is not None else SCORE_OUT,
         **others,
     }
     return make_config(values)
+
+
+def _alone(metrics: Names | None, folder: Path) -> tuple[str, ...]:
+    """The metrics of images without references; one that compares is refused."""
+    names = ALONE_METRICS if metrics is None else _names(metrics)
+    for metric in choose_metrics(names):
+        if metric.looks_at_hr():
+            raise RequestError(
+                f"{metric.info.name} compares with a reference, and there is none: bench score {folder} HR_FOLDER "
+                f"--scale S --protocol P; without one, such as --metrics {','.join(ALONE_METRICS)}"
+            )
+    return names
 
 
 def load(*folders: Path | str) -> Run:

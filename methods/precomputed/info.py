@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from string import Formatter
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pydantic import Field, field_validator
 
-from bench.api import MethodInfo, MethodOptions, MethodSpec, UnitError, format_scale
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Sought, UnitError, format_scale
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PATTERN_FIELDS = {"image", "scale", "float_scale", "scale_2f"}
 
@@ -63,6 +67,26 @@ def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
         return "missing"
 
 
+def look_up(options: MethodOptions, sought: Sought) -> NDArray[np.float32]:
+    """The image of a unit, see `methods.precomputed.files.sr_planes`."""
+    from methods.precomputed.files import sr_planes
+
+    given = cast("PrecomputedOptions", options)
+    return sr_planes(given.folder, sought, pattern=given.pattern, luma=given.luma)
+
+
+def missing(options: MethodOptions, image: str, scale: float) -> str:
+    """Why no file is found for a unit; empty where one is."""
+    from methods.precomputed.files import locate
+
+    given = cast("PrecomputedOptions", options)
+    try:
+        locate(given.folder, image, format_scale(scale), given.pattern)
+    except UnitError as fault:
+        return str(fault)
+    return ""
+
+
 PRECOMPUTED = MethodSpec(
     info=MethodInfo(
         name="precomputed",
@@ -76,4 +100,6 @@ PRECOMPUTED = MethodSpec(
     fingerprint=fingerprint,
     elsewhere=True,
     looks_up=True,
+    reader=look_up,
+    missing=missing,
 )

@@ -51,7 +51,7 @@ class SFT(nn.Module):
 
     def forward(self, features: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """Args: both (B, width, H, W)."""
-        return features * (1 + self.gamma(condition)) + self.beta(condition)
+        return torch.addcmul(features + self.beta(condition), features, self.gamma(condition))
 
 
 def _pointwise(width: int) -> nn.Sequential:
@@ -64,11 +64,11 @@ class ResBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, embedding: int, *, modulated: bool = False) -> None:
         super().__init__()
-        self.before = nn.Sequential(nn.GroupNorm(_GROUPS, inputs), nn.SiLU(), conv3(inputs, outputs))
+        self.before = nn.Sequential(nn.GroupNorm(_GROUPS, inputs), nn.SiLU(inplace=True), conv3(inputs, outputs))
         self.norm = nn.GroupNorm(_GROUPS, outputs)
         self.film = nn.Sequential(nn.SiLU(), nn.Linear(embedding, 2 * outputs))
         self.sft = SFT(outputs) if modulated else None
-        self.after = nn.Sequential(nn.SiLU(), conv3(outputs, outputs))
+        self.after = nn.Sequential(nn.SiLU(inplace=True), conv3(outputs, outputs))
         self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, kernel_size=1)
 
     def forward(

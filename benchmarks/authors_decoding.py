@@ -57,7 +57,12 @@ def main() -> None:
 
 
 def row(
-    label: str, network: LIIFNetwork | ArbSR, published: Callable[[], torch.Tensor], lr: torch.Tensor, size: Size, n: int
+    label: str,
+    network: LIIFNetwork | ArbSR,
+    published: Callable[[], torch.Tensor],
+    lr: torch.Tensor,
+    size: Size,
+    n: int,
 ) -> None:
     """Both sides by turns, so that what else the machine does meets both alike."""
     pairs = [(least(published, 1), least(lambda: network.upsample(lr, size), 1)) for _ in range(n)]

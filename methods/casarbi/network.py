@@ -120,7 +120,9 @@ class Denoiser(nn.Module):
         down, across = self._missing(height, width)
         if not (down or across):
             return maps
-        return functional.pad(maps, (0, across, 0, down), "reflect" if down < height and across < width else "replicate")
+        return functional.pad(
+            maps, (0, across, 0, down), "reflect" if down < height and across < width else "replicate"
+        )
 
 
 class CasArbi(nn.Module):

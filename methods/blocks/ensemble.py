@@ -1,7 +1,7 @@
 """The local ensemble of the continuous decoders: look up the LR pixels around each query and blend what they say.
 
-Source: LIIF, section 3 (Chen, Liu, Wang, CVPR 2021). On a CPU without gradients a decoder is shown so few rows at a time
-that all its layers stay in the processor's cache.
+Source: LIIF, section 3 (Chen, Liu, Wang, CVPR 2021). On a CPU without gradients a decoder is shown so few rows at a
+time that all its layers stay in the processor's cache.
 """
 
 from __future__ import annotations

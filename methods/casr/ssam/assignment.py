@@ -153,7 +153,7 @@ def region_means(image: torch.Tensor, choice: torch.Tensor, n: int) -> torch.Ten
     """
     ones = torch.ones_like(image[:, :1])
     own = _per_cell(image, n) / _per_cell(ones, n)
-    if image.device.type == "cpu":
+    if image.device.type == "cpu" and not image.requires_grad:
         total, count = _counted(image, choice, n)
     else:
         total, count = _pooled(image, ((choice == number).to(image.dtype) for number in range(9)), n)

@@ -167,7 +167,7 @@ class Up(nn.Module):
             for block in level:  # pyright: ignore[reportGeneralTypeIssues]
                 features = block(torch.cat((features, left.pop()), dim=1), embedding)
             if index < len(self.grow):
-                features = doubled(features, self.grow[index].weight, self.grow[index].bias)
+                features = doubled(features, *self.grow[index].parameters())
         return features
 
 

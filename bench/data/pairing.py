@@ -165,28 +165,37 @@ def _pair(
     return Pairing(dict(sorted(pairs.items())), tuple(sorted((*elsewhere, *of_other_scales))))
 
 
-_Index = Mapping[str, tuple[Layout, Mapping[str, Sequence[tuple[str, str, float | None]]]]]
+@dataclass(frozen=True)
+class _HrName:
+    """An HR file as one template reads it."""
+
+    key: str
+    id: str
+    scale: float | None
+
+
+_Index = Sequence[tuple[Layout, Mapping[str, Sequence[_HrName]]]]
+"""Per layout: image -> the HR files that it reads so."""
 
 
 def _index(hr: Mapping[str, Path], layouts: Sequence[Layout]) -> _Index:
-    """Layout name -> image -> (stem, id, scale that the name tells) of the HR files that the layout reads so."""
-    index: dict[str, tuple[Layout, dict[str, list[tuple[str, str, float | None]]]]] = {}
+    index: list[tuple[Layout, dict[str, list[_HrName]]]] = []
     for layout in layouts:
-        images: dict[str, list[tuple[str, str, float | None]]] = {}
+        images: dict[str, list[_HrName]] = {}
         for key in hr:
             for read in _all(layout.hr_names, key):
                 # a name with the scale in it is another one for every scale, and no id
                 known = key if read.scale is None else read.image
-                images.setdefault(read.image, []).append((key, known, read.scale))
-        index[layout.name] = layout, images
+                images.setdefault(read.image, []).append(_HrName(key, known, read.scale))
+        index.append((layout, images))
     return index
 
 
 def _owners(key: str, index: _Index) -> Iterator[_Owner]:
-    for layout, images in index.values():
+    for layout, images in index:
         for read in _all(layout.lr_names, key):
-            for hr_key, known, scale in images.get(read.image, ()):
-                yield _Owner(hr_key, read.image, known, layout.name, (scale, read.scale))
+            for name in images.get(read.image, ()):
+                yield _Owner(name.key, read.image, name.id, layout.name, (name.scale, read.scale))
 
 
 def _tells_another(key: str, scale: float, layouts: Iterable[Layout]) -> bool:

@@ -1,0 +1,265 @@
+"""How a folder is read as a set: which folders hold its HR and LR images, by the layouts, and never by a guess."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.api import RequestError, format_scale
+from bench.data.images import Listing, listing
+from bench.data.layouts import FLAT, LAYOUTS, Layout
+from bench.data.pairing import roles, some
+from bench.data.templates import Match, match
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where pairs of one scale lie.
+
+    Attributes:
+        hr, lr: The folders; one and the same where names tell HR from LR.
+        scale: None where no folder's name tells it.
+        layout: The layout that reads them so.
+    """
+
+    hr: Path
+    lr: Path
+    scale: float | None
+    layout: Layout
+
+    @property
+    def together(self) -> bool:
+        """HR and LR images lie in one folder."""
+        return self.hr == self.lr
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a folder.
+
+    Attributes:
+        layout: Whose names its folders have.
+        places: Where its pairs lie; empty for HR images alone.
+        alone: The folder of HR images for LR images that are made here; None where HR and LR are only told by names.
+        count: Number of images or pairs of the first place, as far as names tell.
+        beside: Images directly in the folder that are not used.
+    """
+
+    layout: Layout
+    places: tuple[Place, ...]
+    alone: Path | None
+    count: int
+    beside: tuple[Path, ...] = ()
+
+    def describe(self, root: Path) -> str:
+        """The reading in a few words, with what to type to have it."""
+        if not self.places:
+            return f"{self.count} HR images in {_inside(self.alone or root, root)} ({self.layout.name}): {self.alone}"
+        if self.places[0].together:
+            where = ", ".join(_inside(place.hr, root) for place in self.places)
+            return f"{self.count} pairs in {where} ({self.layout.name})"
+        lr = ", ".join(_inside(place.lr, root) for place in self.places)
+        first = self.places[0]
+        return f"{self.count} pairs, HR in {_inside(first.hr, root)}, LR in {lr} ({self.layout.name}): " + (
+            f"{first.hr}::{first.lr}"
+        )
+
+
+class Tree:
+    """Folders below one, each listed at most once."""
+
+    def __init__(self, root: Path) -> None:
+        """Args: root: Nothing is listed yet."""
+        self.root = root
+        self._listed: dict[Path, Listing] = {}
+
+    def at(self, folder: Path) -> Listing:
+        """The content of a folder.
+
+        Raises:
+            RequestError: it cannot be listed.
+        """
+        if folder not in self._listed:
+            self._listed[folder] = listing(folder)
+        return self._listed[folder]
+
+    def find(self, pattern: str) -> list[tuple[Match, Path]]:
+        """The folders with images whose path below the root fits a pattern such as `LR_{track}/X{scale}`."""
+        found = [(Match(), self.root)]
+        for part in pattern.split("/") if pattern != "." else ():
+            found = [
+                (_merged(above, read), inner)
+                for above, folder in found
+                for inner in self.at(folder).folders
+                if (read := match(part, inner.name)) is not None
+            ]
+        return [(read, folder) for read, folder in found if self.at(folder).images]
+
+
+def child(folder: Path, name: str) -> Path | None:
+    """A subfolder by name, the exact spelling first, then in any case and any form of Unicode.
+
+    Args:
+        folder: Where it lies.
+        name: It may have several parts ("images/test").
+    """
+    found: Path | None = folder
+    for part in Path(name).parts:
+        exact = found / part
+        if not exact.is_dir():
+            inner = (path for path in listing(found).folders if alike(path.name) == alike(part))
+            exact = next(inner, None)
+        if exact is None:
+            return None
+        found = exact
+    return found
+
+
+def alike(name: str) -> str:
+    """A name for comparison in any case and any form of Unicode."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def read_folder(root: Path) -> Reading | None:
+    """The one way to read a folder; None where it holds no HR images.
+
+    Raises:
+        RequestError: two ways (names both, and what to type for each), or a folder that cannot be listed.
+    """
+    tree = Tree(root)
+    found = _distinct(reading for layout in LAYOUTS for reading in _readings(tree, layout))
+    flat = tree.at(root).images
+    plain = Reading(FLAT, (), root, len(flat))
+    if not found:
+        return plain if flat else None
+    if len(found) == 1:
+        reading = found[0]
+        if not reading.beside:
+            reading = replace(reading, beside=_beside(reading, tree))
+        if len(reading.beside) < reading.count:
+            return reading
+    several = [*found, plain] if len(found) == 1 else found
+    listed = "".join(f"\n  {reading.describe(root)}" for reading in several)
+    raise RequestError(
+        f"{root} can be read in {len(several)} ways:{listed}\n"
+        "Give the folders of one of them, as HR_DIR::LR_DIR for pairs, or move the files of the others elsewhere"
+    )
+
+
+def lr_places(root: Path, extra: Sequence[str] = ()) -> list[tuple[float | None, Path]]:
+    """The folders of LR images in a folder of LR images: itself, or by scale, or by track and scale.
+
+    Args:
+        root: The folder.
+        extra: Names of LR subfolders that a set is known to use.
+    """
+    tree = Tree(root)
+    if tree.at(root).images:
+        return [(None, root)]
+    plain = LAYOUTS[-1]
+    return [(read.scale, path) for read, path in _each(tree, (*extra, *plain.lr))]
+
+
+def hr_places(root: Path) -> list[tuple[float | None, Path]]:
+    """The folders of HR images in a folder of HR images: itself, or one per scale, as RCAN's HR/Set5 has them."""
+    tree = Tree(root)
+    if tree.at(root).images:
+        return [(None, root)]
+    return [(read.scale, path) for read, path in _each(tree, ("X{scale}",))]
+
+
+def joined(
+    hr: Iterable[tuple[float | None, Path]], lr: Iterable[tuple[float | None, Path]], layout: Layout
+) -> tuple[Place, ...]:
+    """All places where the scales of HR and LR folders do not contradict each other."""
+    sides = list(hr)
+    return tuple(
+        Place(hr_path, lr_path, lr_scale if lr_scale is not None else hr_scale, layout)
+        for lr_scale, lr_path in lr
+        for hr_scale, hr_path in sides
+        if hr_path != lr_path and (None in (hr_scale, lr_scale) or hr_scale == lr_scale)
+    )
+
+
+def describe_scales(places: Iterable[Place]) -> str:
+    """The scales that names of folders tell: "x2, x3.6"."""
+    told = sorted({place.scale for place in places if place.scale is not None})
+    return ", ".join(f"x{format_scale(scale)}" for scale in told)
+
+
+def _readings(tree: Tree, layout: Layout) -> Iterator[Reading]:
+    """What one layout makes of a folder: nothing, or one reading per set in it."""
+    if layout.together:
+        yield from _together(tree, layout)
+        return
+    hr = list(_each(tree, layout.hr, first_only=True))
+    lr = list(_each(tree, layout.lr))
+    alone = [(read, path) for read, path in _each(tree, layout.alone or layout.hr) if read.scale is None]
+    for name in dict.fromkeys(read.set for read, _ in (*hr, *alone)):
+        folders = [path for read, path in alone if read.set == name]
+        places = joined(
+            ((read.scale, path) for read, path in hr if read.set == name),
+            ((read.scale, path) for read, path in lr if read.set == name),
+            layout,
+        )
+        if places:
+            yield Reading(layout, places, folders[0] if folders else None, len(tree.at(places[0].hr).images))
+        elif folders:
+            yield Reading(layout, (), folders[0], len(tree.at(folders[0]).images))
+
+
+def _together(tree: Tree, layout: Layout) -> Iterator[Reading]:
+    for pattern in layout.hr:
+        places, count, unread = [], 0, ()
+        for read, folder in tree.find(pattern):
+            split = roles(folder, layout)
+            if split.pairs:
+                places.append(Place(folder, folder, read.scale, layout))
+                count, unread = count or len(split.hr), (unread if folder != tree.root else split.unread)
+        if places:
+            yield Reading(layout, tuple(places), None, count, unread)
+
+
+def _each(tree: Tree, patterns: Iterable[str], *, first_only: bool = False) -> Iterator[tuple[Match, Path]]:
+    """Folders by the first pattern that fits each; with `first_only`, of the first pattern that any of a set fits."""
+    seen: set[Path] = set()
+    by_set: dict[str, str] = {}
+    for pattern in patterns:
+        for read, path in tree.find(pattern):
+            if path not in seen and not (first_only and by_set.setdefault(read.set, pattern) != pattern):
+                seen.add(path)
+                yield read, path
+
+
+def _distinct(readings: Iterable[Reading]) -> list[Reading]:
+    """Readings of which none is a part of another one; of equal ones the first."""
+    kept: list[Reading] = []
+    for reading in readings:
+        if any(_within(reading, other) for other in kept):
+            continue
+        kept = [other for other in kept if not _within(other, reading)] + [reading]
+    return kept
+
+
+def _within(reading: Reading, other: Reading) -> bool:
+    theirs = {(place.hr, place.lr) for place in other.places}
+    if not reading.places:
+        return reading.alone in ({other.alone} | {hr for hr, _ in theirs})
+    return {(place.hr, place.lr) for place in reading.places} <= theirs
+
+
+def _beside(reading: Reading, tree: Tree) -> tuple[Path, ...]:
+    """The images directly in the folder, where the reading takes none from there."""
+    inside = {path for place in reading.places for path in (place.hr, place.lr)} | {reading.alone}
+    return () if tree.root in inside else tree.at(tree.root).images
+
+
+def _merged(above: Match, read: Match) -> Match:
+    scale = read.scale if read.scale is not None else above.scale
+    return Match(read.image or above.image, read.set or above.set, read.track or above.track, scale)
+
+
+def _inside(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path != root else "."

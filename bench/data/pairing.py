@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,18 +75,15 @@ class _Owner:
         return all(said is None or said == scale for said in self.scales)
 
 
-def roles(folder: Path, layout: Layout) -> Roles:
-    """Sort the images of a folder by a layout that keeps HR and LR in one.
-
-    Raises:
-        RequestError: see `list_images`.
-    """
+def roles(files: Iterable[Path], layout: Layout) -> Roles:
+    """Sort the images of a folder by a layout that keeps HR and LR in one."""
     hr: dict[str, Path] = {}
     lr: dict[str, Path] = {}
     other: list[Path] = []
     unread: list[Path] = []
     images: dict[str, set[str]] = {"hr": set(), "lr": set()}
-    for key, path in list_images(folder).items():
+    for path in files:
+        key = unicodedata.normalize("NFC", path.stem)
         for side, found, templates in (("hr", hr, layout.hr_names), ("lr", lr, layout.lr_names)):
             read = _first(templates, key)
             if read is not None:
@@ -118,7 +116,7 @@ def pair_together(folder: Path, layout: Layout, scale: float, *, name: str) -> P
     Raises:
         RequestError: as `pair_folders`.
     """
-    split = roles(folder, layout)
+    split = roles(list_images(folder).values(), layout)
     paired = _pair(split.hr, split.lr, scale, (layout,), f"{name}: HR and LR in {folder}, as {layout.name} has them")
     return Pairing(paired.pairs, tuple(sorted((*paired.unused, *split.other, *split.unread))))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.api import RequestError, format_scale
 from bench.data.images import Listing, listing
 from bench.data.layouts import FLAT, LAYOUTS, Layout
-from bench.data.pairing import roles, some
+from bench.data.pairing import roles
 from bench.data.templates import Match, match
 
 
@@ -92,10 +92,15 @@ class Tree:
             found = [
                 (_merged(above, read), inner)
                 for above, folder in found
-                for inner in self.at(folder).folders
-                if (read := match(part, inner.name)) is not None
+                for inner, read in _named(part, self.at(folder).folders)
             ]
         return [(read, folder) for read, folder in found if self.at(folder).images]
+
+
+def _named(part: str, folders: Iterable[Path]) -> list[tuple[Path, Match]]:
+    """The folders whose names fit one part of a pattern; one that is spelled exactly so is the only one."""
+    fitting = [(path, read) for path in folders if (read := match(part, path.name)) is not None]
+    return [pair for pair in fitting if pair[0].name == part] or fitting
 
 
 def child(folder: Path, name: str) -> Path | None:
@@ -190,31 +195,32 @@ def describe_scales(places: Iterable[Place]) -> str:
 
 
 def _readings(tree: Tree, layout: Layout) -> Iterator[Reading]:
-    """What one layout makes of a folder: nothing, or one reading per set in it."""
+    """What one layout makes of a folder: nothing, or one reading per set and folder of HR images in it."""
     if layout.together:
         yield from _together(tree, layout)
         return
-    hr = list(_each(tree, layout.hr, first_only=True))
     lr = list(_each(tree, layout.lr))
-    alone = [(read, path) for read, path in _each(tree, layout.alone or layout.hr) if read.scale is None]
-    for name in dict.fromkeys(read.set for read, _ in (*hr, *alone)):
-        folders = [path for read, path in alone if read.set == name]
-        places = joined(
-            ((read.scale, path) for read, path in hr if read.set == name),
-            ((read.scale, path) for read, path in lr if read.set == name),
-            layout,
-        )
-        if places:
-            yield Reading(layout, places, folders[0] if folders else None, len(tree.at(places[0].hr).images))
-        elif folders:
-            yield Reading(layout, (), folders[0], len(tree.at(folders[0]).images))
+    # `alone` says which of several HR folders is meant; without it each may be, and the caller has to refuse
+    for patterns in (layout.hr,) if layout.alone else tuple((pattern,) for pattern in layout.hr):
+        hr = _preferred(tree, patterns)
+        for name, folders in hr.items():
+            alone = [path for read, path in _preferred(tree, layout.alone or patterns)[name] if read.scale is None]
+            places = joined(
+                ((read.scale, path) for read, path in folders),
+                ((read.scale, path) for read, path in lr if read.set == name),
+                layout,
+            )
+            if places:
+                yield Reading(layout, places, next(iter(alone), None), len(tree.at(places[0].hr).images))
+            else:
+                yield from (Reading(layout, (), path, len(tree.at(path).images)) for path in alone)
 
 
 def _together(tree: Tree, layout: Layout) -> Iterator[Reading]:
     for pattern in layout.hr:
         places, count, unread = [], 0, ()
         for read, folder in tree.find(pattern):
-            split = roles(folder, layout)
+            split = roles(tree.at(folder).images, layout)
             if split.pairs:
                 places.append(Place(folder, folder, read.scale, layout))
                 count, unread = count or len(split.hr), (unread if folder != tree.root else split.unread)
@@ -222,15 +228,25 @@ def _together(tree: Tree, layout: Layout) -> Iterator[Reading]:
             yield Reading(layout, tuple(places), None, count, unread)
 
 
-def _each(tree: Tree, patterns: Iterable[str], *, first_only: bool = False) -> Iterator[tuple[Match, Path]]:
-    """Folders by the first pattern that fits each; with `first_only`, of the first pattern that any of a set fits."""
+def _each(tree: Tree, patterns: Iterable[str]) -> Iterator[tuple[Match, Path]]:
+    """Folders, each by the first pattern that fits it."""
     seen: set[Path] = set()
-    by_set: dict[str, str] = {}
     for pattern in patterns:
         for read, path in tree.find(pattern):
-            if path not in seen and not (first_only and by_set.setdefault(read.set, pattern) != pattern):
+            if path not in seen:
                 seen.add(path)
                 yield read, path
+
+
+def _preferred(tree: Tree, patterns: Sequence[str]) -> dict[str, list[tuple[Match, Path]]]:
+    """Set -> its folders by the first pattern that finds any of them."""
+    found: dict[str, list[tuple[Match, Path]]] = {}
+    for pattern in reversed(patterns):
+        here: dict[str, list[tuple[Match, Path]]] = {}
+        for read, path in tree.find(pattern):
+            here.setdefault(read.set, []).append((read, path))
+        found.update(here)
+    return found
 
 
 def _distinct(readings: Iterable[Reading]) -> list[Reading]:

@@ -43,7 +43,6 @@ def fetch_set(name: Name, data_root: opt.DataRoot = None) -> None:
 
 def verify_set(name: Name, data_root: opt.DataRoot = None) -> None:
     """Compare a set with its card; leaves with 1 where it differs."""
-    from bench.data.fetch import describe_fault
     from bench.data.verify import verify
 
     reports = verify(name, data_root=data_root)
@@ -51,7 +50,7 @@ def verify_set(name: Name, data_root: opt.DataRoot = None) -> None:
         if found.ok:
             say(f"{found.name}: ok in {found.folder}{_how_checked(found)}")
         else:
-            warn(f"{found.name}: not the published set in {found.folder}: {describe_fault(found)}")
+            warn(f"{found.name}: not the published set in {found.folder}: {found.fault}")
     if not all(found.ok for found in reports):
         raise typer.Exit(1)
 

@@ -131,4 +131,3 @@ def _needed_elsewhere(file: Download, card: Card, roots: list[Path]) -> bool:
         and find_set((other.name, *other.aliases), roots) is None
         for other in others
     )
-

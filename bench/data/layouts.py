@@ -22,6 +22,7 @@ _LR = (
     "{scale}",
     "LR",
     "LRbic",
+    "LR_bicubic",
     "LR_{track}",
     "LQ",
 )

@@ -97,9 +97,7 @@ def open_lr_only(lr: Path) -> Dataset:
         RequestError: no images directly inside it.
     """
     known = _recognised(lr, lr, ("lr-only",))
-    return FolderDataset(
-        known.name, lr, kind=DatasetKind.LR_ONLY, default_protocol=known.protocol, notes=known.notes
-    )
+    return FolderDataset(known.name, lr, kind=DatasetKind.LR_ONLY, default_protocol=known.protocol, notes=known.notes)
 
 
 def set_name(path: Path) -> str:
@@ -143,5 +141,7 @@ def _some(folder: Path, places: list[tuple[float | None, Path]], expected: str) 
 def _is_side(name: str) -> bool:
     """A folder's name says which images of a set it holds, and not of which set."""
     patterns = (pattern for layout in LAYOUTS for pattern in (*layout.hr, *layout.lr))
-    plain = (p for p in patterns if "/" not in p and not any(field in p for field in ("{set}", "{scale}", ".")))
+    plain = (
+        p for p in patterns if "/" not in p and not any(field in p for field in ("{set}", "{scale}", "{track}", "."))
+    )
     return any(match(pattern, name) is not None for pattern in plain)

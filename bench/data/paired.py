@@ -120,10 +120,7 @@ def _check_scale(name: str, pairs: dict[str, FilePair], scale: float) -> None:
         if pair_fits(large, small, scale):
             return
         ratio = format_scale(round(large[0] / small[0], 3))
-        seen = (
-            seen
-            or f"{pair.hr.name} is {large[0]} x {large[1]}, {pair.lr.name} {small[0]} x {small[1]} (x{ratio})"
-        )
+        seen = seen or f"{pair.hr.name} is {large[0]} x {large[1]}, {pair.lr.name} {small[0]} x {small[1]} (x{ratio})"
     if seen:
         raise RequestError(
             f"the LR images of {name} are not of x{format_scale(scale)}: {seen}; ask for their own scale"

@@ -37,6 +37,15 @@ def split_unquoted(text: str, mark: str) -> list[str]:
     return [*parts, text[start:]]
 
 
+def as_list(words: Iterable[str]) -> str:
+    """Words as one list that `names` splits into the same.
+
+    >>> as_list(["Set5", "a, b"])
+    'Set5,"a, b"'
+    """
+    return ",".join(f'"{word}"' if "," in word and '"' not in word else word for word in words)
+
+
 def unquoted(text: str) -> str:
     """A part of a list without the spaces around it, and without the quotes that enclose all of it.
 

@@ -133,7 +133,7 @@ LAYOUTS = (
     Layout(
         name="DIV2K",
         example="DIV2K_valid_HR/0801.png + DIV2K_valid_LR_bicubic/X4/0801x4.png",
-        source="DIV2K (Agustsson and Timofte, CVPRW 2017), tracks bicubic, unknown, x8, mild, difficult, wild; Flickr2K",
+        source="DIV2K (Agustsson and Timofte, CVPRW 2017): bicubic, unknown, x8, mild, difficult, wild; Flickr2K",
         hr=("{set}_HR",),
         lr=("{set}_LR_{track}/X{scale}", "{set}_LR_x{scale}", "{set}_LR_{track}", "{set}_LR/X{scale}", "{set}_LR"),
         lr_names=("{image}x{scale}", "{image}x{scale}{kind}"),

@@ -209,8 +209,8 @@ def _refuse(alone: Sequence[Path], strangers: Sequence[Path], scale: float, wher
     if parts:
         said = format_scale(scale)
         raise RequestError(
-            f"{where}: {' and '.join(parts)}; an LR file is called as its HR file, or after it with x{said}, _LR{said}, "
-            f"_LR or another mark of docs/datasets.md; {SHOW}"
+            f"{where}: {' and '.join(parts)}; an LR file is called as its HR file, or after it with x{said}, "
+            f"_LR{said}, _LR or another mark of docs/datasets.md; {SHOW}"
         )
 
 

@@ -63,7 +63,7 @@ def split_datasets(text: str) -> tuple[str, ...]:
     Raises:
         RequestError: a list that can be read in two ways.
     """
-    return split_sets(text, dataset_names())
+    return split_sets(text, dataset_names()) if "," in text else ((text,) if text.strip() else ())
 
 
 def dataset_names() -> Mapping[str, Card | None]:

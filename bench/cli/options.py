@@ -12,8 +12,8 @@ from bench.figures.options import DataRoot, Device, Limit, Plugin, ProtocolName,
 
 __all__ = [
     "Alpha",
-    "Datasets",
     "DataRoot",
+    "Datasets",
     "Device",
     "DeviceName",
     "Limit",

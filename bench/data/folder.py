@@ -59,11 +59,13 @@ class FolderDataset(Dataset):
         return [Sample(key, hr=ImageRef(path)) for key, path in images]
 
     def reading(self, scale: float) -> tuple[str, ...]:
-        """How many images of which side, and which were not used.
+        """How many images of which side, and which were not used; nothing of the HR images of one flat folder.
 
         Raises:
             RequestError: see `list_images`.
         """
+        if self.kind is DatasetKind.HR_ONLY and self.root == self.folder:
+            return self.notes
         images = list_images(self.folder)
         side = "LR" if self.kind is DatasetKind.LR_ONLY else "HR"
         where = forms(self.folder, (f"*{path.suffix}" for path in images.values()), self.root)

@@ -116,8 +116,8 @@ LAYOUTS = (
     ),
     Layout(
         name="BasicSR",
-        example="GTmod12/baby.png + LRbicx4/baby.png, and original/baby.png for LR images made here",
-        source="BasicSR and MMEditing: GTmodN is cropped to multiples of N, so that LRbicxS fits it",
+        example="GTmod12/baby.png + LRbicx4/baby.png",
+        source="BasicSR: GTmodN is cropped to multiples of N, so that LRbicxS fits it; original is for LR made here",
         hr=("GTmod{number}", "original"),
         lr=("LRbicx{scale}", *_LR),
         alone=("original", "GTmod{number}"),

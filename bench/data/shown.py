@@ -50,7 +50,10 @@ def shown_files(dataset: Dataset, scale: float) -> ShownFiles:
 
 def _file(ref: ImageRef) -> str:
     size = header_size(ref.path)
-    return f"{ref.path} ({'unreadable' if size is None else f'{size[0]} x {size[1]}'})"
+    shape = "unreadable" if size is None else f"{size[0]} x {size[1]}"
+    crop = ref.centre_crop
+    whole = crop is None or size is None or (size[0] <= crop[0] and size[1] <= crop[1])
+    return f"{ref.path} ({shape}{'' if whole else f', its centre of at most {crop[0]} x {crop[1]}'})"
 
 
 def _fault(sample: Sample, scale: float) -> str:

@@ -62,15 +62,6 @@ class Layout:
 
 LAYOUTS = (
     Layout(
-        name="RealSR",
-        example="Canon_001_HR.png + Canon_001_LR4.png",
-        source="RealSR (Cai et al., ICCV 2019), folders Canon/Test/4",
-        hr=(".", "{scale}"),
-        lr=(".", "{scale}"),
-        hr_names=("{image}_HR",),
-        lr_names=("{image}_LR{scale}", "{image}_LR"),
-    ),
-    Layout(
         name="SelfExSR",
         example="image_SRF_4/img_001_SRF_4_HR.png + image_SRF_4/img_001_SRF_4_LR.png",
         source="SelfExSR (Huang et al., CVPR 2015): Set5, Set14, BSD100, Urban100, with the results of its methods",
@@ -79,6 +70,15 @@ LAYOUTS = (
         hr_names=("{image}_SRF_{scale}_HR",),
         lr_names=("{image}_SRF_{scale}_LR",),
         others=("{image}_SRF_{scale}_{track}",),
+    ),
+    Layout(
+        name="RealSR",
+        example="Canon_001_HR.png + Canon_001_LR4.png",
+        source="RealSR (Cai et al., ICCV 2019), folders Canon/Test/4",
+        hr=(".", "{scale}"),
+        lr=(".", "{scale}"),
+        hr_names=("{image}_HR",),
+        lr_names=("{image}_LR{scale}", "{image}_LR"),
     ),
     Layout(
         name="RCAN",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from bench.api import Dataset, DatasetKind, RequestError
 from bench.data.cards import Card, Loader
@@ -104,7 +105,8 @@ def set_name(path: Path) -> str:
     """What a folder is called in tables: its own name, or its parent's where it only says which side it is."""
     path = path.resolve()
     name = path.parent.name if _is_side(path.name) and path.parent.name else path.name
-    return "".join("_" if not character.isprintable() else _UNSAFE.get(character, character) for character in name)
+    composed = normalize("NFC", name) or "set"
+    return "".join("_" if not sign.isprintable() else _UNSAFE.get(sign, sign) for sign in composed)
 
 
 def _recognised(typed: Path, folder: Path, kinds: Collection[Loader]) -> _Known:

@@ -76,7 +76,7 @@ class PairedDataset(Dataset):
         )
         count = len(pairing.pairs)
         text = f"{self.root or self.name}: read as {count} pair{'s' if count != 1 else ''}: {hr} + {lr}"
-        return (text + not_used([*self.beside, *pairing.unused]), *self.notes)
+        return (text + not_used(sorted({*self.beside, *pairing.unused})), *self.notes)
 
     def _pairing(self, scale: float) -> tuple[Place, Pairing]:
         place = self._place(scale)

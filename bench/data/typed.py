@@ -57,7 +57,7 @@ def two_sides(text: str) -> tuple[str, str] | None:
     if len(there) > 1:
         listed = " or ".join(f"HR {hr or '(none)'} with LR {lr}" for hr, lr in there)
         raise RequestError(f"'{text}' could be {listed}: put the path that holds '::' between double quotes")
-    return there[0] if there else splits[0]
+    return next(iter((*there, *(split for split in splits if _folder(split[0])), *splits)))
 
 
 def folder_of(text: str) -> Path:

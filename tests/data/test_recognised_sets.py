@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from bench.api import DatasetKind
-from bench.data import resolve_dataset, verify
 from bench.data import recognise as module
+from bench.data import resolve_dataset, verify
 from bench.data.cards import Card
 
 SAVE = Callable[..., np.ndarray]

@@ -70,14 +70,13 @@ def show_plan(config: RunConfig) -> None:
     Raises:
         RequestError: the request is wrong.
     """
-    from bench.engine.plan import readings
     from bench.engine.run import plan_only
     from bench.session.request import build_request
 
     request = build_request(config)
     plan, metrics = plan_only(request)
     displays = _displays(request)
-    for sentence in readings(request):
+    for sentence in request.readings():
         say(sentence)
     for cell in plan.cells:
         infer = sum(unit.infer for unit in cell.units)

@@ -177,16 +177,6 @@ def list_samples(request: RunRequest) -> Samples:
     }
 
 
-def readings(request: RunRequest) -> list[str]:
-    """Sentences on how folders were read as sets: "photos: read as 3 pairs: *_HR.png + *_LR4.png".
-
-    Raises:
-        RequestError: as `list_samples`.
-    """
-    said = (dataset.reading(scale) for dataset in request.datasets for scale in request.scales)
-    return list(dict.fromkeys(sentence for sentences in said for sentence in sentences))
-
-
 def make_plan(
     request: RunRequest, samples: Samples, store: RunFolder, metrics: MetricPlan, before: RunManifest | None = None
 ) -> Plan:

@@ -11,7 +11,7 @@ from bench.engine.draws import write_draws
 from bench.engine.events import Listener, Silent, Tally
 from bench.engine.folder import RunFolder
 from bench.engine.manifest import heading, with_plan
-from bench.engine.plan import MetricPlan, Plan, list_samples, make_plan, readings
+from bench.engine.plan import MetricPlan, Plan, list_samples, make_plan
 from bench.engine.request import RunRequest, check_device
 from bench.engine.rows import Rows, record_rows
 from bench.engine.store import Store
@@ -80,7 +80,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         tally = Tally(warnings=list(kept))
         planned = with_plan(before, plan, metrics, tally.warnings)
         store.write_manifest(planned)
-        for sentence in (*readings(request), *plan.reasons()):
+        for sentence in (*request.readings(), *plan.reasons()):
             listener.note(sentence)
         units = sum(len(cell.todo()) for cell in plan.cells)
         listener.begin(cells=len(plan.cells), units=units, inferences=plan.inferences, scores=plan.scores)

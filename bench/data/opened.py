@@ -10,10 +10,10 @@ from unicodedata import normalize
 from bench.api import Dataset, DatasetKind, RequestError
 from bench.data.cards import Card, Loader
 from bench.data.folder import FolderDataset
-from bench.data.images import list_images
-from bench.data.layouts import LAYOUTS
+from bench.data.images import image_files, list_images
+from bench.data.layouts import FLAT, LAYOUTS
 from bench.data.paired import PairedDataset
-from bench.data.places import Reading, hr_places, joined, lr_places, read_folder
+from bench.data.places import Reading, hr_places, joined, lr_places, read_folder, read_together
 from bench.data.recognise import recognise
 from bench.data.templates import match
 
@@ -39,8 +39,22 @@ def open_folder(path: Path) -> Dataset:
     reading = read_folder(path)
     if reading is None:
         return _without_hr(path)
+    return open_reading(path, reading)
+
+
+def open_flat(path: Path) -> Dataset:
+    """The images directly in a folder, whatever their names and the folders beside them say.
+
+    Raises:
+        RequestError: there are none.
+    """
+    return open_reading(path, Reading(FLAT, (), path, len(image_files(path))))
+
+
+def open_reading(path: Path, reading: Reading) -> Dataset:
+    """A folder as it was read."""
     if reading.places:
-        return open_reading(path, reading)
+        return _open_pairs(path, reading)
     folder = reading.alone or path
     known = _recognised(path, folder, ("folder", "lr-only") if folder == path else ("folder",))
     lr_only = known.card is not None and known.card.loader == "lr-only"
@@ -55,8 +69,7 @@ def open_folder(path: Path) -> Dataset:
     )
 
 
-def open_reading(path: Path, reading: Reading) -> Dataset:
-    """The pairs of a folder as it was read."""
+def _open_pairs(path: Path, reading: Reading) -> Dataset:
     known = _Known(set_name(path))
     if not reading.places[0].together:
         known = _recognised(path, reading.places[0].hr, ("folder", "paired"))
@@ -77,13 +90,13 @@ def open_pair(hr: Path, lr: Path) -> Dataset:
         RequestError: no images, or one folder that does not hold both.
     """
     if hr.resolve() == lr.resolve():
-        reading = read_folder(hr)
-        if reading is None or not reading.places:
+        reading = read_together(hr)
+        if reading is None:
             raise RequestError(
                 f"{hr} is given for HR and for LR, but its names do not tell which is which: expected names such as "
                 "001_HR.png and 001_LR4.png"
             )
-        return open_reading(hr, reading)
+        return _open_pairs(hr, reading)
     places = joined(_some(hr, hr_places(hr), "X2, X3, ..."), _some(lr, lr_places(lr), "X2, X3, ..."), LAYOUTS[-1])
     if not places:
         raise RequestError(f"the folders in {hr} and in {lr} are of different scales; give two that belong together")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.api import RequestError, format_scale
-from bench.data.images import Listing, listing
 from bench.data.layouts import FLAT, LAYOUTS, Layout
 from bench.data.pairing import roles
-from bench.data.templates import Match, match
+from bench.data.templates import Match
+from bench.data.tree import Tree
 
 
 @dataclass(frozen=True)
@@ -56,75 +55,13 @@ class Reading:
     def describe(self, root: Path) -> str:
         """The reading in a few words, with what to type to have it."""
         if not self.places:
-            return f"{self.count} HR images in {_inside(self.alone or root, root)} ({self.layout.name}): {self.alone}"
-        if self.places[0].together:
-            where = ", ".join(_inside(place.hr, root) for place in self.places)
-            return f"{self.count} pairs in {where} ({self.layout.name})"
-        lr = ", ".join(_inside(place.lr, root) for place in self.places)
+            folder = self.alone or root
+            typed = f"{folder}/*" if folder == root else str(folder)
+            return f"{_number(self.count, 'HR image')} in {_inside(folder, root)} ({self.layout.name}): {typed}"
         first = self.places[0]
-        return f"{self.count} pairs, HR in {_inside(first.hr, root)}, LR in {lr} ({self.layout.name}): " + (
-            f"{first.hr}::{first.lr}"
-        )
-
-
-class Tree:
-    """Folders below one, each listed at most once."""
-
-    def __init__(self, root: Path) -> None:
-        """Args: root: Nothing is listed yet."""
-        self.root = root
-        self._listed: dict[Path, Listing] = {}
-
-    def at(self, folder: Path) -> Listing:
-        """The content of a folder.
-
-        Raises:
-            RequestError: it cannot be listed.
-        """
-        if folder not in self._listed:
-            self._listed[folder] = listing(folder)
-        return self._listed[folder]
-
-    def find(self, pattern: str) -> list[tuple[Match, Path]]:
-        """The folders with images whose path below the root fits a pattern such as `LR_{track}/X{scale}`."""
-        found = [(Match(), self.root)]
-        for part in pattern.split("/") if pattern != "." else ():
-            found = [
-                (_merged(above, read), inner)
-                for above, folder in found
-                for inner, read in _named(part, self.at(folder).folders)
-            ]
-        return [(read, folder) for read, folder in found if self.at(folder).images]
-
-
-def _named(part: str, folders: Iterable[Path]) -> list[tuple[Path, Match]]:
-    """The folders whose names fit one part of a pattern; one that is spelled exactly so is the only one."""
-    fitting = [(path, read) for path in folders if (read := match(part, path.name)) is not None]
-    return [pair for pair in fitting if pair[0].name == part] or fitting
-
-
-def child(folder: Path, name: str) -> Path | None:
-    """A subfolder by name, the exact spelling first, then in any case and any form of Unicode.
-
-    Args:
-        folder: Where it lies.
-        name: It may have several parts ("images/test").
-    """
-    found: Path | None = folder
-    for part in Path(name).parts:
-        exact = found / part
-        if not exact.is_dir():
-            inner = (path for path in listing(found).folders if alike(path.name) == alike(part))
-            exact = next(inner, None)
-        if exact is None:
-            return None
-        found = exact
-    return found
-
-
-def alike(name: str) -> str:
-    """A name for comparison in any case and any form of Unicode."""
-    return unicodedata.normalize("NFC", name).casefold()
+        lr = ", ".join(_inside(place.lr, root) for place in self.places)
+        where = f"in {lr}" if first.together else f"with HR in {_inside(first.hr, root)}, LR in {lr}"
+        return f"{_number(self.count, 'pair')} {where} ({self.layout.name}): {first.hr}::{first.lr}"
 
 
 def read_folder(root: Path) -> Reading | None:
@@ -149,8 +86,22 @@ def read_folder(root: Path) -> Reading | None:
     listed = "".join(f"\n  {reading.describe(root)}" for reading in several)
     raise RequestError(
         f"{root} can be read in {len(several)} ways:{listed}\n"
-        "Give the folders of one of them, as HR_DIR::LR_DIR for pairs, or move the files of the others elsewhere"
+        "Type what stands behind the one that is meant, or move the files of the others elsewhere"
     )
+
+
+def read_together(root: Path) -> Reading | None:
+    """The pairs of a folder by the names of its files alone; None where its names do not tell HR from LR.
+
+    Raises:
+        RequestError: two layouts that read different pairs.
+    """
+    tree = Tree(root)
+    readings = [reading for layout in LAYOUTS if layout.together for reading in _together(tree, layout, (".",))]
+    if len(readings) > 1 and len({reading.count for reading in readings}) > 1:
+        listed = " or ".join(reading.layout.name for reading in readings)
+        raise RequestError(f"the names in {root} could be those of {listed}; move the files of one of them elsewhere")
+    return next(iter(readings), None)
 
 
 def lr_places(root: Path, extra: Sequence[str] = ()) -> list[tuple[float | None, Path]]:
@@ -197,7 +148,7 @@ def describe_scales(places: Iterable[Place]) -> str:
 def _readings(tree: Tree, layout: Layout) -> Iterator[Reading]:
     """What one layout makes of a folder: nothing, or one reading per set and folder of HR images in it."""
     if layout.together:
-        yield from _together(tree, layout)
+        yield from _together(tree, layout, layout.hr)
         return
     lr = list(_each(tree, layout.lr))
     # `alone` says which of several HR folders is meant; without it each may be, and the caller has to refuse
@@ -216,8 +167,8 @@ def _readings(tree: Tree, layout: Layout) -> Iterator[Reading]:
                 yield from (Reading(layout, (), path, len(tree.at(path).images)) for path in alone)
 
 
-def _together(tree: Tree, layout: Layout) -> Iterator[Reading]:
-    for pattern in layout.hr:
+def _together(tree: Tree, layout: Layout, patterns: Iterable[str]) -> Iterator[Reading]:
+    for pattern in patterns:
         places, count, unread = [], 0, ()
         for read, folder in tree.find(pattern):
             split = roles(tree.at(folder).images, layout)
@@ -272,9 +223,8 @@ def _beside(reading: Reading, tree: Tree) -> tuple[Path, ...]:
     return () if tree.root in inside else tree.at(tree.root).images
 
 
-def _merged(above: Match, read: Match) -> Match:
-    scale = read.scale if read.scale is not None else above.scale
-    return Match(read.image or above.image, read.set or above.set, read.track or above.track, scale)
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _inside(path: Path, root: Path) -> str:

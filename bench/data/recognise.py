@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.data.cards import Card, Loader, cards, read_manifest
-from bench.data.places import alike
+from bench.data.tree import alike
 from bench.data.verify import verify_images
 
 

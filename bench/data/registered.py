@@ -13,7 +13,8 @@ from bench.data.images import listing
 from bench.data.layouts import LAYOUTS
 from bench.data.locate import find_set
 from bench.data.paired import PairedDataset
-from bench.data.places import child, joined, lr_places, read_folder
+from bench.data.places import joined, lr_places, read_folder
+from bench.data.tree import child
 from bench.data.union import UnionDataset
 
 _KINDS = {"folder": DatasetKind.HR_ONLY, "paired": DatasetKind.PAIRED, "lr-only": DatasetKind.LR_ONLY}

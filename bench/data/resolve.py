@@ -12,7 +12,7 @@ from bench.api.lists import unquoted
 from bench.data.cards import Card, cards
 from bench.data.images import listing
 from bench.data.locate import data_roots
-from bench.data.opened import open_folder, open_lr_only, open_pair
+from bench.data.opened import open_flat, open_folder, open_lr_only, open_pair
 from bench.data.registered import dataset_of
 from bench.data.typed import folder_of, is_folder, split_sets, two_sides
 from bench.registry import DATASETS
@@ -23,8 +23,8 @@ def resolve_dataset(name_or_folder: str | Path, *, data_root: Path | None = None
 
     Args:
         name_or_folder: A registered name in any case; a folder of HR images, or one with HR and LR images in one of the
-            layouts of `bench.data.layouts`; two folders `HR::LR`; or `::LR` for LR images without a reference. A name
-            wins over a folder of that name in the current folder: write ./NAME for the folder. A folder that is there
+            layouts of `bench.data.layouts`; `FOLDER/*` for the images directly in it; two folders `HR::LR`; or `::LR` for
+            LR images without a reference. A name wins over a folder of that name in the current folder: write ./NAME for the folder. A folder that is there
             wins over every other reading of its name; double quotes keep a `::` in a path.
         data_root: Where registered sets lie, see `data_roots`.
     Returns:
@@ -46,6 +46,8 @@ def resolve_dataset(name_or_folder: str | Path, *, data_root: Path | None = None
     path = folder_of(text)
     if bare and is_folder(path):
         return open_folder(path)
+    if bare.endswith("/*") and is_folder(folder_of(bare[:-2])):
+        return open_flat(folder_of(bare[:-2]))
     sides = two_sides(text)
     if sides is not None:
         return _two_folders(text, *sides)

@@ -33,6 +33,14 @@ def read(dataset: Dataset, scale: float) -> dict[str, tuple[str, str]]:
     return found
 
 
+def typed_of(root: Path, words: str) -> list[Dataset]:
+    """What each line of a refusal says to type."""
+    with pytest.raises(RequestError, match=words) as refused:
+        resolve_dataset(root)
+    lines = [line for line in str(refused.value).splitlines() if line.startswith("  ")]
+    return [resolve_dataset(line.rpartition(": ")[2]) for line in lines]
+
+
 def numbered(example: str, number: int) -> str:
     """The example of a layout for another image."""
     return re.sub(r"baby|Canon_001|img_001|img_1(?=_gt)|im_1|(?<=/)001|P1|0801", lambda m: f"{m[0]}{number}", example)
@@ -118,18 +126,20 @@ def test_as_many_images_beside_the_folders_as_in_them_are_refused(tmp_path: Path
     """Either reading taken in silence."""
     fill(tmp_path, save_image, "HR/a.png", "HR/b.png", "c.png", "d.png")
     fill(tmp_path, save_image, "LR/a.png", "LR/b.png", size=(6, 6))
-    with pytest.raises(
-        RequestError, match=r"(?s)2 ways.*2 pairs, HR in HR, LR in LR .*2 HR images in \. \(flat\)"
-    ) as e:
-        resolve_dataset(tmp_path)
-    assert f"{tmp_path / 'HR'}::{tmp_path / 'LR'}" in str(e.value)
+    words = r"(?s)2 ways.*2 pairs with HR in HR, LR in LR .*2 HR images in \. \(flat\)"
+    assert [read(dataset, 4) for dataset in typed_of(tmp_path, words)] == [
+        {"a": ("a.png", "a.png"), "b": ("b.png", "b.png")},
+        {"c": ("c.png", ""), "d": ("d.png", "")},
+    ]
 
 
 def test_one_pair_among_many_photographs_is_refused(tmp_path: Path, save_image: SAVE) -> None:
     """A flat set of which two files happen to be called a_HR and a_LR."""
     fill(tmp_path, save_image, *(f"photo{i}.png" for i in range(5)), "a_HR.png", "a_LR.png")
-    with pytest.raises(RequestError, match=r"(?s)1 pairs in \. \(RealSR\).*7 HR images in \. \(flat\)"):
-        resolve_dataset(tmp_path)
+    words = r"(?s)1 pair in \. \(RealSR\).*7 HR images in \. \(flat\)"
+    pair, flat = typed_of(tmp_path, words)
+    assert read(pair, 1) == {"a_HR": ("a_HR.png", "a_LR.png")}
+    assert len(flat.samples(4)) == 7
 
 
 def basicsr(root: Path, save_image: SAVE) -> None:
@@ -183,8 +193,8 @@ def test_two_parts_of_div2k_are_refused_and_each_can_be_given(tmp_path: Path, sa
     """Training and validation images taken for one set, or one of them in silence."""
     div2k(tmp_path, save_image, "train")
     div2k(tmp_path, save_image, "valid")
-    with pytest.raises(RequestError, match=r"(?s)2 ways.*DIV2K_train_HR.*DIV2K_valid_HR"):
-        resolve_dataset(tmp_path)
+    parts = typed_of(tmp_path, r"(?s)2 ways.*DIV2K_train_HR.*DIV2K_valid_HR")
+    assert [part.name for part in parts] == ["DIV2K_train_HR", "DIV2K_valid_HR"]
     one = f"{tmp_path}/DIV2K_valid_HR::{tmp_path}/DIV2K_valid_LR_bicubic"
     assert read(resolve_dataset(one), 2)["0801"] == ("0801.png", "0801x2.png")
 

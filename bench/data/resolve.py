@@ -23,9 +23,10 @@ def resolve_dataset(name_or_folder: str | Path, *, data_root: Path | None = None
 
     Args:
         name_or_folder: A registered name in any case; a folder of HR images, or one with HR and LR images in one of the
-            layouts of `bench.data.layouts`; `FOLDER/*` for the images directly in it; two folders `HR::LR`; or `::LR` for
-            LR images without a reference. A name wins over a folder of that name in the current folder: write ./NAME for the folder. A folder that is there
-            wins over every other reading of its name; double quotes keep a `::` in a path.
+            layouts of `bench.data.layouts`; `FOLDER/*` for the images directly in it; two folders `HR::LR`; or `::LR`
+            for LR images without a reference. A name wins over a folder of that name in the current folder: write
+            ./NAME for the folder. A folder that is there wins over every other reading of its name; double quotes keep
+            a `::` in a path.
         data_root: Where registered sets lie, see `data_roots`.
     Returns:
         The dataset; a registered one is looked for on disk when its samples are asked for. A folder that holds a

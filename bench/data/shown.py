@@ -52,8 +52,9 @@ def _file(ref: ImageRef) -> str:
     size = header_size(ref.path)
     shape = "unreadable" if size is None else f"{size[0]} x {size[1]}"
     crop = ref.centre_crop
-    whole = crop is None or size is None or (size[0] <= crop[0] and size[1] <= crop[1])
-    return f"{ref.path} ({shape}{'' if whole else f', its centre of at most {crop[0]} x {crop[1]}'})"
+    if crop is not None and size is not None and (size[0] > crop[0] or size[1] > crop[1]):
+        shape += f", its centre of at most {crop[0]} x {crop[1]}"
+    return f"{ref.path} ({shape})"
 
 
 def _fault(sample: Sample, scale: float) -> str:

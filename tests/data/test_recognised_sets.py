@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def published(tmp_path: Path, save_image: SAVE, monkeypatch: pytest.MonkeyPatch)
         save_image(folder / f"{name}.png", (8, 10), seed=seed)
     pixels = {f"{name}.png": verify.pixels_sha256(folder / f"{name}.png") for name in ("a", "b")}
     manifests = {"Two": pixels, "Real": {"x.png": pixels["a.png"]}}
-    text = {"title": "t", "licence": "l", "source": "s", "obtain": "o", "default_protocol": "basicsr-y"}
+    text: dict[str, Any] = {"title": "t", "licence": "l", "source": "s", "obtain": "o", "default_protocol": "basicsr-y"}
     cards = {
         "Two": Card(name="Two", loader="folder", count=2, manifest="Two", aliases=("Pair",), **text),
         "Real": Card(name="Real", loader="lr-only", count=1, manifest="Real", **{**text, "default_protocol": "casr"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_spaces_at_the_end_of_a_folder_that_is_there_are_kept(here: Callable[...
 
 
 @pytest.mark.parametrize("typed", ["NFC", "NFD"])
-def test_a_folder_is_found_in_either_form_of_unicode(here: Callable[..., Path], typed: str) -> None:
+def test_a_folder_is_found_in_either_form_of_unicode(here: Callable[..., Path], typed: Literal["NFC", "NFD"]) -> None:
     """Byte comparison: what one system stores decomposed cannot be typed on another."""
     other = "NFD" if typed == "NFC" else "NFC"
     here(unicodedata.normalize(other, "Fotos/Köln"))

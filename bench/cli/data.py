@@ -71,12 +71,12 @@ def show_set(
     """Say which files would be read, and how."""
     from bench.api import parse_scale
     from bench.data import resolve_dataset
-    from bench.data.shown import shown_files
+    from bench.data.file_list import file_list
     from bench.session.request import default_protocol
 
     found = resolve_dataset(dataset, data_root=data_root)
     wanted = parse_scale(scale)
-    shown = shown_files(found, wanted)
+    shown = file_list(found, wanted)
     for sentence in shown.sentences:
         say(sentence)
     say(f"name {found.name}, {found.kind}, protocol {default_protocol([found])} unless --protocol says another")

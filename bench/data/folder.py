@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.api import Dataset, DatasetKind, ImageRef, Sample
 from bench.data.images import list_images
-from bench.data.said import forms, not_used
+from bench.data.wording import forms, not_used
 
 
 class FolderDataset(Dataset):

@@ -10,7 +10,7 @@ from bench.data.images import header_size
 from bench.data.pair import pair_fits
 from bench.data.pairing import FilePair, Pairing, pair_folders, pair_together
 from bench.data.places import Place, describe_scales
-from bench.data.said import forms, not_used
+from bench.data.wording import forms, not_used
 
 
 class PairedDataset(Dataset):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
 from bench.api import Dataset, DatasetKind, RequestError, Sample, Unavailable
 from bench.data.cards import Card
 from bench.data.embedded import SampleDataset
@@ -40,7 +39,11 @@ class CardDataset(Dataset):
         names = (self.card.name, *self.card.aliases)
         folder = find_set(names, self.roots)
         if folder is None:
-            raise Unavailable(f"{self.name} is not on this machine: {self._looked(names)}. {how_to_get(self.card)}")
+            here = next((name for name in names if Path(name).is_dir()), None)
+            other = "" if here is None else f". The folder {here} in the current folder is read as ./{here}"
+            raise Unavailable(
+                f"{self.name} is not on this machine: {self._looked(names)}. {how_to_get(self.card)}{other}"
+            )
         if self.kind is DatasetKind.PAIRED:
             return self._paired(folder)
         images, beside = self._images(folder)

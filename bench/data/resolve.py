@@ -9,12 +9,12 @@ from pathlib import Path
 
 from bench.api import Dataset, RequestError, unknown_name
 from bench.api.lists import unquoted
+from bench.data.as_dataset import open_flat, open_folder, open_lr_only, open_pair
 from bench.data.cards import Card, cards
 from bench.data.images import listing
 from bench.data.locate import data_roots
-from bench.data.opened import open_flat, open_folder, open_lr_only, open_pair
 from bench.data.registered import dataset_of
-from bench.data.typed import folder_of, is_folder, split_sets, two_sides
+from bench.data.set_list import folder_of, is_folder, split_sets, two_sides
 from bench.registry import DATASETS
 
 

@@ -12,7 +12,7 @@ _SIDES = {DatasetKind.HR_ONLY: "HR images", DatasetKind.LR_ONLY: "LR images", Da
 
 
 @dataclass(frozen=True)
-class ShownFiles:
+class FileList:
     """The files of a set.
 
     Attributes:
@@ -26,7 +26,7 @@ class ShownFiles:
     faults: tuple[str, ...]
 
 
-def shown_files(dataset: Dataset, scale: float) -> ShownFiles:
+def file_list(dataset: Dataset, scale: float) -> FileList:
     """Read the names and headers of a set; nothing is decoded.
 
     Raises:
@@ -45,7 +45,7 @@ def shown_files(dataset: Dataset, scale: float) -> ShownFiles:
     sentences = dataset.reading(scale)
     if not any(": read as " in sentence for sentence in sentences):
         sentences = (plain, *sentences)
-    return ShownFiles(sentences, tuple(rows), tuple(faults))
+    return FileList(sentences, tuple(rows), tuple(faults))
 
 
 def _file(ref: ImageRef) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
 from bench.api import Dataset, DatasetKind, RequestError, Sample, Unavailable
 from bench.data.cards import Card
 from bench.data.embedded import SampleDataset

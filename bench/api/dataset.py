@@ -62,3 +62,11 @@ class Dataset(ABC):
             Unavailable: the files are not here; says where they were looked for and how to get them.
             RequestError: the set has no images for this scale, or two images share one id.
         """
+
+    def reading(self, scale: float) -> tuple[str, ...]:
+        """Sentences on how the files of the set were read, for whoever typed its folder; empty: as its name says.
+
+        Raises:
+            RequestError: as `samples`.
+        """
+        return ()

@@ -8,8 +8,53 @@ from bench.api.errors import RequestError
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Split at commas; empty where nothing is named, which keeps everything."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    """Split at commas; empty where nothing is named, which keeps everything.
+
+    >>> names('Set5, "a, b"')
+    ('Set5', 'a, b')
+    """
+    return tuple(unquoted(part) for part in split_unquoted(text, ",") if part.strip())
+
+
+def split_unquoted(text: str, mark: str) -> list[str]:
+    """Split at a mark, but not where it stands between double quotes; quotes and spaces are kept.
+
+    A quote without its partner is a letter like any other.
+
+    >>> split_unquoted('"a,b"::c,d', ",")
+    ['"a,b"::c', 'd']
+    """
+    parts, quoted, start, at = [], False, 0, 0
+    paired = text.count('"') % 2 == 0
+    while at < len(text):
+        if paired and text[at] == '"':
+            quoted = not quoted
+        elif not quoted and text.startswith(mark, at):
+            parts.append(text[start:at])
+            at = start = at + len(mark)
+            continue
+        at += 1
+    return [*parts, text[start:]]
+
+
+def as_list(words: Iterable[str]) -> str:
+    """Words as one list that `names` splits into the same.
+
+    >>> as_list(["Set5", "a, b"])
+    'Set5,"a, b"'
+    """
+    return ",".join(f'"{word}"' if "," in word and '"' not in word else word for word in words)
+
+
+def unquoted(text: str) -> str:
+    """A part of a list without the spaces around it, and without the quotes that enclose all of it.
+
+    >>> unquoted(' "a, b" '), unquoted('5" disk')
+    ('a, b', '5" disk')
+    """
+    bare = text.strip()
+    whole = len(bare) > 1 and bare[0] == bare[-1] == '"' and '"' not in bare[1:-1]
+    return bare[1:-1] if whole else bare
 
 
 def pairs(option: str, items: Iterable[str], *, form: str, example: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.api import RequestError
+from bench.api.lists import as_list
 from bench.cli import options as opt
 from bench.cli.output import say, warn, writing
 
@@ -38,7 +39,13 @@ def ablate(
         ),
     ] = None,
     datasets: Annotated[
-        str | None, typer.Option("--dataset", "--datasets", help="Names or folders. Default: the file's.")
+        list[str] | None,
+        typer.Option(
+            "--dataset",
+            "--datasets",
+            help="Names or folders, comma-separated, or given several times. Default: the file's.",
+            show_default=False,
+        ),
     ] = None,
     scales: Annotated[str | None, typer.Option("--scale", "--scales", help="Default: the file's.")] = None,
     metrics: Annotated[str | None, typer.Option(help="Comma-separated. Default: the file's.")] = None,
@@ -95,8 +102,9 @@ def ablate(
         _train(chosen, data, exclude, device or "auto")
     elif data or exclude:
         raise RequestError("--data and --exclude are for --train; add it, or leave them out")
+    sets = opt.dataset_words(datasets)
     values: dict[str, Any] = {
-        "datasets": datasets,
+        "datasets": sets,
         "scales": scales,
         "metrics": metrics,
         "protocol": protocol,
@@ -116,7 +124,7 @@ def ablate(
         for option, value in unfit.items():
             if value is not None:
                 raise RequestError(f"{file.name} is a figure and takes no {option}; leave it out")
-        where = {"datasets": datasets, "scales": scales, "limit": limit, "data_root": data_root}
+        where = {"datasets": ",".join(sets) if sets else None, "scales": scales, "limit": limit, "data_root": data_root}
         complete = draw_study(file, chosen.plan(), folder, **where, how_to_train=_how_to_train(chosen))
         raise typer.Exit(0 if complete else 1)
     raise typer.Exit(_run(chosen, values, dry_run=dry_run, output=output))
@@ -181,7 +189,7 @@ def _curve(plan: AblationPlan, run: Run, out: Path) -> list[str]:
     wanted = SweepCurve(
         run_folders=[out],
         out=out / "sweep.pdf+png",
-        datasets=",".join(dict.fromkeys(shown["dataset"])),
+        datasets=as_list(dict.fromkeys(shown["dataset"])),
         scales=",".join(format_scale(scale) for scale in dict.fromkeys(shown["scale"])),
         metrics=",".join(name for name in dict.fromkeys(shown["metric"]) if "@" not in name),
     )

@@ -1,7 +1,9 @@
-"""`bench data fetch | verify | lr`: bringing public sets here, comparing them with what was published, LR as files."""
+"""`bench data fetch | verify | show | lr`: bringing public sets here, comparing them with what was published, which
+files of a folder are read, LR as files."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +16,8 @@ from bench.cli.output import say, warn
 if TYPE_CHECKING:
     from bench.data.verify import Verified
 
+_SHOWN = 10
+"""Images that `show` prints."""
 Name = Annotated[str, typer.Argument(help="The name of a set; 'bench datasets' lists them.")]
 
 
@@ -22,6 +26,7 @@ def register(app: typer.Typer) -> None:
     data = typer.Typer(help="Fetch public datasets, and verify those that are here.", no_args_is_help=True)
     data.command("fetch", help="Download a set, check it, and put it below the data root.")(fetch_set)
     data.command("verify", help="Compare a set with its card: count, file hashes, pixel hashes.")(verify_set)
+    data.command("show", help="Say which files of a folder or set would be read, and how they are paired.")(show_set)
     data.command("lr", help="Write the LR images of a protocol, for a model that runs elsewhere.")(write_lr)
     app.add_typer(data, name="data")
 
@@ -43,7 +48,6 @@ def fetch_set(name: Name, data_root: opt.DataRoot = None) -> None:
 
 def verify_set(name: Name, data_root: opt.DataRoot = None) -> None:
     """Compare a set with its card; leaves with 1 where it differs."""
-    from bench.data.fetch import describe_fault
     from bench.data.verify import verify
 
     reports = verify(name, data_root=data_root)
@@ -51,9 +55,38 @@ def verify_set(name: Name, data_root: opt.DataRoot = None) -> None:
         if found.ok:
             say(f"{found.name}: ok in {found.folder}{_how_checked(found)}")
         else:
-            warn(f"{found.name}: not the published set in {found.folder}: {describe_fault(found)}")
+            warn(f"{found.name}: not the published set in {found.folder}: {found.fault}")
     if not all(found.ok for found in reports):
         raise typer.Exit(1)
+
+
+def show_set(
+    dataset: Annotated[str, typer.Argument(metavar="FOLDER", help="A folder, HR_DIR::LR_DIR, or a set's name.")],
+    scale: Annotated[
+        str, typer.Option(help="Which LR images; a set without its own has the same for every scale.")
+    ] = "4",
+    everything: Annotated[bool, typer.Option("--all", help="Every image, not only the first ten.")] = False,
+    data_root: opt.DataRoot = None,
+) -> None:
+    """Say which files would be read, and how."""
+    from bench.api import parse_scale
+    from bench.data import resolve_dataset
+    from bench.data.file_list import file_list
+    from bench.session.request import default_protocol
+
+    found = resolve_dataset(dataset, data_root=data_root)
+    wanted = parse_scale(scale)
+    shown = file_list(found, wanted)
+    for sentence in shown.sentences:
+        say(sentence)
+    say(f"name {found.name}, {found.kind}, protocol {default_protocol([found])} unless --protocol says another")
+    rows = shown.rows if everything else shown.rows[:_SHOWN]
+    for row in rows:
+        say(f"  {row}")
+    if len(rows) < len(shown.rows):
+        say(f"  … and {len(shown.rows) - len(rows)} more (--all)")
+    for fault in shown.faults:
+        warn(f"will fail: {fault}")
 
 
 def write_lr(
@@ -81,14 +114,14 @@ def write_lr(
     say("results in SR_FOLDER, under the same names, are scored with")
     for scale in wanted:
         limited = f" --limit {limit}" if limit is not None else ""
-        say(f"  bench score SR_FOLDER {dataset} --scale {format_scale(scale)} --protocol {name}{limited}")
+        say(f"  bench score SR_FOLDER {shlex.quote(dataset)} --scale {format_scale(scale)} --protocol {name}{limited}")
 
 
 def _how_checked(found: Verified | None) -> str:
     if found is None:
         return ""
     if not found.checked:
-        certain = "as published" if found.expected is not None else "the published number is not certain"
+        certain = "as many as published" if found.expected is not None else "the published number is not certain"
         return f": {found.count} images, {certain}; no checksums are known, so only counted"
     parts = [f"{len(found.same)} files equal byte for byte"]
     if found.recoded:

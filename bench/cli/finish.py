@@ -76,6 +76,8 @@ def show_plan(config: RunConfig) -> None:
     request = build_request(config)
     plan, metrics = plan_only(request)
     displays = _displays(request)
+    for sentence in request.readings():
+        say(sentence)
     for cell in plan.cells:
         infer = sum(unit.infer for unit in cell.units)
         numbers = sum(len(unit.missing) for unit in cell.units)

@@ -13,6 +13,7 @@ from bench.figures.options import DataRoot, Device, Limit, Plugin, ProtocolName,
 __all__ = [
     "Alpha",
     "DataRoot",
+    "Datasets",
     "Device",
     "DeviceName",
     "Limit",
@@ -27,9 +28,19 @@ __all__ = [
     "Weights",
     "WeightsRoot",
     "Workers",
+    "dataset_words",
     "names",
 ]
 
+Datasets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--datasets",
+        help="Names or folders, comma-separated, or given several times; see 'bench datasets' and 'bench data show'. "
+        "Default: sample.",
+        show_default=False,
+    ),
+]
 Metrics = Annotated[
     str | None,
     typer.Option(
@@ -69,3 +80,16 @@ Alpha = Annotated[
     str | None,
     typer.Option(help="Transparent images: refuse, or composite on white or black. Default: the protocol's."),
 ]
+
+
+def dataset_words(typed: list[str] | None) -> tuple[str, ...] | None:
+    """The sets of all `--datasets`, each a list with commas; None where none was given.
+
+    Raises:
+        RequestError: a list that can be read in two ways.
+    """
+    if not typed:
+        return None
+    from bench.data import split_datasets
+
+    return tuple(word for text in typed for word in split_datasets(text))

@@ -28,9 +28,7 @@ def run(
     scales: Annotated[
         str | None, typer.Option(help="Comma-separated, may be fractional: 2,3.6,8.", show_default=False)
     ] = None,
-    datasets: Annotated[
-        str | None, typer.Option(help="Names or folders, comma-separated; see 'bench datasets'. Default: sample.")
-    ] = None,
+    datasets: opt.Datasets = None,
     metrics: opt.Metrics = None,
     protocol: opt.ProtocolName = None,
     degradation: Annotated[
@@ -71,7 +69,7 @@ def run(
     typed: dict[str, Any] = {
         "methods": methods,
         "scales": scales,
-        "datasets": datasets,
+        "datasets": opt.dataset_words(datasets),
         "metrics": metrics,
         "protocol": protocol,
         "degradation": degradation,

@@ -2,7 +2,7 @@
 
 from bench.data.fingerprint import fingerprint
 from bench.data.pair import Pair, draw_degradation, prepare
-from bench.data.resolve import dataset_names, resolve_dataset
+from bench.data.resolve import dataset_names, resolve_dataset, split_datasets
 from bench.data.rows import DatasetRow, dataset_rows
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "fingerprint",
     "prepare",
     "resolve_dataset",
+    "split_datasets",
 ]

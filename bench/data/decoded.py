@@ -6,6 +6,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Literal
 
+from bench.imaging.errors import ImageError
 from bench.imaging.hashing import Stamp, file_stamp, is_settled
 from bench.imaging.io import LoadedImage, read_image
 
@@ -39,8 +40,8 @@ def read_once(path: Path, *, alpha: Literal["refuse", "white", "black"]) -> Load
     """
     try:
         stamp = file_stamp(path)
-    except OSError:
-        return read_image(path, alpha=alpha)
+    except OSError as fault:  # a link that leads nowhere, a pipe
+        raise ImageError(f"{path}: expected an image file, but it cannot be read: {fault.strerror or fault}") from fault
     key = (path, stamp, alpha)
     if key in _kept:
         _kept.move_to_end(key)

@@ -89,7 +89,7 @@ def _fetch_into(card: Card, roots: list[Path], folder: Path, progress: Progress 
         archives = [_bring(file, folder, staging, progress) for file in card.downloads]
         found = verify_images(card, staging, list_images(staging))
         if not found.ok:
-            raise Unavailable(f"what was downloaded is not {card.name}: {describe_fault(found)}. It was not kept")
+            raise Unavailable(f"what was downloaded is not {card.name}: {found.fault}. It was not kept")
         staging.chmod(0o755)  # mkdtemp makes it private
         target = roots[0] / card.name
         staging.replace(target)
@@ -131,19 +131,3 @@ def _needed_elsewhere(file: Download, card: Card, roots: list[Path]) -> bool:
         and find_set((other.name, *other.aliases), roots) is None
         for other in others
     )
-
-
-def describe_fault(found: Verified) -> str:
-    """Why a set is not the published one, in one line."""
-    parts = []
-    if found.expected not in (None, found.count):
-        parts.append(f"{found.count} images, expected {found.expected}")
-    for title, names in (
-        ("other pixels", found.different),
-        ("missing", found.missing),
-        ("unexpected", found.unexpected),
-        ("unreadable", found.unreadable),
-    ):
-        if names:
-            parts.append(f"{title}: {', '.join(names[:5])}{', …' if len(names) > 5 else ''}")
-    return "; ".join(parts)

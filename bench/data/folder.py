@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.api import Dataset, DatasetKind, ImageRef, Sample
 from bench.data.images import list_images
+from bench.data.wording import forms, not_used
 
 
 class FolderDataset(Dataset):
@@ -18,7 +19,10 @@ class FolderDataset(Dataset):
         folder: Path,
         *,
         kind: DatasetKind = DatasetKind.HR_ONLY,
+        root: Path | None = None,
         default_protocol: str | None = None,
+        beside: Sequence[Path] = (),
+        notes: Sequence[str] = (),
     ) -> None:
         """Describe the set; the folder is listed by `samples`.
 
@@ -26,7 +30,10 @@ class FolderDataset(Dataset):
             name: As tables show it.
             folder: See `list_images`.
             kind: HR_ONLY or LR_ONLY.
+            root: The folder that was typed, where that is another one.
             default_protocol: Used where the user names none.
+            beside: Images of that folder that are not used.
+            notes: Further sentences of `reading`.
         Raises:
             ValueError: PAIRED, which needs two folders.
         """
@@ -35,7 +42,10 @@ class FolderDataset(Dataset):
         self.name = name
         self.folder = folder
         self.kind = kind
+        self.root = root or folder
         self.default_protocol = default_protocol
+        self.beside = tuple(beside)
+        self.notes = tuple(notes)
 
     def samples(self, scale: float) -> Sequence[Sample]:
         """The same images for every scale, sorted by id.
@@ -47,3 +57,17 @@ class FolderDataset(Dataset):
         if self.kind is DatasetKind.LR_ONLY:
             return [Sample(key, hr=None, lr=ImageRef(path)) for key, path in images]
         return [Sample(key, hr=ImageRef(path)) for key, path in images]
+
+    def reading(self, scale: float) -> tuple[str, ...]:
+        """How many images of which side, and which were not used; nothing of the HR images of one flat folder.
+
+        Raises:
+            RequestError: see `list_images`.
+        """
+        if self.kind is DatasetKind.HR_ONLY and self.root == self.folder:
+            return self.notes
+        images = list_images(self.folder)
+        side = "LR" if self.kind is DatasetKind.LR_ONLY else "HR"
+        where = forms(self.folder, (f"*{path.suffix}" for path in images.values()), self.root)
+        text = f"{self.root}: read as {len(images)} {side} image{'s' if len(images) != 1 else ''}: {where}"
+        return (text + not_used(self.beside), *self.notes)

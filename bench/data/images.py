@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -17,28 +19,51 @@ _LONGEST_ID = 200
 """Bytes; leaves room for a suffix within the 255 of common file systems."""
 
 
-def has_images(folder: Path) -> bool:
-    """Whether at least one image file lies directly in this folder."""
-    with os.scandir(folder) as entries:
-        return any(_is_image(entry) for entry in entries)
+@dataclass(frozen=True)
+class Listing:
+    """What lies directly in a folder, sorted by name, hidden entries left out.
+
+    Attributes:
+        images: Everything that is called like an image and is no folder: links that lead nowhere, pipes and files that
+            nobody may read too, which fail when they are read and must not be missing from a count.
+        folders: The folders.
+    """
+
+    images: tuple[Path, ...]
+    folders: tuple[Path, ...]
+
+
+def listing(folder: Path) -> Listing:
+    """The content of a folder, read once.
+
+    Raises:
+        RequestError: it cannot be listed.
+    """
+    images: list[Path] = []
+    folders: list[Path] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if _is_folder(entry):
+                    if not entry.name.startswith("."):
+                        folders.append(folder / entry.name)
+                elif is_image_name(entry.name):
+                    images.append(folder / entry.name)
+    except OSError as fault:
+        raise RequestError(f"cannot list {folder}: {fault.strerror or fault}; give a folder of images") from None
+    return Listing(tuple(sorted(images)), tuple(sorted(folders)))
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files that lie directly in a folder, sorted by name.
+    """The images that lie directly in a folder, sorted by name, see `Listing`.
 
-    Args:
-        folder: Not searched recursively; hidden files and other file types are left out.
     Raises:
-        RequestError: no image, or an unreadable folder.
+        RequestError: no image, or a folder that cannot be listed.
     """
-    try:
-        with os.scandir(folder) as entries:
-            files = sorted(folder / entry.name for entry in entries if _is_image(entry))
-    except OSError as fault:
-        raise RequestError(f"cannot list {folder}: {fault.strerror or fault}; give a folder of images") from None
+    files = listing(folder).images
     if not files:
         raise RequestError(f"no image in {folder}: expected {', '.join(SUFFIXES)} files directly inside it")
-    return files
+    return list(files)
 
 
 def list_images(folder: Path) -> dict[str, Path]:
@@ -52,8 +77,13 @@ def list_images(folder: Path) -> dict[str, Path]:
     Raises:
         RequestError: no image, two images of one stem, a name that cannot name a result file, an unreadable folder.
     """
+    return named(image_files(folder), folder)
+
+
+def named(files: Iterable[Path], folder: Path) -> dict[str, Path]:
+    """Some images of a folder by the names that results have, see `list_images`."""
     found: dict[str, Path] = {}
-    for path in image_files(folder):
+    for path in files:
         key = unicodedata.normalize("NFC", path.stem)
         if key in found:
             raise RequestError(
@@ -67,6 +97,8 @@ def list_images(folder: Path) -> dict[str, Path]:
 
 def header_size(path: Path) -> Size | None:
     """The upright (height, width) that a file's header tells; None where it cannot be read."""
+    if not path.is_file():  # opening a pipe would wait for its other end
+        return None
     try:
         with Image.open(path) as image:
             width, height = image.size
@@ -76,8 +108,11 @@ def header_size(path: Path) -> Size | None:
     return (width, height) if turned else (height, width)
 
 
-def _is_image(entry: os.DirEntry[str]) -> bool:
-    return is_image_name(entry.name) and entry.is_file()
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _require_safe(key: str, folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.data.layout import child
+from bench.data.tree import child
 from bench.download import search_roots
 
 ENVIRONMENT = "ASSR_BENCH_DATA"

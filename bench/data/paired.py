@@ -1,122 +1,127 @@
-"""Sets that bring their own LR images: two folders, matched by name, the scale checked against the sizes."""
+"""Sets that bring their own LR images: files paired by name, the scale checked against the sizes."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.api import Dataset, DatasetKind, ImageRef, RequestError, Sample, format_scale
-from bench.data.images import header_size, list_images
+from bench.data.images import header_size
 from bench.data.pair import pair_fits
-
-_HR_MARK = re.compile(r"[-_](?:HR|GT|x1)$", re.IGNORECASE)
+from bench.data.pairing import FilePair, Pairing, pair_folders, pair_together
+from bench.data.places import Place, describe_scales
+from bench.data.wording import forms, not_used
 
 
 class PairedDataset(Dataset):
-    """HR and LR images of the same names."""
+    """HR images with LR images of the same names."""
 
     kind = DatasetKind.PAIRED
 
     def __init__(
-        self, name: str, hr: Path, lr: Mapping[float | None, Path], *, default_protocol: str | None = None
+        self,
+        name: str,
+        places: Sequence[Place],
+        *,
+        root: Path | None = None,
+        default_protocol: str | None = None,
+        beside: Sequence[Path] = (),
+        notes: Sequence[str] = (),
     ) -> None:
         """Describe the set; the folders are listed by `samples`.
 
         Args:
             name: As tables show it.
-            hr: The folder of HR images.
-            lr: The folders of LR images by scale; None for a folder whose name does not tell its scale.
+            places: Where the pairs lie, at least one.
+            root: The folder that was typed; None for two folders.
             default_protocol: Used where the user names none.
+            beside: Images of that folder that are not used.
+            notes: Further sentences of `reading`.
         """
         self.name = name
-        self.hr = hr
-        self.lr = dict(lr)
+        self.places = tuple(places)
+        self.root = root
         self.default_protocol = default_protocol
+        self.beside = tuple(beside)
+        self.notes = tuple(notes)
+
+    @property
+    def hr(self) -> Path:
+        """The folder of HR images, of the first scale where there is one per scale."""
+        return self.places[0].hr
 
     def samples(self, scale: float) -> Sequence[Sample]:
-        """The pairs for one scale, sorted by id (the name of the HR file).
+        """The pairs for one scale, sorted by id.
 
-        An LR file matches by the same name, or with a mark for the scale behind it (babyx4, baby_x4, img_LR4, img_LR).
+        An id is the name of the HR file; where that tells the scale (`baby_HR_x2`), the image's part of it.
 
         Raises:
-            RequestError: no LR images for this scale, HR or LR images without a partner, or sizes of another scale.
+            RequestError: no LR images for this scale or several folders of them, HR or LR images without a partner, or
+                sizes of another scale.
         """
-        folder = self._lr_folder(scale)
-        hr, lr = list_images(self.hr), list_images(folder)
-        partners = _match(hr, lr, scale, f"{self.name}: HR in {self.hr}, LR in {folder}")
-        _check_scale(self.name, hr, lr, partners, scale)
-        return [Sample(key, ImageRef(path), ImageRef(lr[partners[key]])) for key, path in hr.items()]
+        pairs = self._pairing(scale)[1].pairs
+        _check_scale(self.name, pairs, scale)
+        return [Sample(key, ImageRef(pair.hr), ImageRef(pair.lr)) for key, pair in pairs.items()]
 
-    def _lr_folder(self, scale: float) -> Path:
-        if scale in self.lr:
-            return self.lr[scale]
-        if None in self.lr:
-            return self.lr[None]
-        have = ", ".join(f"x{format_scale(s)}" for s in sorted(s for s in self.lr if s is not None))
+    def reading(self, scale: float) -> tuple[str, ...]:
+        """Which files were paired, and which were not used.
+
+        Raises:
+            RequestError: as `samples`.
+        """
+        place, pairing = self._pairing(scale)
+        hr, lr = (
+            forms(side, (pair.forms[number] for pair in pairing.pairs.values()), self.root)
+            for number, side in ((0, place.hr), (1, place.lr))
+        )
+        count = len(pairing.pairs)
+        text = f"{self.root or self.name}: read as {count} pair{'s' if count != 1 else ''}: {hr} + {lr}"
+        return (text + not_used(sorted({*self.beside, *pairing.unused})), *self.notes)
+
+    def _pairing(self, scale: float) -> tuple[Place, Pairing]:
+        place = self._place(scale)
+        if place.together:
+            return place, pair_together(place.hr, place.layout, scale, name=self.name)
+        return place, pair_folders(place.hr, place.lr, scale, name=self.name)
+
+    def _place(self, scale: float) -> Place:
+        """The one place of this scale; a folder whose name tells no scale counts where its sizes fit."""
+        possible = [place for place in self.places if place.scale in (scale, None)]
+        if len(possible) > 1:
+            possible = [place for place in possible if place.scale == scale or self._fits(place, scale)] or possible
+        if len(possible) == 1:
+            return possible[0]
+        if possible:
+            listed = "".join(f"\n  {place.hr}::{place.lr}" for place in possible)
+            raise RequestError(
+                f"{self.name} has {len(possible)} folders of LR images for x{format_scale(scale)}; give one of:{listed}"
+            )
         raise RequestError(
-            f"{self.name} has no LR images for x{format_scale(scale)}, only for {have or 'no scale'}; "
+            f"{self.name} has no LR images for x{format_scale(scale)}, only for {describe_scales(self.places)}; "
             f"give {self.hr} alone to have them made by the protocol"
         )
 
-
-def _match(hr: Mapping[str, Path], lr: Mapping[str, Path], scale: float, where: str) -> dict[str, str]:
-    """HR id -> LR id."""
-    bases: dict[str, list[str]] = {}
-    for key in hr:
-        bases.setdefault(_HR_MARK.sub("", key), []).append(key)
-    mark = re.compile(rf"(?:[-_]?x{re.escape(format_scale(scale))}|[-_]LR(?:{re.escape(format_scale(scale))})?)$", re.I)
-    partners: dict[str, str] = {}
-    strangers: list[str] = []
-    for key in lr:
-        owner = _owner(key, mark.sub("", key), hr, bases)
-        if owner is None:
-            strangers.append(lr[key].name)
-        elif owner in partners:
-            raise RequestError(
-                f"{where}: both {lr[partners[owner]].name} and {lr[key].name} belong to {hr[owner].name}"
-            )
-        else:
-            partners[owner] = key
-    alone = [hr[key].name for key in hr if key not in partners]
-    if alone or strangers:
-        parts = [f"{len(alone)} HR without LR ({_some(alone)})"] if alone else []
-        parts += [f"{len(strangers)} LR without HR ({_some(strangers)})"] if strangers else []
-        raise RequestError(
-            f"{where}: {' and '.join(parts)}; pairs are matched by file name, an LR name may end in "
-            f"x{format_scale(scale)}, _LR{format_scale(scale)} or _LR"
-        )
-    return partners
+    def _fits(self, place: Place, scale: float) -> bool:
+        try:
+            pairs = pair_folders(place.hr, place.lr, scale, name=self.name).pairs
+            _check_scale(self.name, pairs, scale)
+        except RequestError:
+            return False
+        return True
 
 
-def _owner(key: str, base: str, hr: Mapping[str, Path], bases: Mapping[str, Sequence[str]]) -> str | None:
-    for candidate in (key, base):
-        if candidate in hr:
-            return candidate
-    owners = bases.get(base, ())
-    return owners[0] if len(owners) == 1 else None
-
-
-def _check_scale(
-    name: str, hr: Mapping[str, Path], lr: Mapping[str, Path], partners: Mapping[str, str], scale: float
-) -> None:
+def _check_scale(name: str, pairs: dict[str, FilePair], scale: float) -> None:
     """Refuse a set whose sizes all tell another scale; a single odd pair fails by itself when it is read."""
     seen = ""
-    for key, partner in partners.items():
-        large, small = header_size(hr[key]), header_size(lr[partner])
+    for pair in pairs.values():
+        large, small = header_size(pair.hr), header_size(pair.lr)
         if large is None or small is None:
             continue
         if pair_fits(large, small, scale):
             return
         ratio = format_scale(round(large[0] / small[0], 3))
-        seen = (
-            seen or f"{hr[key].name} is {large[0]} x {large[1]}, {lr[partner].name} {small[0]} x {small[1]} (x{ratio})"
-        )
+        seen = seen or f"{pair.hr.name} is {large[0]} x {large[1]}, {pair.lr.name} {small[0]} x {small[1]} (x{ratio})"
     if seen:
         raise RequestError(
             f"the LR images of {name} are not of x{format_scale(scale)}: {seen}; ask for their own scale"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

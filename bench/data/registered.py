@@ -9,9 +9,12 @@ from bench.api import Dataset, DatasetKind, RequestError, Sample, Unavailable
 from bench.data.cards import Card
 from bench.data.embedded import SampleDataset
 from bench.data.folder import FolderDataset
-from bench.data.layout import hr_folder, lr_folders, lr_only_folder, subfolders
+from bench.data.images import listing
+from bench.data.layouts import LAYOUTS
 from bench.data.locate import find_set
 from bench.data.paired import PairedDataset
+from bench.data.places import joined, lr_places, read_folder
+from bench.data.tree import child
 from bench.data.union import UnionDataset
 
 _KINDS = {"folder": DatasetKind.HR_ONLY, "paired": DatasetKind.PAIRED, "lr-only": DatasetKind.LR_ONLY}
@@ -37,25 +40,48 @@ class CardDataset(Dataset):
         names = (self.card.name, *self.card.aliases)
         folder = find_set(names, self.roots)
         if folder is None:
-            raise Unavailable(f"{self.name} is not on this machine: {self._looked(names)}. {how_to_get(self.card)}")
-        options = {"default_protocol": self.default_protocol}
-        images = (
-            lr_only_folder(folder, self.card.hr)
-            if self.kind is DatasetKind.LR_ONLY
-            else hr_folder(folder, self.card.hr)
-        )
-        if images is None:
-            inside = ", ".join(p.name for p in subfolders(folder)) or "none"
+            here = next((name for name in names if Path(name).is_dir()), None)
+            other = "" if here is None else f". The folder {here} in the current folder is read as ./{here}"
             raise Unavailable(
-                f"{folder} holds no images of {self.name}, neither directly nor in HR, GTmod12 or original "
-                f"(subfolders: {inside}). {how_to_get(self.card)}"
+                f"{self.name} is not on this machine: {self._looked(names)}. {how_to_get(self.card)}{other}"
             )
-        if self.kind is not DatasetKind.PAIRED:
-            return FolderDataset(self.name, images, kind=self.kind, **options)
-        found = lr_folders(folder, self.card.lr) if images != folder else {}
-        if not found:
-            raise Unavailable(f"{folder} has HR images but no LR folder beside them. {how_to_get(self.card)}")
-        return PairedDataset(self.name, images, found, **options)
+        if self.kind is DatasetKind.PAIRED:
+            return self._paired(folder)
+        images, beside = self._images(folder)
+        return FolderDataset(
+            self.name, images, kind=self.kind, root=folder, default_protocol=self.default_protocol, beside=beside
+        )
+
+    def _images(self, folder: Path) -> tuple[Path, tuple[Path, ...]]:
+        """Where the HR images (or the LR images of an LR-only set) lie, and images beside them."""
+        own = (inner for name in self.card.hr if (inner := child(folder, name)) is not None)
+        known = next((inner for inner in own if listing(inner).images), None)
+        if known is not None:
+            return known, listing(folder).images
+        if self.kind is DatasetKind.LR_ONLY:
+            lr = [path for scale, path in lr_places(folder) if scale is None]
+            if len(lr) == 1:
+                return lr[0], ()
+        else:
+            reading = read_folder(folder)
+            if reading is not None and reading.alone is not None:
+                return reading.alone, reading.beside
+        inside = ", ".join(path.name for path in listing(folder).folders) or "none"
+        raise Unavailable(
+            f"{folder} holds no images of {self.name}, neither directly nor in HR, GTmod12 or original "
+            f"(subfolders: {inside}). {how_to_get(self.card)}"
+        )
+
+    def _paired(self, folder: Path) -> Dataset:
+        own = [(None, inner) for name in self.card.hr if (inner := child(folder, name)) is not None]
+        if own:
+            places, beside = joined(own, lr_places(folder, self.card.lr), LAYOUTS[-1]), listing(folder).images
+        else:
+            reading = read_folder(folder)
+            places, beside = (reading.places, reading.beside) if reading is not None else ((), ())
+        if not places:
+            raise Unavailable(f"{folder} holds no pairs of HR and LR images. {how_to_get(self.card)}")
+        return PairedDataset(self.name, places, root=folder, default_protocol=self.default_protocol, beside=beside)
 
     def samples(self, scale: float) -> Sequence[Sample]:
         """The samples for one scale, sorted by id.
@@ -73,6 +99,17 @@ class CardDataset(Dataset):
                 f"'bench data verify {self.name}' says which. To run what is there, give the folder instead of the name"
             )
         return samples
+
+    def reading(self, scale: float) -> tuple[str, ...]:
+        """What is beside the images of the set and not used.
+
+        Raises:
+            Unavailable: the set is not here.
+            RequestError: of the folder.
+        """
+        opened = self.open()
+        beside = opened.beside if isinstance(opened, FolderDataset | PairedDataset) else ()
+        return opened.reading(scale) if beside else ()
 
     def _looked(self, names: Sequence[str]) -> str:
         also = f" (or {', '.join(names[1:])})" if len(names) > 1 else ""

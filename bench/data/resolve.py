@@ -7,51 +7,66 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.api import Dataset, DatasetKind, RequestError, unknown_name
+from bench.api import Dataset, RequestError, unknown_name
+from bench.api.lists import unquoted
+from bench.data.as_dataset import open_flat, open_folder, open_lr_only, open_pair
 from bench.data.cards import Card, cards
-from bench.data.folder import FolderDataset
-from bench.data.images import has_images
-from bench.data.layout import HR_FOLDERS, LR_FOLDERS, hr_folder, lr_folders, lr_only_folder
+from bench.data.images import listing
 from bench.data.locate import data_roots
-from bench.data.paired import PairedDataset
 from bench.data.registered import dataset_of
+from bench.data.set_list import folder_of, is_folder, split_sets, two_sides
 from bench.registry import DATASETS
-
-_SIDES = {name.lower() for name in (*HR_FOLDERS, *LR_FOLDERS)}
 
 
 def resolve_dataset(name_or_folder: str | Path, *, data_root: Path | None = None) -> Dataset:
     """The dataset that a name or a folder stands for.
 
     Args:
-        name_or_folder: A registered name in any case; a folder of HR images, or one with HR and LR folders inside; two
-            folders `HR::LR`; or `::LR` for LR images without a reference. A name wins over a folder of that name in the
-            current folder: write ./NAME for the folder.
+        name_or_folder: A registered name in any case; a folder of HR images, or one with HR and LR images in one of the
+            layouts of `bench.data.layouts`; `FOLDER/*` for the images directly in it; two folders `HR::LR`; or `::LR`
+            for LR images without a reference. A name wins over a folder of that name in the current folder: write
+            ./NAME for the folder. A folder that is there wins over every other reading of its name; double quotes keep
+            a `::` in a path.
         data_root: Where registered sets lie, see `data_roots`.
     Returns:
-        The dataset; a registered one is looked for on disk when its samples are asked for.
+        The dataset; a registered one is looked for on disk when its samples are asked for. A folder that holds a
+        published set, known by its hashes, has that set's name and protocol.
     Raises:
-        RequestError: neither a name nor a folder (with the nearest name), or a folder without images.
+        RequestError: neither a name nor a folder (with the nearest name), a folder without images, or one that can be
+            read in two ways.
     """
-    text = str(name_or_folder).strip()
-    if "::" in text:
-        return _two_folders(text)
+    text = str(name_or_folder)
+    bare = unquoted(text)
     known = dataset_names()
-    key = text if text in known else {name.lower(): name for name in known}.get(text.lower())
+    key = bare if bare in known else {name.lower(): name for name in known}.get(bare.lower())
     if key is not None:
         card = known[key]
         if card is not None:
             return dataset_of(card, cards(), data_roots(data_root))
         return DATASETS.get(key)(data_root)
-    path = Path(text).expanduser()
-    if text and path.is_dir():
-        return _folder(path)
-    if text and path.exists():
+    path = folder_of(text)
+    if bare and is_folder(path):
+        return open_folder(path)
+    if bare.endswith("/*") and is_folder(folder_of(bare[:-2])):
+        return open_flat(folder_of(bare[:-2]))
+    sides = two_sides(text)
+    if sides is not None:
+        return _two_folders(text, *sides)
+    if bare and _is_file(path):
         raise RequestError(f"{path} is a file; a dataset is a folder of images or a registered name ('bench datasets')")
-    if not text or re.search(r"[/\\]|^[.~]", text):
-        raise RequestError(f"there is no folder '{text}'.{_suggest(path, known)} 'bench datasets' lists the names")
-    fault = unknown_name("dataset", text, known, "bench datasets")
-    raise RequestError(f"{fault}; a folder of images works too, but there is no folder '{text}' here")
+    if not bare or re.search(r"[/\\]|^[.~]", bare):
+        raise RequestError(f"there is no folder '{bare}'.{_suggest(path, known)} 'bench datasets' lists the names")
+    fault = unknown_name("dataset", bare, known, "bench datasets")
+    raise RequestError(f"{fault}; a folder of images works too, but there is no folder '{bare}' here")
+
+
+def split_datasets(text: str) -> tuple[str, ...]:
+    """The sets of a list with commas between them; a path with commas that is there is one of them, see `split_sets`.
+
+    Raises:
+        RequestError: a list that can be read in two ways.
+    """
+    return split_sets(text, dataset_names()) if "," in text else ((text,) if text.strip() else ())
 
 
 def dataset_names() -> Mapping[str, Card | None]:
@@ -70,49 +85,23 @@ def dataset_names() -> Mapping[str, Card | None]:
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
-def _folder(path: Path) -> Dataset:
-    name = _name(path)
-    if has_images(path):
-        return FolderDataset(name, path)
-    hr, lr = hr_folder(path), lr_folders(path)
-    if hr is not None and lr:
-        return PairedDataset(name, hr, lr)
-    if hr is not None:
-        return FolderDataset(name, hr)
-    only = lr_only_folder(path)
-    if only is not None:
-        return FolderDataset(name, only, kind=DatasetKind.LR_ONLY)
-    raise RequestError(
-        f"no image in {path}: expected PNG, JPEG, BMP, TIFF or WebP files directly inside it, "
-        "or in subfolders HR and LR (LR/X4 for several scales)"
-    )
-
-
-def _two_folders(text: str) -> Dataset:
-    hr_text, _, lr_text = text.partition("::")
-    hr, lr = Path(hr_text.strip()).expanduser(), Path(lr_text.strip()).expanduser()
-    wanted = ([hr] if hr_text.strip() else []) + [lr]
-    for path in wanted:
-        if not lr_text.strip() or not path.is_dir():
+def _two_folders(text: str, hr: str, lr: str) -> Dataset:
+    for side in (*([hr] if hr.strip() else []), lr):
+        if not side.strip() or not is_folder(folder_of(side)):
             raise RequestError(
                 f"'{text}': expected two folders HR_DIR::LR_DIR (or ::LR_DIR for LR images without a reference), "
-                f"there is no folder '{path if lr_text.strip() else ''}'"
+                f"there is no folder '{unquoted(side)}'"
             )
-    if not hr_text.strip():
-        return FolderDataset(_name(lr), lr, kind=DatasetKind.LR_ONLY)
-    found = lr_folders(lr)
-    if not found:
-        raise RequestError(f"no image in {lr}: expected images directly inside it, or in subfolders X2, X3, ...")
-    return PairedDataset(_name(hr), hr, found)
+    if not hr.strip():
+        return open_lr_only(folder_of(lr))
+    return open_pair(folder_of(hr), folder_of(lr))
 
 
-def _name(path: Path) -> str:
-    """What a folder is called in tables: its own name, or its parent's where it only says which side it is."""
-    path = path.resolve()
-    own = path.name
-    if own.lower() in _SIDES and path.parent.name:
-        own = path.parent.name
-    return re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "_", own).strip(" .") or "folder"
+def _is_file(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _suggest(path: Path, known: Mapping[str, Card | None]) -> str:
@@ -120,8 +109,11 @@ def _suggest(path: Path, known: Mapping[str, Card | None]) -> str:
     if near is not None:
         return f" Did you mean the set '{near}'?"
     parent = path.parent
-    if not parent.is_dir():
+    if not is_folder(parent):
         return f" Its parent {parent} does not exist either."
-    siblings = [p.name for p in parent.iterdir() if p.is_dir()]
+    try:
+        siblings = [inner.name for inner in listing(parent).folders]
+    except RequestError:
+        return f" Its parent {parent} cannot be listed."
     close = difflib.get_close_matches(path.name, siblings, n=1, cutoff=0.6)
     return f" Did you mean '{parent / close[0]}'?" if close else ""

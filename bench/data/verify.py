@@ -58,6 +58,22 @@ class Verified:
         wrong = self.different or self.missing or self.unexpected or self.unreadable
         return not wrong and self.expected in (None, self.count)
 
+    @property
+    def fault(self) -> str:
+        """Why it is not the published set, in one line; empty where it is."""
+        parts = []
+        if self.expected not in (None, self.count):
+            parts.append(f"{self.count} images, expected {self.expected}")
+        for title, names in (
+            ("other pixels", self.different),
+            ("missing", self.missing),
+            ("unexpected", self.unexpected),
+            ("unreadable", self.unreadable),
+        ):
+            if names:
+                parts.append(f"{title}: {', '.join(names[:5])}{', …' if len(names) > 5 else ''}")
+        return "; ".join(parts)
+
 
 def verify(name: str, *, data_root: Path | None = None) -> list[Verified]:
     """Compare a set with its card; a union part by part.

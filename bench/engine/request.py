@@ -62,6 +62,16 @@ class RunRequest:
         """The metric of this name, which must be among those asked for."""
         return next(metric for metric in self.metrics if metric.info.name == name)
 
+    def readings(self) -> list[str]:
+        """Sentences on how folders were read as sets: "photos: read as 3 pairs: *_HR.png + *_LR4.png".
+
+        Raises:
+            Unavailable: a dataset that is not here.
+            RequestError: a set without images at a scale.
+        """
+        said = (dataset.reading(scale) for dataset in self.datasets for scale in self.scales)
+        return list(dict.fromkeys(sentence for sentences in said for sentence in sentences))
+
     def describe(self) -> dict[str, Any]:
         """The request as plain data for run.json."""
         if self.config:

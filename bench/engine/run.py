@@ -82,7 +82,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         tally = Tally(warnings=list(kept))
         planned = with_plan(before, plan, metrics, tally.warnings)
         store.write_manifest(planned)
-        for sentence in plan.reasons():
+        for sentence in (*request.readings(), *plan.reasons()):
             listener.note(sentence)
         units = sum(len(cell.todo()) for cell in plan.cells)
         listener.begin(cells=len(plan.cells), units=units, inferences=plan.inferences, scores=plan.scores)

@@ -41,6 +41,18 @@ def _unlike_words(value: object) -> object:
     return words
 
 
+def _sets(value: object) -> object:
+    """Sets: a list of them as they are, or one text with commas between them, of which paths may hold some too."""
+    if not isinstance(value, str):
+        return _unlike_words(value)
+    from bench.data import split_datasets
+
+    try:
+        return _unlike_words(split_datasets(value))
+    except RequestError as fault:
+        raise ValueError(str(fault)) from None
+
+
 def _scales(value: object) -> object:
     words = _words(value)
     if isinstance(words, int | float) and not isinstance(words, bool):
@@ -111,7 +123,7 @@ class RunConfig(BaseModel):
     methods: Words
     """METHOD, METHOD:WEIGHTS or NAME=METHOD:WEIGHTS."""
     scales: Annotated[tuple[float, ...], BeforeValidator(_scales)]
-    datasets: Words = ("sample",)
+    datasets: Annotated[tuple[str, ...], BeforeValidator(_sets)] = ("sample",)
     """Names or folders."""
     metrics: Words | None = None
     """None: those of the protocol, or `bench.metrics.catalog.default_metrics` of the rows."""

@@ -175,6 +175,14 @@ def test_a_name_beats_a_folder_of_that_name(tmp_path, save_image, monkeypatch):
     assert len(resolve_dataset("./sample").samples(2)) == 1
 
 
+def test_a_folder_of_a_missing_sets_name_is_pointed_at(tmp_path, save_image, monkeypatch):
+    """A user in front of `Set5/` who is told that Set5 is nowhere."""
+    save_image(tmp_path / "Set5" / "a.png", (8, 8))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Unavailable, match=r"read as \./Set5"):
+        resolve_dataset("Set5", data_root=tmp_path / "elsewhere").samples(2)
+
+
 def test_a_package_brings_a_set_through_the_registry(tmp_path, save_image, monkeypatch):
     save_image(tmp_path / "a.png", (8, 8))
     monkeypatch.setattr(DATASETS, "_targets", dict(DATASETS._targets))

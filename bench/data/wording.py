@@ -1,0 +1,32 @@
+"""Words for which files were read: "HR/*.png", "1 image not used: preview.png"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+_SHOWN = 3
+
+
+def forms(folder: Path, names: Iterable[str], root: Path | None) -> str:
+    """Names of files with "*" in them, behind their folder.
+
+    Args:
+        folder: Where the files lie.
+        names: Equal ones are said once.
+        root: What is left out of the folder's path; None: nothing.
+    """
+    where = folder if root is None or not folder.is_relative_to(root) else folder.relative_to(root)
+    prefix = "" if where == Path() else f"{where.as_posix()}/"
+    kinds = list(dict.fromkeys(names))
+    shown = ", ".join(kinds[:_SHOWN]) + (", …" if len(kinds) > _SHOWN else "")
+    return prefix + (shown if len(kinds) == 1 else f"{{{shown}}}")
+
+
+def not_used(paths: Sequence[Path]) -> str:
+    """The end of a sentence on files that are not used; empty where there are none."""
+    if not paths:
+        return ""
+    images = "1 image" if len(paths) == 1 else f"{len(paths)} images"
+    names = ", ".join(path.name for path in paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
+    return f"; {images} not used: {names}"

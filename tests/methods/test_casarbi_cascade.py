@@ -79,8 +79,13 @@ class _Stub(nn.Module):
         super().__init__()
         self.schedule, self.predict = network.shift.schedule, predict
 
-    def forward(self, r, lr_features, hr_features, t, scale, *, place=None):
-        _, rows, columns = place
+    base = 1
+
+    def still(self, lr_features, hr_features, *, place=None):
+        return lr_features, hr_features, place
+
+    def step(self, r, still, t, scale):
+        lr_features, hr_features, (_, rows, columns) = still
         spread = (self.schedule.kappa**2 * float(self.schedule.eta[int(t[0])]) + 1) ** 0.5
         return self.predict(r * spread, lr_features, hr_features, int(t[0]), (slice(*rows), slice(*columns)))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench.analysis.comparison import CellComparison, Side, compare_rows, judged
 from bench.analysis.frames import RunFrames
 from bench.analysis.reported import ReportedRow
-from bench.api import MetricInfo, MetricRef, RowInfo
+from bench.api import MetricInfo, MetricRef, RowInfo, Scale
 
 RowKey = tuple[str, str]
 """(method, variant)."""
@@ -64,7 +64,7 @@ class PrintedValue:
     """A number that a paper prints of a variant; a scale of None is not stated."""
 
     dataset: str
-    scale: float | None
+    scale: Scale | None
     metric: str
     text: str
 

@@ -13,7 +13,7 @@ from bench.analysis.pairing import ImageValues, cannot_pair, paired
 from bench.analysis.selection import Selection, select
 from bench.analysis.signatures import check_one_protocol
 from bench.analysis.significance import Difference, Verdict, adjusted_ps, compare_values, judge
-from bench.api import Direction, MetricInfo, MetricRef, RequestError, RowInfo, format_scale
+from bench.api import Direction, MetricInfo, MetricRef, RequestError, RowInfo, Scale, format_scale
 from bench.api.run import merged_names
 
 _NAMED = 3
@@ -42,7 +42,7 @@ class CellComparison:
     """
 
     dataset: str
-    scale: float
+    scale: Scale
     metric: str
     signature: str
     mean_a: float

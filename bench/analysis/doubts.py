@@ -7,14 +7,7 @@ from functools import lru_cache
 
 import pandas as pd
 
-from bench.api import (
-    MetricRef,
-    RequestError,
-    Signature,
-    shave_pixels,
-    size_doubts,
-    unit_doubts,
-)
+from bench.api import MetricRef, RequestError, Scale, Signature, shave_pixels, size_doubts, unit_doubts
 from bench.metrics.catalog import metric_info
 
 _CELL = ["method", "variant", "dataset", "scale"]
@@ -51,7 +44,7 @@ class Doubts:
 
 
 @lru_cache(maxsize=4096)
-def _reasons(sr: _Size, scale: float, metric: str, signature: str, scored: bool) -> tuple[str, ...]:
+def _reasons(sr: _Size, scale: Scale, metric: str, signature: str, scored: bool) -> tuple[str, ...]:
     """What is doubtful of one image's number."""
     try:
         infos = [metric_info(MetricRef.parse(metric).name)]
@@ -65,7 +58,7 @@ def _reasons(sr: _Size, scale: float, metric: str, signature: str, scored: bool)
     return (*unit_doubts(lr=lr, hr=sr, shave=_shave(signature, scale)), *sides)
 
 
-def _shave(signature: str, scale: float) -> int:
+def _shave(signature: str, scale: Scale) -> int:
     """The border that a number ignores; 0 where its signature says none."""
     rule = Signature.parse(signature).value("shave") or "0"
     try:

@@ -15,7 +15,7 @@ import pandas as pd
 from bench.analysis.aggregate import SET_IMAGE
 from bench.analysis.crossscale import over_references
 from bench.analysis.frames import RunFrames
-from bench.api import PLAIN, RECORD_COLUMNS, RequestError, Signature, UnitStatus, format_scale
+from bench.api import PLAIN, RECORD_COLUMNS, RequestError, Scale, Signature, UnitStatus, format_scale
 
 PairKey = tuple[str, str, str, float, str, str]
 """(method, variant, dataset, scale, metric, signature)."""
@@ -75,7 +75,7 @@ class ImageValues:
 
 
 def paired(
-    first: Mapping[str, ImageValue], second: Mapping[str, ImageValue], dataset: str, scale: float
+    first: Mapping[str, ImageValue], second: Mapping[str, ImageValue], dataset: str, scale: Scale
 ) -> dict[str, tuple[float, float]]:
     """image -> both values, of the images that both rows have.
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 import bench
-from bench.api import Direction, MetricRef, RequestError, unknown_name
+from bench.api import Direction, MetricRef, RequestError, Scale, unknown_name
 from bench.api.record import first_fault
 from bench.api.yaml_model import read_yaml
 
@@ -121,7 +121,7 @@ class Claim(BaseModel):
     method: str
     variant: str | None = None
     metrics: tuple[str, ...]
-    scales: tuple[float, ...] = ()
+    scales: tuple[Scale, ...] = ()
     datasets: tuple[str, ...] = ()
     among: tuple[str, ...] = ()
     rank: int = 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.api import NO_VARIANT, RequestError, Signature, format_scale, parse_scales, unknown_name
+from bench.api import NO_VARIANT, RequestError, Scale, Signature, format_scale, parse_scales, unknown_name
 from bench.api.lists import names
 
 
@@ -17,7 +17,7 @@ class Selection:
 
     methods: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
-    scales: tuple[float, ...] = ()
+    scales: tuple[Scale, ...] = ()
     metrics: tuple[str, ...] = ()
     protocol: str | None = None
     signature: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Selection:
             variants=tuple(variants or ()),
         )
 
-    def admits(self, method: str, dataset: str, scale: float | None, metric: str) -> bool:
+    def admits(self, method: str, dataset: str, scale: Scale | None, metric: str) -> bool:
         """Whether a number is kept, by these four; names that nothing has are passed over."""
         asked = ((self.methods, method), (self.datasets, dataset), (self.scales, scale), (self.metrics, metric))
         return all(not wanted or value in wanted for wanted, value in asked)

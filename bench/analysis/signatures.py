@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.api import RequestError, Signature, format_scale
+from bench.api import RequestError, Scale, Signature, format_scale
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class SignatureLine:
     """How one metric was made; `scales` and `datasets` are empty where it is the same for all of the table."""
 
     metric: str
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     signature: str
     datasets: tuple[str, ...] = ()
 
@@ -85,7 +85,7 @@ def signature_lines(rows: pd.DataFrame) -> list[SignatureLine]:
     return lines
 
 
-def format_scales(scales: Sequence[float], *, times: str = "×") -> str:
+def format_scales(scales: Sequence[Scale], *, times: str = "×") -> str:
     """Scales for people: ×2, ×3, ×4."""
     return ", ".join(times + format_scale(scale) for scale in scales)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from bench.api.scale import Size
+from bench.api.scale import Scale
+from bench.api.sizes import Size
 
 
 class DatasetKind(StrEnum):
@@ -55,7 +56,7 @@ class Dataset(ABC):
     default_protocol: str | None = None
 
     @abstractmethod
-    def samples(self, scale: float) -> Sequence[Sample]:
+    def samples(self, scale: Scale) -> Sequence[Sample]:
         """The samples for one scale, sorted by id.
 
         Raises:

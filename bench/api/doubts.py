@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench.api.metric import MetricInfo
-from bench.api.scale import Size, format_scale
+from bench.api.scale import Scale, format_scale
+from bench.api.sizes import Size
 
 SMALLEST_LR_SIDE = 16
 """Pixels; with less the methods invent nearly everything."""
@@ -14,7 +15,7 @@ LARGEST_SHAVE = 0.1
 
 
 def validity_warnings(
-    *, lr: Size | None, hr: Size, scale: float, shave: int, metrics: Iterable[MetricInfo]
+    *, lr: Size | None, hr: Size, scale: Scale, shave: int, metrics: Iterable[MetricInfo]
 ) -> list[str]:
     """What makes numbers of this unit doubtful, with the scale in front.
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from bench.api.scale import Scale
+
 if TYPE_CHECKING:
     import torch
 
-    from bench.api.scale import Size
+    from bench.api.sizes import Size
 
 
 class Tiling(StrEnum):
@@ -181,7 +183,7 @@ class Method(ABC):
             RequestError: the file is missing, damaged or of another shape (names the file and what was expected).
         """
 
-    def prepare(self, units: Iterable[ComingUnit], *, scale: float, seed: int) -> None:  # noqa: B027
+    def prepare(self, units: Iterable[ComingUnit], *, scale: Scale, seed: int) -> None:  # noqa: B027
         """Told in a run, before the first `upscale` of a dataset at a scale, which images will be asked for.
 
         For methods that compute many images at once, such as a program that takes a folder. Images that are there
@@ -196,7 +198,7 @@ class Method(ABC):
             UnitError: none of these images can be computed.
         """
 
-    def begin(self, *, image: str, scale: float) -> None:  # noqa: B027
+    def begin(self, *, image: str, scale: Scale) -> None:  # noqa: B027
         """Told before each `upscale` which unit comes next; for methods that look results up instead of computing them.
 
         Args:

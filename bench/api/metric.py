@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.api.scale import format_scale
+from bench.api.scale import Scale, format_scale
 
 _AT_SCALE = re.compile(r"(?P<name>.+)@(?P<scale>\d+(?:\.\d+)?)")
 
@@ -76,7 +76,7 @@ class MetricRef:
     """
 
     name: str
-    reference: float | None = None
+    reference: Scale | None = None
 
     @classmethod
     def parse(cls, text: str) -> MetricRef:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.api.knobs import Half, label, pair, read_knobs, scoring
+from bench.api.scale import Scale
 from bench.api.signature import PLAIN, Averaging
 
 Downsampler = Literal["matlab-bicubic", "pillow-bicubic", "torch-bicubic", "opencv-area"]
@@ -23,7 +24,7 @@ Shave = Literal["0", "s", "floor-s", "s+6", "s-max-8"] | int
 """A border in pixels: none, ceil(scale), floor(scale), ceil(scale) + 6, ceil(scale) but at most 8, or so many."""
 
 
-def _lr_token(protocol: Protocol, scale: float) -> str:
+def _lr_token(protocol: Protocol, scale: Scale) -> str:
     if protocol.lr_given:
         return "lr:given"
     drawn = f"{protocol.degradation}@{protocol.degradation_seed}"
@@ -130,17 +131,17 @@ class Protocol:
             # a nominal grid reaches beyond the image, which the other libraries' resizing cannot express
             raise ValueError(f"size_rule '{self.size_rule}' needs matlab-bicubic at every scale and no degradation")
 
-    def downsampler_at(self, scale: float) -> Downsampler:
+    def downsampler_at(self, scale: Scale) -> Downsampler:
         """The downsampler in force at this scale."""
         if self.coarse_above is not None and scale > self.coarse_above:
             return self.coarse_downsampler
         return self.downsampler
 
-    def shave_at(self, scale: float) -> int:
+    def shave_at(self, scale: Scale) -> int:
         """Pixels of border that psnr ignores at this scale, and ssim unless it has a border of its own."""
         return shave_pixels(self.shave, scale)
 
-    def ssim_shave_at(self, scale: float) -> int:
+    def ssim_shave_at(self, scale: Scale) -> int:
         """Pixels of border that ssim ignores at this scale."""
         return shave_pixels(self._ssim_shave, scale)
 
@@ -153,7 +154,7 @@ class Protocol:
         """The protocol of a run seed: where degradations are drawn, seed k has those of `degradation_seed` + k."""
         return self if self.degradation == "none" else replace(self, degradation_seed=self.degradation_seed + seed)
 
-    def pair_id(self, scale: float) -> str:
+    def pair_id(self, scale: Scale) -> str:
         """16 hex digits that name how HR and LR are made at this scale: equal ids mean equal LR pixels."""
         values = {name: getattr(self, name) for name, knob in KNOBS.items() if knob.half is Half.PAIR}
         values["downsampler"] = self.downsampler_at(scale)
@@ -161,11 +162,11 @@ class Protocol:
         text = ";".join(f"{key}={values[key]}" for key in sorted(values))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def pair_tokens(self, scale: float) -> list[str]:
+    def pair_tokens(self, scale: Scale) -> list[str]:
         """The pair half as signature tokens, defaults left out except the downsampler and the size rule."""
         return self._tokens(Half.PAIR, scale)
 
-    def scoring_tokens(self, scale: float) -> list[str]:
+    def scoring_tokens(self, scale: Scale) -> list[str]:
         """What every metric signs of the scoring half: how SR is rounded, and how numbers are averaged."""
         return self._tokens(Half.SCORING, scale)
 
@@ -186,12 +187,12 @@ class Protocol:
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in KNOBS}
         return {name: (mine, theirs) for name, (mine, theirs) in pairs.items() if mine != theirs}
 
-    def _tokens(self, half: Half, scale: float) -> list[str]:
+    def _tokens(self, half: Half, scale: Scale) -> list[str]:
         makers = [knob.token for knob in KNOBS.values() if knob.half is half and knob.token is not None]
         return [token for make in makers if (token := make(self, scale))]
 
 
-def shave_pixels(rule: Shave, scale: float) -> int:
+def shave_pixels(rule: Shave, scale: Scale) -> int:
     """Pixels of border that a rule ignores on every side at this scale."""
     if isinstance(rule, int):
         return rule

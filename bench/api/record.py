@@ -16,6 +16,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
+from bench.api.scale import Scale
+
 RECORD_COLUMNS = (
     "method",
     "variant",
@@ -80,7 +82,7 @@ class CellId:
     method: str
     variant: str
     dataset: str
-    scale: float
+    scale: Scale
     seed: int
 
 

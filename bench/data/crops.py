@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Size, UnitError
+from bench.api import Scale, Size, UnitError
 
 U8 = NDArray[np.uint8]
 
@@ -46,7 +46,7 @@ def centre_square(pixels: U8, side: int) -> U8:
     return centre(pixels, (side, side))
 
 
-def centre_pair(hr: U8, lr: U8, scale: float, side: int) -> tuple[U8, U8]:
+def centre_pair(hr: U8, lr: U8, scale: Scale, side: int) -> tuple[U8, U8]:
     """The centre of LR with side / scale pixels, and the HR pixels above it.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.api import Dataset, DatasetKind, ImageRef, Sample
+from bench.api import Dataset, DatasetKind, ImageRef, Sample, Scale
 from bench.data.images import list_images
 
 
@@ -37,7 +37,7 @@ class FolderDataset(Dataset):
         self.kind = kind
         self.default_protocol = default_protocol
 
-    def samples(self, scale: float) -> Sequence[Sample]:
+    def samples(self, scale: Scale) -> Sequence[Sample]:
         """The same images for every scale, sorted by id.
 
         Raises:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.api import Dataset, DatasetKind, ImageRef, RequestError, Sample, format_scale
+from bench.api import Dataset, DatasetKind, ImageRef, RequestError, Sample, Scale, format_scale
 from bench.data.images import header_size, list_images
 from bench.data.pair import pair_fits
 
@@ -34,7 +34,7 @@ class PairedDataset(Dataset):
         self.lr = dict(lr)
         self.default_protocol = default_protocol
 
-    def samples(self, scale: float) -> Sequence[Sample]:
+    def samples(self, scale: Scale) -> Sequence[Sample]:
         """The pairs for one scale, sorted by id (the name of the HR file).
 
         An LR file matches by the same name, or with a mark for the scale behind it (babyx4, baby_x4, img_LR4, img_LR).
@@ -48,7 +48,7 @@ class PairedDataset(Dataset):
         _check_scale(self.name, hr, lr, partners, scale)
         return [Sample(key, ImageRef(path), ImageRef(lr[partners[key]])) for key, path in hr.items()]
 
-    def _lr_folder(self, scale: float) -> Path:
+    def _lr_folder(self, scale: Scale) -> Path:
         if scale in self.lr:
             return self.lr[scale]
         if None in self.lr:
@@ -60,7 +60,7 @@ class PairedDataset(Dataset):
         )
 
 
-def _match(hr: Mapping[str, Path], lr: Mapping[str, Path], scale: float, where: str) -> dict[str, str]:
+def _match(hr: Mapping[str, Path], lr: Mapping[str, Path], scale: Scale, where: str) -> dict[str, str]:
     """HR id -> LR id."""
     bases: dict[str, list[str]] = {}
     for key in hr:
@@ -98,7 +98,7 @@ def _owner(key: str, base: str, hr: Mapping[str, Path], bases: Mapping[str, Sequ
 
 
 def _check_scale(
-    name: str, hr: Mapping[str, Path], lr: Mapping[str, Path], partners: Mapping[str, str], scale: float
+    name: str, hr: Mapping[str, Path], lr: Mapping[str, Path], partners: Mapping[str, str], scale: Scale
 ) -> None:
     """Refuse a set whose sizes all tell another scale; a single odd pair fails by itself when it is read."""
     seen = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.api import Dataset, DatasetKind, RequestError, Sample, Unavailable
+from bench.api import Dataset, DatasetKind, RequestError, Sample, Scale, Unavailable
 from bench.data.cards import Card
 from bench.data.embedded import SampleDataset
 from bench.data.folder import FolderDataset
@@ -57,7 +57,7 @@ class CardDataset(Dataset):
             raise Unavailable(f"{folder} has HR images but no LR folder beside them. {how_to_get(self.card)}")
         return PairedDataset(self.name, images, found, **options)
 
-    def samples(self, scale: float) -> Sequence[Sample]:
+    def samples(self, scale: Scale) -> Sequence[Sample]:
         """The samples for one scale, sorted by id.
 
         Raises:

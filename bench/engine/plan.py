@@ -19,6 +19,7 @@ from bench.api import (
     RequestError,
     RunManifest,
     Sample,
+    Scale,
     format_scale,
 )
 from bench.engine.agreement import disagreement
@@ -147,7 +148,7 @@ class MetricPlan:
     needs_lr: frozenset[str] = frozenset()
     needs_hr: frozenset[str] = frozenset()
 
-    def signed(self, dataset: str, scale: float) -> dict[str, str]:
+    def signed(self, dataset: str, scale: Scale) -> dict[str, str]:
         """metric -> signature for a dataset of the request at a scale; empty where the request has no such scale."""
         return self.signatures.get((dataset in self.with_lr, scale), {})
 
@@ -209,7 +210,7 @@ def make_plan(
     return Plan(request, cells, dict(sets.values()))
 
 
-def select_samples(dataset: Dataset, scale: float, protocol: Protocol, limit: int | None) -> list[Sample]:
+def select_samples(dataset: Dataset, scale: Scale, protocol: Protocol, limit: int | None) -> list[Sample]:
     """The samples that a run looks at: the protocol's first ones, then the user's limit.
 
     Raises:

@@ -21,6 +21,7 @@ from bench.api import (
     RequestError,
     RunManifest,
     Sample,
+    Scale,
     UnitStatus,
     format_scale,
 )
@@ -213,7 +214,7 @@ class StoredRun:
         return found
 
 
-def _listed(dataset: Dataset, scale: float) -> Mapping[str, Sample] | BenchError:
+def _listed(dataset: Dataset, scale: Scale) -> Mapping[str, Sample] | BenchError:
     try:
         return {sample.id: sample for sample in dataset.samples(scale)}
     except BenchError as fault:

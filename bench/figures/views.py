@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.api import RequestError, Size, format_scale
+from bench.api import RequestError, Scale, Size, format_scale
 from bench.figures.boxes import disagreement, spread_images, widest_disagreement
 from bench.figures.from_run import Chosen
 from bench.figures.pictures import U8, Box, as_shown, enlarged_lr
@@ -60,7 +60,7 @@ class Images:
         self._views: dict[tuple[str, float], View] = {}
         self.dataset = chosen.one_dataset
 
-    def view(self, image: str, scale: float) -> View:
+    def view(self, image: str, scale: Scale) -> View:
         """An image at a scale."""
         key = (image, scale)
         if key not in self._views:
@@ -72,7 +72,7 @@ class Images:
         """Give back the memory of an image."""
         self._views = {key: view for key, view in self._views.items() if key[0] != image}
 
-    def names(self, scale: float) -> list[str]:
+    def names(self, scale: Scale) -> list[str]:
         """All images at a scale."""
         return self._stored.images(self.dataset, scale)
 
@@ -176,7 +176,7 @@ def _box_rule(chosen: Chosen) -> str:
     return f"Boxes: where {what} most{at} (mean standard deviation of the levels)."
 
 
-def _means(chosen: Chosen, dataset: str, scale: float, metric: MetricColumn) -> dict[str, float]:
+def _means(chosen: Chosen, dataset: str, scale: Scale, metric: MetricColumn) -> dict[str, float]:
     """Image -> mean over the methods, for images of which all have a value."""
     own = [chosen.images(dataset, scale, metric.name, row) for row in chosen.table.methods]
     shared = set(own[0]).intersection(*own[1:])

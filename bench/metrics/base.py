@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import PLAIN, MetricInfo, MetricKind, Protocol, Signature, UnitError
+from bench.api import PLAIN, MetricInfo, MetricKind, Protocol, Scale, Signature, UnitError
 from bench.api.protocol import Colour
 from bench.metrics.weights import WeightsFile, unavailable_files
 
@@ -41,7 +41,7 @@ class ScoredPair:
     sr: Pixels
     hr: Pixels | None
     lr: NDArray[np.float32] | None
-    scale: float
+    scale: Scale
     protocol: Protocol
     memo: dict[str, Any] = field(default_factory=dict)
     reference_memo: dict[str, Any] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Metric(ABC):
         return ()
 
     @abstractmethod
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """How the number is made, such as `psnr|y601s|shave:s|q:u8|agg:img|lr:matlab-bicubic|size:floor-crop|v1`."""
 
     def unavailable(self) -> str | None:
@@ -118,7 +118,7 @@ class SetMetric(Metric):
     """A metric of whole sets; its value is published with the number of images only."""
 
     @abstractmethod
-    def signature(self, protocol: Protocol, scale: float, *, n: int | None = None) -> str:
+    def signature(self, protocol: Protocol, scale: Scale, *, n: int | None = None) -> str:
         """As `Metric.signature`, with the number of images where it is known."""
 
     @abstractmethod
@@ -159,7 +159,7 @@ class CrossScaleMetric(Metric):
         raise UnitError(f"{self.info.name} compares two scales, not one image with its reference")
 
 
-def build_signature(info: MetricInfo, *own: str, protocol: Protocol, scale: float) -> str:
+def build_signature(info: MetricInfo, *own: str, protocol: Protocol, scale: Scale) -> str:
     """The signature that every metric uses: its own tokens, then how SR, LR and the mean were made.
 
     Args:

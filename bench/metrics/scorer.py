@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import MetricKind, MetricValue, Protocol, Unavailable, UnitError
+from bench.api import MetricKind, MetricValue, Protocol, Scale, Unavailable, UnitError
 from bench.metrics.base import Metric, Pixels, ScoredPair
 from bench.metrics.catalog import make_metric
 
@@ -48,7 +48,7 @@ class Scorer:
         self._metrics: dict[str, Metric] = {metric.info.name: metric for metric in chosen}
         self._references = ReferenceCache(int(reference_cache_mb * 2**20))
 
-    def signatures(self, scale: float) -> dict[str, str]:
+    def signatures(self, scale: Scale) -> dict[str, str]:
         """Metric -> signature at this scale; no torch import."""
         return {name: metric.signature(self.protocol, scale) for name, metric in self._metrics.items()}
 
@@ -66,7 +66,7 @@ class Scorer:
         sr: Pixels,
         hr: Pixels | None,
         lr: NDArray[np.float32] | None,
-        scale: float,
+        scale: Scale,
         reference_id: str,
         *,
         metrics: Iterable[str] | None = None,

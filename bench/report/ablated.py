@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.analysis.ablation import AblationCell, AblationResult, PrintedValue, RowKey
 from bench.analysis.significance import LEVEL, TEST_NAME, Verdict, fewest_images
-from bench.api import MetricInfo, MetricRef, RowInfo, format_scale
+from bench.api import MetricInfo, MetricRef, RowInfo, Scale, format_scale
 from bench.report.comparison import metric_title
 from bench.report.directions import direction_notes
 from bench.report.grid import Head
@@ -119,7 +119,7 @@ def _record(row: RowInfo, place: tuple[str, float, str], cell: AblationCell, pap
     }
 
 
-def _paper(result: AblationResult, text: AblationText, row: RowInfo, scale: float, metric: str) -> dict[str, Any]:
+def _paper(result: AblationResult, text: AblationText, row: RowInfo, scale: Scale, metric: str) -> dict[str, Any]:
     """What a paper prints of this row and of the default, at this scale if it has it."""
     scales = {scale for _, scale in result.places}
     own = printed_at(text.reported.get(row.key, ()), scale, metric, scales)
@@ -136,7 +136,7 @@ def _paper(result: AblationResult, text: AblationText, row: RowInfo, scale: floa
 
 
 def printed_at(
-    values: Sequence[PrintedValue], scale: float, metric: str, measured: Collection[float] = ()
+    values: Sequence[PrintedValue], scale: Scale, metric: str, measured: Collection[float] = ()
 ) -> PrintedValue | None:
     """The printed value of a metric that is to be held beside a measured one.
 
@@ -216,7 +216,7 @@ def _cell(cell: AblationCell | None, info: MetricInfo | None) -> list[str]:
 
 
 def _reported(
-    result: AblationResult, text: AblationText, metrics: Sequence[str], scale: float | None, dataset: str
+    result: AblationResult, text: AblationText, metrics: Sequence[str], scale: Scale | None, dataset: str
 ) -> PlainBlock | None:
     """What the paper prints, with the differences that its own numbers have."""
 

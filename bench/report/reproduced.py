@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from bench.api import format_scale
+from bench.api import Scale, format_scale
 from bench.report.escape import markdown
 
 _DUST = 1e-9
@@ -37,7 +37,7 @@ class ReproducedCell:
     weights: str
     protocol: str
     dataset: str
-    scale: float
+    scale: Scale
     metric: str
     source: str
     published: float | None

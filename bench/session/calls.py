@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import RunFrames, Selection, load_run
-from bench.api import RequestError
+from bench.api import RequestError, Scale
 from bench.api.lists import names as name_list
 from bench.engine.events import Listener, Tally
 from bench.engine.request import RunRequest
@@ -69,7 +69,7 @@ class Run:
         *,
         methods: Names = (),
         datasets: Names = (),
-        scales: Sequence[float] = (),
+        scales: Sequence[Scale] = (),
         metrics: Names = (),
         protocol: str | None = None,
         signature: Names = (),
@@ -122,7 +122,7 @@ class Run:
 
 def run(
     methods: Names,
-    scales: str | float | Sequence[float],
+    scales: str | Scale | Sequence[Scale],
     *,
     datasets: Names | Path | Sequence[Path] = ("sample",),
     metrics: Names | None = None,
@@ -191,7 +191,7 @@ def score(
     sr_folder: Path | str,
     hr: Path | str,
     *,
-    scale: float,
+    scale: Scale,
     protocol: str,
     metrics: Names | None = None,
     pattern: str = "",
@@ -244,7 +244,7 @@ def score_config(
     sr_folder: Path | str,
     hr: Path | str,
     *,
-    scale: str | float,
+    scale: str | Scale,
     protocol: str,
     pattern: str,
     name: str,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.api import BenchError, RequestError, unknown_name
+from bench.api import BenchError, RequestError, Scale, unknown_name
 from bench.data import resolve_dataset
 from bench.metrics.catalog import metric_info
 from bench.report.reproduced import ReproducedCell
@@ -27,7 +27,7 @@ class Piece:
     card: PublishedCard
     protocol: str
     datasets: tuple[str, ...]
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     metrics: tuple[str, ...]
 
     def config(self, *, out: Path, **others: Any) -> RunConfig:
@@ -145,7 +145,7 @@ def _why_no_weights(card: PublishedCard) -> str:
     return ""
 
 
-def _why_no_set(name: str, scales: Sequence[float], data_root: Path | None) -> str:
+def _why_no_set(name: str, scales: Sequence[Scale], data_root: Path | None) -> str:
     try:
         resolve_dataset(name, data_root=data_root).samples(scales[0])
     except BenchError as fault:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.api import format_scale, lr_size, sr_size
+from bench.api import Scale, format_scale, lr_size, sr_size
 from bench.data.images import image_files
 from bench.imaging.colour import studio_luma
 from bench.imaging.resize import imresize_u8
@@ -37,7 +37,7 @@ class ValidationPair:
 class SetValidation:
     """A folder of HR images at a few scales; the pairs are made once."""
 
-    def __init__(self, folder: Path, scales: Sequence[float] = (2.0, 3.0, 4.0)) -> None:
+    def __init__(self, folder: Path, scales: Sequence[Scale] = (2.0, 3.0, 4.0)) -> None:
         self.name = folder.name
         images = [read_rgb(path) for path in image_files(folder)]
         self._pairs = {scale: [_pair(image, scale) for image in images] for scale in scales}
@@ -59,7 +59,7 @@ class SetValidation:
         return found
 
 
-def _pair(image: NDArray[np.uint8], scale: float) -> ValidationPair:
+def _pair(image: NDArray[np.uint8], scale: Scale) -> ValidationPair:
     small = lr_size((image.shape[0], image.shape[1]), scale)
     size = sr_size(small, scale)
     hr = image[: size[0], : size[1]]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import ComingUnit, Size, UnitError, format_scale
+from bench.api import ComingUnit, Scale, Size, UnitError, format_scale
 from bench.imaging.io import write_png
 from methods.command.info import CommandOptions
 from methods.command.lr_file import lr_pixels
@@ -26,7 +26,7 @@ class Batch:
     The files lie in a temporary folder that goes away with this object.
     """
 
-    def __init__(self, options: CommandOptions, units: Iterable[ComingUnit], *, scale: float, seed: int) -> None:
+    def __init__(self, options: CommandOptions, units: Iterable[ComingUnit], *, scale: Scale, seed: int) -> None:
         """Write the LR files and run the program, once; without images it is not run.
 
         Args:
@@ -47,7 +47,7 @@ class Batch:
             self._gone()
             raise
 
-    def holds(self, unit: ComingUnit, scale: float) -> bool:
+    def holds(self, unit: ComingUnit, scale: Scale) -> bool:
         """Whether this very image was handed over."""
         _, size, seed = self._names.get(unit.image, ("", None, None))
         return scale == self._scale and (size, seed) == (unit.size, unit.seed)

@@ -8,7 +8,7 @@ from typing import cast
 
 from pydantic import Field, field_validator
 
-from bench.api import MethodInfo, MethodOptions, MethodSpec, UnitError, format_scale
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale, UnitError, format_scale
 
 PATTERN_FIELDS = {"image", "scale", "float_scale", "scale_2f"}
 
@@ -51,7 +51,7 @@ class PrecomputedOptions(MethodOptions):
         return pattern
 
 
-def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
+def fingerprint(options: MethodOptions, image: str, scale: Scale) -> str:
     """The hash of the file that this unit will read, so that a changed file is seen; "missing" where there is none."""
     from bench.imaging.hashing import file_sha256
     from methods.precomputed.files import locate

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, Scale, format_scale
 from bench.imaging.io import is_image_name
 from methods.precomputed.files import scale_fields
 
@@ -75,7 +75,7 @@ class _Reading:
     image: str
     name: str
     rule: str
-    scale: float
+    scale: Scale
 
 
 @dataclass
@@ -104,7 +104,7 @@ def survey(
     images: Collection[str],
     *,
     dataset: str = "",
-    scale: float | None = None,
+    scale: Scale | None = None,
     references: Collection[Path] = (),
 ) -> Survey:
     """Read the names in a folder of SR images; no file is opened.
@@ -134,7 +134,7 @@ def survey(
     return Survey(_rows(readings), {reason: tuple(places) for reason, places in unused.items()})
 
 
-def _read(place: str, images: Collection[str], root: str, dataset: str, scale: float | None) -> _Reading:
+def _read(place: str, images: Collection[str], root: str, dataset: str, scale: Scale | None) -> _Reading:
     path = PurePosixPath(place)
     if not is_image_name(path.name):
         raise _NoResultError("not an image")

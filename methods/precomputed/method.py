@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.api import Method, MethodInfo, Size, UnitError, Upscaled, format_scale
+from bench.api import Method, MethodInfo, Scale, Size, UnitError, Upscaled, format_scale
 from bench.imaging.colour import studio_luma
 from methods.precomputed.files import locate, read_sr
 from methods.precomputed.info import PRECOMPUTED, PrecomputedOptions
@@ -27,7 +27,7 @@ class Precomputed(Method):
     _image = ""
     _scale = ""
 
-    def begin(self, *, image: str, scale: float) -> None:
+    def begin(self, *, image: str, scale: Scale) -> None:
         """Remember the unit."""
         self._image, self._scale = image, format_scale(scale)
 

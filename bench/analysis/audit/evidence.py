@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bench.analysis.reported import Claim
-from bench.api import Direction, ImageSet, MetricRef, format_scale
+from bench.api import Direction, ImageSet, MetricRef, Scale, format_scale
 
 K = TypeVar("K", bound=Hashable)
 
@@ -38,7 +38,7 @@ class Number:
     variant: str
     label: str
     dataset: str
-    scale: float | None
+    scale: Scale | None
     metric: str
     value: float
     text: str = ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, Scale, format_scale
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import protocol_sentences
 from bench.figures.of_images import ImageFigure
@@ -123,7 +123,7 @@ def coloured(error: NDArray[np.float32], largest: float) -> NDArray[np.uint8]:
     return np.asarray(shades[..., :3], np.uint8)
 
 
-def _maps(images: Images, image: str, scales: Sequence[float], box: Box | None) -> list[_Row]:
+def _maps(images: Images, image: str, scales: Sequence[Scale], box: Box | None) -> list[_Row]:
     rows = []
     for scale in scales:
         view = images.view(image, scale)

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.analysis import RunFrames, Selection, select
 from bench.analysis.ranks import Ranks, rank_methods
-from bench.api import MetricInfo, RequestError, format_scale
+from bench.api import MetricInfo, RequestError, Scale, format_scale
 from bench.figures.contract import Warn
 from bench.report.build import build_table
 from bench.report.model import CellKey, MetricColumn, Table
@@ -30,7 +30,7 @@ class RankedScales:
 
     metric: MetricColumn
     over: str
-    scales: Mapping[float, Ranks]
+    scales: Mapping[Scale, Ranks]
     signature: tuple[str, ...]
 
 
@@ -87,7 +87,7 @@ def rank_rows(ranked: RankedScales) -> list[dict[str, Any]]:
     ]
 
 
-def _by_dataset(table: Table, scale: float, warn: Warn) -> list[list[float]]:
+def _by_dataset(table: Table, scale: Scale, warn: Warn) -> list[list[float]]:
     """The means of all methods, of every dataset on which all were scored over the same images."""
     blocks = []
     for dataset in table.datasets:
@@ -100,7 +100,7 @@ def _by_dataset(table: Table, scale: float, warn: Warn) -> list[list[float]]:
     return blocks
 
 
-def _by_image(table: Table, values: CellValues, scale: float, warn: Warn) -> list[list[float]]:
+def _by_image(table: Table, values: CellValues, scale: Scale, warn: Warn) -> list[list[float]]:
     """The values of all methods, of every image that all of them have."""
     blocks, lost = [], 0
     for dataset in table.datasets:

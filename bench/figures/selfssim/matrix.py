@@ -14,7 +14,7 @@ import pandas as pd
 from bench.analysis.crossscale import without_reference
 from bench.analysis.selection import Selection, select
 from bench.analysis.signatures import check_one_protocol
-from bench.api import SUMMARY_COLUMNS, MetricKind, MetricRef, RequestError, unknown_name
+from bench.api import SUMMARY_COLUMNS, MetricKind, MetricRef, RequestError, Scale, unknown_name
 from bench.metrics.catalog import metric_info
 
 MATRIX_COLUMNS = (*SUMMARY_COLUMNS, "reference")
@@ -60,7 +60,7 @@ class ScaleMatrix:
     dataset: str
     method: str
     variant: str
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     cells: tuple[tuple[MatrixCell, ...], ...]
 
 

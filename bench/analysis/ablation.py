@@ -13,7 +13,7 @@ from bench.api import MetricInfo, MetricRef, RowInfo, Scale
 
 RowKey = tuple[str, str]
 """(method, variant)."""
-Place = tuple[str, float, str]
+Place = tuple[str, Scale, str]
 """(dataset, scale, metric)."""
 
 
@@ -54,7 +54,7 @@ class AblationResult:
     rows: tuple[RowInfo, ...]
     default: RowInfo
     cells: Mapping[tuple[RowKey, Place], AblationCell]
-    places: tuple[tuple[str, float], ...]
+    places: tuple[tuple[str, Scale], ...]
     metrics: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -115,7 +115,7 @@ def ablation_result(
 def printed_values(rows: Iterable[ReportedRow]) -> tuple[PrintedValue, ...]:
     """The numbers of one row of a reported table; of a metric with reference scales its mean over those that are not
     the output's own, as summaries have it."""
-    values: dict[tuple[str, float | None, str], list[ReportedRow]] = {}
+    values: dict[tuple[str, Scale | None, str], list[ReportedRow]] = {}
     for row in rows:
         ref = MetricRef.parse(row.metric)
         if row.value and (ref.reference is None or ref.reference != row.scale):

@@ -21,12 +21,12 @@ class Doubts:
         """Args: records: RECORD_COLUMNS; rows without height and width say nothing."""
         sized = records.loc[records["height"].notna(), [*_CELL, "image", "height", "width"]].drop_duplicates()
         counts = sized.groupby([*_CELL, "height", "width"], sort=False).size().reset_index()
-        self._sizes: dict[tuple[str, str, str, float], dict[_Size, int]] = {}
+        self._sizes: dict[tuple[str, str, str, Scale], dict[_Size, int]] = {}
         for method, variant, dataset, scale, height, width, number in counts.itertuples(index=False, name=None):
             sizes = self._sizes.setdefault((method, variant, dataset, scale), {})
             sizes[int(height), int(width)] = int(number)
 
-    def of(self, cell: tuple[str, str, str, float], metric: str, signature: str, *, scored: bool) -> str:
+    def of(self, cell: tuple[str, str, str, Scale], metric: str, signature: str, *, scored: bool) -> str:
         """Why a number is doubtful; empty where nothing is known against it.
 
         Args:

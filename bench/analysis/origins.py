@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from bench.api import ImageSet, Origin, RequestError, format_scale
+from bench.api import ImageSet, Origin, RequestError, format_scale, format_times
 
 Display = Callable[[str, str], str]
 """(method, variant) -> the name that tables print."""
@@ -76,7 +76,7 @@ def _row(place: Mapping[object, object], images: ImageSet, display: Display) -> 
 
 def _places(rows: pd.DataFrame) -> str:
     found = [
-        f"×{format_scale(scale)} on {dataset}" for dataset, scale in zip(rows["dataset"], rows["scale"], strict=True)
+        f"{format_times(scale)} on {dataset}" for dataset, scale in zip(rows["dataset"], rows["scale"], strict=True)
     ]
     unique = list(dict.fromkeys(found))
     return ", ".join(unique[:3]) + (", …" if len(unique) > 3 else "")

@@ -15,9 +15,9 @@ import pandas as pd
 from bench.analysis.aggregate import SET_IMAGE
 from bench.analysis.crossscale import over_references
 from bench.analysis.frames import RunFrames
-from bench.api import PLAIN, RECORD_COLUMNS, RequestError, Scale, Signature, UnitStatus, format_scale
+from bench.api import PLAIN, RECORD_COLUMNS, RequestError, Scale, Signature, UnitStatus, format_times
 
-PairKey = tuple[str, str, str, float, str, str]
+PairKey = tuple[str, str, str, Scale, str, str]
 """(method, variant, dataset, scale, metric, signature)."""
 
 _KEY = ["method", "variant", "dataset", "scale", "metric", "signature"]
@@ -90,7 +90,7 @@ def paired(
         a, b = first[image], second[image]
         if a.source != b.source:
             raise RequestError(
-                f"{dataset} ×{format_scale(scale)}: {image} was made from other files for A ({a.source}) than for B "
+                f"{dataset} {format_times(scale)}: {image} was made from other files for A ({a.source}) than for B "
                 f"({b.source}), so nothing can be paired; run both on the same images, or leave the set out with "
                 "--datasets"
             )

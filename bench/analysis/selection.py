@@ -88,13 +88,13 @@ def select(
     return rows.reset_index(drop=True)
 
 
-def _keep(rows: pd.DataFrame, summary: pd.DataFrame, column: str, names: Sequence[str | float]) -> pd.DataFrame:
+def _keep(rows: pd.DataFrame, summary: pd.DataFrame, column: str, names: Sequence[str | Scale]) -> pd.DataFrame:
     if not names:
         return rows
     known = list(dict.fromkeys(summary[column]))
     for name in names:
         if name not in known:
-            if isinstance(name, float):
+            if not isinstance(name, str):
                 seen = ", ".join(format_scale(s) for s in sorted(known))
                 raise RequestError(f"scale {format_scale(name)} is not in this run; it holds {seen}")
             raise unknown_name(f"{column} of this run", str(name), [str(k) for k in known], "bench table RUN_FOLDER")

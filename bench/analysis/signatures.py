@@ -69,7 +69,7 @@ def signature_lines(rows: pd.DataFrame) -> list[SignatureLine]:
     """The signature of each metric, per group of datasets and of scales where it differs between them."""
     named = rows if "dataset" in rows.columns else rows.assign(dataset="")
     signed = named.loc[named["signature"] != "", ["metric", "dataset", "scale", "signature"]].drop_duplicates()
-    found: dict[str, dict[str, tuple[dict[str, None], dict[float, None]]]] = {}
+    found: dict[str, dict[str, tuple[dict[str, None], dict[Scale, None]]]] = {}
     for row in signed.sort_values("scale", kind="stable").to_dict("records"):
         datasets, scales = found.setdefault(row["metric"], {}).setdefault(row["signature"], ({}, {}))
         datasets[row["dataset"]] = None

@@ -106,7 +106,7 @@ class MethodSpec:
     untrained: bool = False
     """True where `--weights NAME=untrained` runs the method with parts that nobody trained for the task; tables leave
     such rows out."""
-    fingerprint: Callable[[MethodOptions, str, float], str] | None = None
+    fingerprint: Callable[[MethodOptions, str, Scale], str] | None = None
     """(options, image id, scale) -> what else decides this unit's SR image: the hash of files that `upscale` reads (a
     folder of outputs, an external program). It enters the output key in place of the content of folders that options
     name, imports no torch, and never raises for a missing file: the unit fails later with the reason."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bench.api import Scale
 from bench.data.images import has_images
 
 HR_FOLDERS = ("HR", "original", "GTmod12", "GT", "test_HR")
@@ -55,7 +56,7 @@ def lr_only_folder(root: Path, extra: Sequence[str] = ()) -> Path | None:
     return root if has_images(root) else _first(root, (*extra, *LR_FOLDERS))
 
 
-def lr_folders(root: Path, extra: Sequence[str] = ()) -> dict[float | None, Path]:
+def lr_folders(root: Path, extra: Sequence[str] = ()) -> dict[Scale | None, Path]:
     """The folders of LR images of a set, by the scale that their name tells; None for one that tells none.
 
     Args:
@@ -64,7 +65,7 @@ def lr_folders(root: Path, extra: Sequence[str] = ()) -> dict[float | None, Path
     """
     if has_images(root):
         return {None: root}
-    found: dict[float | None, Path] = dict(_by_scale(root, ""))
+    found: dict[Scale | None, Path] = dict(_by_scale(root, ""))
     for base in dict.fromkeys((*extra, *LR_FOLDERS)):
         folder = child(root, base)
         if folder is not None and has_images(folder):
@@ -75,7 +76,7 @@ def lr_folders(root: Path, extra: Sequence[str] = ()) -> dict[float | None, Path
     return found
 
 
-def _by_scale(folder: Path, prefix: str) -> Iterable[tuple[float, Path]]:
+def _by_scale(folder: Path, prefix: str) -> Iterable[tuple[Scale, Path]]:
     """Subfolders named by a prefix and a scale, such as X4 or LRbicx4, that hold images."""
     for path in subfolders(folder):
         if path.name.lower().startswith(prefix.lower()):

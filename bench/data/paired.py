@@ -19,7 +19,7 @@ class PairedDataset(Dataset):
     kind = DatasetKind.PAIRED
 
     def __init__(
-        self, name: str, hr: Path, lr: Mapping[float | None, Path], *, default_protocol: str | None = None
+        self, name: str, hr: Path, lr: Mapping[Scale | None, Path], *, default_protocol: str | None = None
     ) -> None:
         """Describe the set; the folders are listed by `samples`.
 

@@ -143,7 +143,7 @@ class MetricPlan:
 
     kinds: dict[str, MetricKind]
     unavailable: dict[str, str]
-    signatures: dict[tuple[bool, float], dict[str, str]]
+    signatures: dict[tuple[bool, Scale], dict[str, str]]
     with_lr: frozenset[str] = frozenset()
     needs_lr: frozenset[str] = frozenset()
     needs_hr: frozenset[str] = frozenset()
@@ -159,7 +159,7 @@ class MetricPlan:
         return [name for name in names if sample is None or sample.hr is not None or name not in self.needs_hr]
 
 
-Samples = Mapping[tuple[str, float], list[Sample]]
+Samples = Mapping[tuple[str, Scale], list[Sample]]
 """(dataset, scale) -> the images that a run looks at."""
 
 

@@ -127,7 +127,7 @@ class StoredRun:
         self._protocol, self._data, self._root = protocol, data, data_root
         runs = [RunFolder(folder) for folder in folders]
         self._folders = [(run, manifest) for run in runs if (manifest := run.manifest()) is not None]
-        self._sets: dict[tuple[str, float], list[Mapping[str, Sample] | BenchError]] = {}
+        self._sets: dict[tuple[str, Scale], list[Mapping[str, Sample] | BenchError]] = {}
         self._last: tuple[object, References] | None = None
 
     def cells(self) -> Iterator[StoredCell]:

@@ -72,7 +72,7 @@ def mean_ranks(board: Board) -> tuple[Ranking, ...]:
     that a method that was run at a few scales moves nobody.
     """
     metrics = {metric.name: metric for metric in board.metrics}
-    cells: dict[Group, dict[float, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    cells: dict[Group, dict[Scale, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for group, places in _groups(board).items():
         for place in places:
             entry = board.entries[place]

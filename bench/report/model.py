@@ -137,7 +137,7 @@ class Table:
     label: str = ""
     row_notes: tuple[str, ...] = ()
     """Those of `notes` that are of rows, whatever their numbers are of."""
-    costs: Mapping[tuple[str, float, MethodRow], RowCost] = field(default_factory=dict)
+    costs: Mapping[tuple[str, Scale, MethodRow], RowCost] = field(default_factory=dict)
     """(dataset, scale, row) -> its cost; filled for the layouts that show it."""
     by_image: Mapping[CellKey, Mapping[str, float]] = field(default_factory=dict)
     """Cell -> image -> value; filled for the layout that shows it."""

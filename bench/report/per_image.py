@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from bench.analysis import RunFrames
-from bench.api import RequestError, Scale, format_scale
+from bench.api import RequestError, Scale, format_times
 from bench.report.grid import Grid, GridBlock, GridRow, Head
 from bench.report.model import CellKey, Mark, MethodRow, MetricColumn, Table, TableCell, mark_printed, printed
 from bench.report.ties import CellValues
@@ -42,7 +42,7 @@ def per_image(table: Table, title: str) -> Grid:
         for scale in table.scales:
             lines = _lines(table, dataset, scale)
             if lines:
-                blocks.append(GridBlock(Head(f"{dataset} ×{format_scale(scale)}"), tuple(lines)))
+                blocks.append(GridBlock(Head(f"{dataset} {format_times(scale)}"), tuple(lines)))
     return Grid(
         table=table,
         groups=tuple(Head(m.display, direction=m.direction, span=len(table.methods)) for m in table.metrics),

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from bench.api import RequestError, format_scale, parse_scale
+from bench.api import RequestError, Scale, format_scale, parse_scale
 from bench.api.protocol import DegradationName
 
 DEFAULT_OUT = Path("results/runs/default")
@@ -110,7 +110,7 @@ class RunConfig(BaseModel):
 
     methods: Words
     """METHOD, METHOD:WEIGHTS or NAME=METHOD:WEIGHTS."""
-    scales: Annotated[tuple[float, ...], BeforeValidator(_scales)]
+    scales: Annotated[tuple[Scale, ...], BeforeValidator(_scales)]
     datasets: Words = ("sample",)
     """Names or folders."""
     metrics: Words | None = None

@@ -54,7 +54,7 @@ class Piece:
 
 def pieces_of(card: PublishedCard) -> tuple[Piece, ...]:
     """The runs that give every figure of a card and no other cell."""
-    metrics: dict[tuple[str, str, float], list[str]] = {}
+    metrics: dict[tuple[str, str, Scale], list[str]] = {}
     for table in card.figures:
         for dataset, values in table.values.items():
             for scale in values:
@@ -62,7 +62,7 @@ def pieces_of(card: PublishedCard) -> tuple[Piece, ...]:
     scales: dict[tuple[str, str, tuple[str, ...]], list[float]] = {}
     for (protocol, dataset, scale), names in metrics.items():
         scales.setdefault((protocol, dataset, tuple(dict.fromkeys(names))), []).append(scale)
-    datasets: dict[tuple[str, tuple[float, ...], tuple[str, ...]], list[str]] = {}
+    datasets: dict[tuple[str, tuple[Scale, ...], tuple[str, ...]], list[str]] = {}
     for (protocol, dataset, names), found in scales.items():
         datasets.setdefault((protocol, tuple(found), names), []).append(dataset)
     return tuple(
@@ -155,7 +155,7 @@ def _why_no_set(name: str, scales: Sequence[Scale], data_root: Path | None) -> s
 
 def _compare(piece: Piece, run: Run | None, missing: Mapping[str, str]) -> Iterator[ReproducedCell]:
     """The figures of a piece beside the means of its run."""
-    means: dict[tuple[str, float, str], dict[Any, Any]] = {}
+    means: dict[tuple[str, Scale, str], dict[Any, Any]] = {}
     display = piece.card.display
     if run is not None:
         display = run.frames.rows[0].display

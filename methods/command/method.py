@@ -29,7 +29,7 @@ class Command(Method):
     options: CommandOptions
 
     _image: str = "image"
-    _scale: float | None = None
+    _scale: Scale | None = None
     _batch: Batch | None = None
 
     def prepare(self, units: Iterable[ComingUnit], *, scale: Scale, seed: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bench.api import RequestError, Scale, format_scale
+from bench.api import RequestError, Scale, format_scale, parse_scale
 from bench.imaging.io import is_image_name
 from methods.precomputed.files import scale_fields
 
@@ -50,7 +50,7 @@ class Row:
     name: str
     rule: str
     pattern: str
-    images: dict[float, tuple[str, ...]]
+    images: dict[Scale, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ class _Parts:
 
     pieces: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    scales: list[tuple[str, float]] = field(default_factory=list)
+    scales: list[tuple[str, Scale]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
 
     def scale(self, rule: str, text: str) -> str:
         """Note the scale that a rule read in a name; gives the mark that stands for it in the template."""
         self.texts.append(text)
-        self.scales.append((rule, float(text)))
+        self.scales.append((rule, parse_scale(text)))
         return _SCALE
 
 
@@ -242,7 +242,7 @@ def _rows(readings: dict[str, _Reading]) -> tuple[Row, ...]:
     for template, files in by_template.items():
         first_place, first = next(iter(files.items()))
         pattern = _pattern(template, list(files.values()), first_place)
-        images: dict[float, list[str]] = {}
+        images: dict[Scale, list[str]] = {}
         for reading in files.values():
             images.setdefault(reading.scale, []).append(reading.image)
         row = Row(first.name, first.rule, pattern, {s: tuple(names) for s, names in sorted(images.items())})

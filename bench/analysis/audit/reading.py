@@ -18,6 +18,7 @@ from bench.api import (
     MethodSpec,
     MetricRef,
     RequestError,
+    Scale,
     UnitStatus,
     parse_scale,
     weights_label,
@@ -31,7 +32,7 @@ _NEEDED = ("method", "dataset", "scale", "metric")
 _VALUES = ("value", "mean")
 _HOW = "give records.csv or summary.csv of a run, a file like those in results/reported, a run folder, or 'reported'"
 
-Cell = tuple[str, str, str, float, str]
+Cell = tuple[str, str, str, Scale, str]
 
 
 def read_evidence(what: str) -> Evidence:

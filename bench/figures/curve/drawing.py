@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from bench.api import Scale, format_scale
+from bench.api import Scale, format_times
 from bench.figures.curve.numbers import Line
 from bench.figures.page import Page, line_colours
 from bench.figures.panels import PANEL, panel_page, panel_titles, row_marks
@@ -124,12 +124,12 @@ def _ticks(axes: Axes, scales: Sequence[Scale], ends: Sequence[float]) -> None:
     inches = axes.get_window_extent().width / axes.figure.dpi / math.log(high / low)
     shown: list[float] = []
     for scale in (*scales, *ends):
-        width = width_of(f"×{format_scale(scale)}")
-        room = [(width + width_of(f"×{format_scale(other)}")) / 2 + 0.06 for other in shown]
+        width = width_of(f"{format_times(scale)}")
+        room = [(width + width_of(f"{format_times(other)}")) / 2 + 0.06 for other in shown]
         if all(abs(math.log(scale / o)) * inches > gap for o, gap in zip(shown, room, strict=True)):
             shown.append(scale)
     shown.sort()
-    axes.set_xticks(shown, [f"×{format_scale(scale)}" for scale in shown])
+    axes.set_xticks(shown, [f"{format_times(scale)}" for scale in shown])
     axes.xaxis.set_minor_locator(NullLocator())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, format_scale, format_times
 from bench.api.lists import names
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import RunFigure, protocol_sentences
@@ -63,7 +63,7 @@ class Curve(RunFigure):
 def _missing(lines: Sequence[Line]) -> str:
     """Which cells have no mean, as tables mark them."""
     found = [
-        f"{line.row.display} {line.metric.display} {line.dataset} ×{format_scale(point.scale)} {point.missing}".strip()
+        f"{line.row.display} {line.metric.display} {line.dataset} {format_times(point.scale)} {point.missing}".strip()
         for line in lines
         for point in line.points
         if point.mean is None

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.analysis import RunFrames, Selection
 from bench.analysis.signatures import signature_lines
-from bench.api import Direction, MetricInfo, MetricRef, Scale, format_scale
+from bench.api import Direction, MetricInfo, MetricRef, Scale, format_scale, format_times
 from bench.figures.selfssim.matrix import DIAGONAL, ScaleMatrix, matrix_rows, scale_matrices
 from bench.metrics.catalog import known_infos
 from bench.report.build import TableOptions, build_table, untrained
@@ -136,7 +136,7 @@ def typeset_matrices(found: Matrices, output: str) -> str:
 
 def times(scale: Scale) -> str:
     """A scale as it is printed."""
-    return f"×{format_scale(scale)}"
+    return f"{format_times(scale)}"
 
 
 def _caption(table: Table) -> str:

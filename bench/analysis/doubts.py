@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import pandas as pd
 
-from bench.api import MetricRef, RequestError, Scale, Signature, shave_pixels, size_doubts, unit_doubts
+from bench.api import MetricRef, RequestError, Scale, Signature, factors, shave_pixels, size_doubts, unit_doubts
 from bench.metrics.catalog import metric_info
 
 _CELL = ["method", "variant", "dataset", "scale"]
@@ -54,11 +54,11 @@ def _reasons(sr: _Size, scale: Scale, metric: str, signature: str, scored: bool)
     if not scored:
         return tuple(sides)
     # the sizes of LR are not stored; every size rule gives SR within a pixel of scale times LR
-    lr = (round(sr[0] / scale), round(sr[1] / scale))
+    lr = (round(sr[0] / factors(scale)[0]), round(sr[1] / factors(scale)[1]))
     return (*unit_doubts(lr=lr, hr=sr, shave=_shave(signature, scale)), *sides)
 
 
-def _shave(signature: str, scale: Scale) -> int:
+def _shave(signature: str, scale: Scale) -> Border:
     """The border that a number ignores; 0 where its signature says none."""
     rule = Signature.parse(signature).value("shave") or "0"
     try:

@@ -13,15 +13,17 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.api.knobs import Half, label, pair, read_knobs, scoring
-from bench.api.scale import Scale
+from bench.api.scale import Scale, ScalePair, largest_factor
 from bench.api.signature import PLAIN, Averaging
+from bench.api.sizes import Border, wider
 
 Downsampler = Literal["matlab-bicubic", "pillow-bicubic", "torch-bicubic", "opencv-area"]
 DegradationName = Literal["none", "blind-assr", "real-esrgan", "real-esrgan-light"]
 Colour = Literal["rgb", "y601s", "y601s-u8", "yiq-u8"]
 """rgb; BT.601 studio luma unrounded; the same rounded to 8 bit; full-range YIQ luma rounded to 8 bit (pyiqa)."""
 Shave = Literal["0", "s", "floor-s", "s+6", "s-max-8"] | int
-"""A border in pixels: none, ceil(scale), floor(scale), ceil(scale) + 6, ceil(scale) but at most 8, or so many."""
+"""A border in pixels: none, ceil(scale), floor(scale), ceil(scale) + 6, ceil(scale) but at most 8, or so many. Of a
+pair of factors each axis has its own."""
 
 
 def _lr_token(protocol: Protocol, scale: Scale) -> str:
@@ -132,18 +134,28 @@ class Protocol:
             raise ValueError(f"size_rule '{self.size_rule}' needs matlab-bicubic at every scale and no degradation")
 
     def downsampler_at(self, scale: Scale) -> Downsampler:
-        """The downsampler in force at this scale."""
-        if self.coarse_above is not None and scale > self.coarse_above:
+        """The downsampler in force at this scale; of a pair the larger factor decides, for it leaves less of LR."""
+        if self.coarse_above is not None and largest_factor(scale) > self.coarse_above:
             return self.coarse_downsampler
         return self.downsampler
 
-    def shave_at(self, scale: Scale) -> int:
+    def shave_at(self, scale: Scale) -> Border:
         """Pixels of border that psnr ignores at this scale, and ssim unless it has a border of its own."""
         return shave_pixels(self.shave, scale)
 
-    def ssim_shave_at(self, scale: Scale) -> int:
+    def ssim_shave_at(self, scale: Scale) -> Border:
         """Pixels of border that ssim ignores at this scale."""
         return shave_pixels(self._ssim_shave, scale)
+
+    def widest_shave_at(self, scale: Scale) -> Border:
+        """Pixels of border that psnr or ssim ignores at this scale."""
+        return wider(self.shave_at(scale), self.ssim_shave_at(scale))
+
+    def refused(self, scale: Scale) -> str:
+        """Why this protocol has no such scale; empty where it has."""
+        if self.size_rule == "fixed-lr" and isinstance(scale, ScalePair):
+            return f"{self.name} makes a square LR image of a square HR image, so it has no scale per axis"
+        return ""
 
     @property
     def slack(self) -> int:
@@ -192,10 +204,23 @@ class Protocol:
         return [token for make in makers if (token := make(self, scale))]
 
 
-def shave_pixels(rule: Shave, scale: Scale) -> int:
-    """Pixels of border that a rule ignores on every side at this scale."""
+def shave_pixels(rule: Shave, scale: Scale) -> Border:
+    """Pixels of border that a rule ignores on every side at this scale.
+
+    A pair of factors has the border of each axis (above and below, left and right): ArbSR's tables, the first with such
+    scales, ignore ceil(scale) rows and columns so.
+
+    >>> shave_pixels("s", 3.6), shave_pixels("s", parse_scale("1.5x4")), shave_pixels("s+6", parse_scale("1.5x1.6"))
+    (4, (2, 4), 8)
+    """
     if isinstance(rule, int):
         return rule
+    if isinstance(scale, ScalePair):
+        return wider((_one_border(rule, scale.height), 0), (0, _one_border(rule, scale.width)))
+    return _one_border(rule, scale)
+
+
+def _one_border(rule: str, scale: float) -> int:
     up = math.ceil(scale)
     return {"0": 0, "s": up, "floor-s": math.floor(scale), "s+6": up + 6, "s-max-8": min(up, 8)}[rule]
 

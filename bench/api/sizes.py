@@ -15,6 +15,8 @@ from bench.api.scale import Scale, factors
 Size = tuple[int, int]
 LrRule = Literal["floor-crop", "round", "ceil"]
 """How the LR size follows from HR, see `lr_size`."""
+Border = int | Size
+"""Pixels to ignore on every side, or (above and below, left and right)."""
 
 
 def lr_size(hr: Size, scale: Scale, rule: LrRule = "floor-crop") -> Size:
@@ -37,6 +39,17 @@ def sr_size(lr: Size, scale: Scale) -> Size:
     """The exact size of the result for an LR image: round(side * scale) per axis (Python's rounding, as LIIF's)."""
     down, across = factors(scale)
     return round(lr[0] * down), round(lr[1] * across)
+
+
+def border_size(border: Border) -> Size:
+    """The pixels of a border (above and below, left and right)."""
+    return (border, border) if isinstance(border, int) else border
+
+
+def wider(a: Border, b: Border) -> Border:
+    """The border that covers both."""
+    height, width = (max(sides) for sides in zip(border_size(a), border_size(b), strict=True))
+    return height if height == width else (height, width)
 
 
 def effective_ratio(lr: Size, hr: Size) -> tuple[float, float]:

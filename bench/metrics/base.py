@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench.api import PLAIN, MetricInfo, MetricKind, Protocol, Scale, Signature, UnitError
 from bench.api.protocol import Colour
+from bench.api.sizes import Border, border_size
 from bench.metrics.weights import WeightsFile, unavailable_files
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -175,23 +176,27 @@ def build_signature(info: MetricInfo, *own: str, protocol: Protocol, scale: Scal
     return Signature((info.name, *(token for token in own if token), *made, VERSION)).text
 
 
-def shaved(image: Plane, border: int, *, smallest: int = 1) -> Plane:
+def shaved(image: Plane, border: Border, *, smallest: int = 1) -> Plane:
     """The image without a border, as a view.
 
     Args:
         image: (H, W) or (H, W, 3).
-        border: Pixels to ignore on each side.
+        border: Pixels to ignore on each side, or (above and below, left and right).
         smallest: The smallest side that is still of use.
     Raises:
         UnitError: a side of what is left is below `smallest`.
     """
-    height, width = image.shape[0] - 2 * border, image.shape[1] - 2 * border
+    top, left = border_size(border)
+    height, width = image.shape[0] - 2 * top, image.shape[1] - 2 * left
     if min(height, width) < smallest:
+        shave = (
+            f"{border} px on each side" if isinstance(border, int) else f"{top} rows and {left} columns on each side"
+        )
         raise UnitError(
-            f"expected at least {smallest} x {smallest} px after a shave of {border} px on each side, "
+            f"expected at least {smallest} x {smallest} px after a shave of {shave}, "
             f"got {max(height, 0)} x {max(width, 0)} of {image.shape[0]} x {image.shape[1]} (height x width)"
         )
-    return image[border : border + height, border : border + width]
+    return image[top : top + height, left : left + width]
 
 
 def _make_plane(pixels: Pixels, colour: Colour) -> Plane:

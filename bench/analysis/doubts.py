@@ -8,6 +8,7 @@ from functools import lru_cache
 import pandas as pd
 
 from bench.api import MetricRef, RequestError, Scale, Signature, factors, shave_pixels, size_doubts, unit_doubts
+from bench.api.sizes import Border
 from bench.metrics.catalog import metric_info
 
 _CELL = ["method", "variant", "dataset", "scale"]

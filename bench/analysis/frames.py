@@ -24,7 +24,10 @@ from bench.api import (
     RequestError,
     RowInfo,
     RunManifest,
+    Scale,
+    ScalePair,
     UnitStatus,
+    parse_scale,
     unknown_name,
 )
 from bench.engine.environment import hardware
@@ -192,12 +195,19 @@ def records_frame(rows: Iterable[RecordRow | tuple[Any, ...]]) -> pd.DataFrame:
     for column in ("method", "variant", "dataset", "image", "metric", "signature", "origin", "source"):
         frame[column] = frame[column].astype(object)
     frame["unit_status"] = frame["unit_status"].map(str).astype(object)
-    frame["scale"] = frame["scale"].astype(float)
+    frame["scale"] = scale_column(frame["scale"])
     frame["seed"] = frame["seed"].astype("int64")
     frame["value"] = frame["value"].astype(float)
     frame["seconds"] = frame["seconds"].astype(float)
     frame["height"], frame["width"] = (frame[name].astype("Int64") for name in ("height", "width"))
     return frame
+
+
+def scale_column(values: Iterable[Scale]) -> pd.Series:
+    """Scales as a column: of numbers, or of objects where a pair is among them."""
+    scales = list(values)
+    plain = not any(isinstance(scale, ScalePair) for scale in scales)
+    return pd.Series(scales, dtype=float if plain else object)
 
 
 def named_protocols(protocols: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
@@ -222,7 +232,7 @@ def _read_csv(path: Path) -> list[RecordRow]:
     missing = [column for column in RECORD_COLUMNS if column not in frame.columns]
     if missing:
         raise RequestError(f"{path} is damaged: no column {', '.join(missing)}; {_AGAIN}")
-    numbers = {"scale": False, "seed": False, "value": True, "seconds": True, "height": True, "width": True}
+    numbers = {"seed": False, "value": True, "seconds": True, "height": True, "width": True}
     for column, empty in numbers.items():
         text = frame[column].to_numpy(dtype=str)
         number = pd.Series(pd.to_numeric(frame[column], errors="coerce"), dtype=float)
@@ -231,11 +241,24 @@ def _read_csv(path: Path) -> list[RecordRow]:
             seen = text[wrong[0]]
             raise RequestError(f"{path}, line {wrong[0] + 2}: '{seen}' is not a {column}; {_AGAIN}")
         frame[column] = number
+    frame["scale"] = _scales(frame["scale"], path)
     strange = set(frame["unit_status"]) - {str(status) for status in UnitStatus}
     if strange:
         raise RequestError(f"{path} is damaged: unknown unit_status {sorted(strange)[0]!r}; {_AGAIN}")
     lines = frame.loc[:, list(RECORD_COLUMNS)].to_dict("records")
     return [RecordRow(**{str(key): _cell(str(key), value) for key, value in line.items()}) for line in lines]
+
+
+def _scales(texts: Iterable[str], path: Path) -> pd.Series:
+    """The column of scales of a records.csv."""
+    known: dict[str, Scale] = {}
+    for line, text in enumerate(texts, start=2):
+        if text not in known:
+            try:
+                known[text] = parse_scale(text)
+            except RequestError as fault:
+                raise RequestError(f"{path}, line {line}: {fault}; {_AGAIN}") from None
+    return scale_column(known[text] for text in texts)
 
 
 def _cell(column: str, value: Any) -> Any:

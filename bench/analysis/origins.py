@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from bench.api import ImageSet, Origin, RequestError, format_scale, format_times
+from bench.api import ImageSet, Origin, RequestError, format_times
 
 Display = Callable[[str, str], str]
 """(method, variant) -> the name that tables print."""
@@ -69,9 +69,9 @@ def check_one_set(rows: pd.DataFrame, sets: Mapping[str, ImageSet], display: Dis
 
 def _row(place: Mapping[object, object], images: ImageSet, display: Display) -> str:
     name = display(str(place["method"]), str(place["variant"]))
-    scale = format_scale(float(str(place["scale"])))
+    scale = format_times(place["scale"])
     where = f" of {images.folder}" if images.folder else ""
-    return f"{name} at ×{scale} was scored on {len(images.images)} images{where} ({str(place['source'])[:6]})"
+    return f"{name} at {scale} was scored on {len(images.images)} images{where} ({str(place['source'])[:6]})"
 
 
 def _places(rows: pd.DataFrame) -> str:

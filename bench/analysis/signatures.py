@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.api import RequestError, Scale, Signature, format_scale
+from bench.api import RequestError, Scale, Signature, format_times
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ def signature_lines(rows: pd.DataFrame) -> list[SignatureLine]:
     return lines
 
 
-def format_scales(scales: Sequence[Scale], *, times: str = "×") -> str:
-    """Scales for people: ×2, ×3, ×4."""
-    return ", ".join(times + format_scale(scale) for scale in scales)
+def format_scales(scales: Sequence[Scale]) -> str:
+    """Scales for people: ×2, ×3, ×1.5×2."""
+    return ", ".join(map(format_times, scales))
 
 
 def _mixture(metric: str, first: str, second: str, protocols: Mapping[str, Sequence[str]]) -> RequestError:

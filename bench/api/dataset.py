@@ -59,6 +59,8 @@ class Dataset(ABC):
     def samples(self, scale: Scale) -> Sequence[Sample]:
         """The samples for one scale, sorted by id.
 
+        Args:
+            scale: A number, or a `ScalePair` (height, width); a set with LR images of its own knows which it has.
         Raises:
             Unavailable: the files are not here; says where they were looked for and how to get them.
             RequestError: the set has no images for this scale, or two images share one id.

@@ -173,7 +173,7 @@ class Record:
         for score in values["scores"]:
             if score["value"] is not None and math.isinf(score["value"]):
                 score["value"] = "inf" if score["value"] > 0 else "-inf"
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=str)
 
     @staticmethod
     def from_json(line: str | bytes) -> Record:

@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import total_ordering
 from numbers import Real
-from typing import Any, ClassVar, NoReturn
+from typing import Annotated, Any, ClassVar, NoReturn
+
+from pydantic import BeforeValidator
 
 from bench.api.errors import RequestError
 
@@ -92,9 +94,29 @@ class ScalePair:
             read, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, source: Any, handler: Any) -> dict[str, str]:
+        factor = r"\d+(\.\d+)?"
+        return {
+            "type": "string",
+            "pattern": f"^{factor}x{factor}$",
+            "description": "One factor per axis: height x width.",
+        }
+
 
 Scale = float | ScalePair
 """One factor for both axes, or one for each."""
+
+
+def _read(value: object) -> Scale:
+    try:
+        return as_scale(value)
+    except RequestError as fault:
+        raise ValueError(str(fault)) from None
+
+
+WrittenScale = Annotated[Scale, BeforeValidator(_read)]
+"""A scale in a file that people write: read as on the command line."""
 
 
 def parse_scale(text: str) -> Scale:
@@ -127,6 +149,22 @@ def parse_scales(text: str) -> tuple[Scale, ...]:
     if not parts:
         raise RequestError(f"no scale given; {_HOW}")
     return tuple(dict.fromkeys(parse_scale(part) for part in parts))
+
+
+def parse_factors(text: str, option: str) -> tuple[float, ...]:
+    """Read a list of scales of one factor each, for what is not defined for a pair.
+
+    Args:
+        text: What the user typed.
+        option: Behind which it was typed, for the message.
+    Raises:
+        RequestError: as for `parse_scales`, or a pair.
+    """
+    found = parse_scales(text)
+    pairs = [format_scale(scale) for scale in found if isinstance(scale, ScalePair)]
+    if pairs:
+        raise RequestError(f"{option} {text}: {pairs[0]} has a factor per axis; expected one factor for both axes here")
+    return tuple(single_factors(found))
 
 
 def as_scale(value: object) -> Scale:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from bench.api import Scale
+from bench.api import RequestError, Scale, parse_scale
 from bench.data.images import has_images
 
 HR_FOLDERS = ("HR", "original", "GTmod12", "GT", "test_HR")
 LR_FOLDERS = ("LR", "LR_bicubic", "LRbic", "test_LR", "LQ", "lq")
-_SCALED = re.compile(r"[xX_]{0,2}(\d+(?:\.\d+)?)")
+_SCALED = re.compile(r"[xX_]{0,2}(\d+(?:\.\d+)?(?:[xX]\d+(?:\.\d+)?)?)")
 
 
 def child(folder: Path, name: str) -> Path | None:
@@ -77,12 +78,13 @@ def lr_folders(root: Path, extra: Sequence[str] = ()) -> dict[Scale | None, Path
 
 
 def _by_scale(folder: Path, prefix: str) -> Iterable[tuple[Scale, Path]]:
-    """Subfolders named by a prefix and a scale, such as X4 or LRbicx4, that hold images."""
+    """Subfolders named by a prefix and a scale, such as X4, LRbicx4 or x1.5x2 (height x width), that hold images."""
     for path in subfolders(folder):
         if path.name.lower().startswith(prefix.lower()):
             match = _SCALED.fullmatch(path.name[len(prefix) :])
             if match and has_images(path):
-                yield float(match[1]), path
+                with suppress(RequestError):  # "X0" and "x0.5" name no scale
+                    yield parse_scale(match[1]), path
 
 
 def _first(root: Path, names: Iterable[str]) -> Path | None:

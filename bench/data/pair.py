@@ -12,7 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import ImageRef, Protocol, Sample, Scale, Size, UnitError, derive_seed, format_scale, lr_size, sr_size
+from bench.api import (
+    ImageRef,
+    Protocol,
+    Sample,
+    Scale,
+    Size,
+    UnitError,
+    derive_seed,
+    factors,
+    format_scale,
+    lr_size,
+    sr_size,
+)
 from bench.api.sizes import LrRule
 from bench.data.crops import centre, centre_pair, centre_square, hw, square, top_left
 from bench.data.decoded import read_once
@@ -87,7 +99,7 @@ def _by_rule(sample: Sample, scale: Scale, protocol: Protocol, need_lr: bool) ->
     if min(lr_shape) < 1:
         raise UnitError(
             f"x{format_scale(scale)} leaves no LR image: HR is {hr.shape[0]} x {hr.shape[1]} px (height x width), so "
-            f"LR would be {lr_shape[0]} x {lr_shape[1]}; the largest scale for it is {min(hr.shape[:2])}"
+            f"LR would be {lr_shape[0]} x {lr_shape[1]}; the largest factors for it are {hr.shape[0]} x {hr.shape[1]}"
         )
     asked = sr_size(lr_shape, scale)
     size = _shared(hw(hr), asked)
@@ -98,11 +110,13 @@ def _by_rule(sample: Sample, scale: Scale, protocol: Protocol, need_lr: bool) ->
     elif need_lr:
         # the whole image: a nominal grid may reach beyond its last pixel, or leave some out
         kernel, depth = protocol.downsampler_at(scale), protocol.lr_depth
-        lr = _as_lr(downsample(hr, lr_shape, kernel=kernel, depth=depth, scale=scale))
+        lr = _as_lr(downsample(hr, lr_shape, kernel=kernel, depth=depth, scale=factors(scale)))
     return Pair(_as_plane(cropped, protocol), lr, lr_shape, size, asked)
 
 
 def _fixed_lr(sample: Sample, scale: Scale, protocol: Protocol, need_lr: bool) -> Pair:
+    if reason := protocol.refused(scale):
+        raise UnitError(f"x{format_scale(scale)}: {reason}")
     source = square(_source(sample, protocol))
     side = protocol.lr_side or 0  # Protocol refuses a fixed-lr rule without it
     (target, _) = size = sr_size((side, side), scale)

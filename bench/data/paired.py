@@ -108,7 +108,7 @@ def _check_scale(
             continue
         if pair_fits(large, small, scale):
             return
-        ratio = format_scale(round(large[0] / small[0], 3))
+        ratio = "x".join(dict.fromkeys(f"{a / b:.4g}" for a, b in zip(large, small, strict=True)))
         seen = (
             seen or f"{hr[key].name} is {large[0]} x {large[1]}, {lr[partner].name} {small[0]} x {small[1]} (x{ratio})"
         )

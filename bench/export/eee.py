@@ -120,7 +120,11 @@ def _result(number: Number, hub_id: str | None) -> EvaluationResult:
             evaluation_description=f"super-resolution by {scale}: {number.info.summary}",
             metric_id=entry.metric,
             metric_name=number.info.display,
-            metric_parameters={"scale": number.scale, "protocol": entry.protocol, "signature": entry.signature},
+            metric_parameters={
+                "scale": number.scale if isinstance(number.scale, float) else str(number.scale),
+                "protocol": entry.protocol,
+                "signature": entry.signature,
+            },
             lower_is_better=number.lower_is_better,
         ),
         score_details=ScoreDetails(score=number.value, details=score, uncertainty=interval),

@@ -110,8 +110,8 @@ def _separable(
     *,
     scale: Factor | None = None,
 ) -> NDArray[Any]:
-    """Args: scale: as in `imresize`; the axis of the smaller factor goes first, the rows where they are equal, and equal
-    sizes are no sign of nothing to do."""
+    """Args: scale: as in `imresize`; the axis of the smaller factor goes first, the rows where both are equal, and
+    equal sizes are no sign of nothing to do."""
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise ImageError(f"expected a non-empty image (H, W) or (H, W, C), got shape {image.shape}")
     if len(size) != 2 or min(size) < 1:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.analysis.contamination import exposure
-from bench.api import MetricRef, RequestError, Signature, format_scale
+from bench.api import MetricRef, RequestError, ScalePair, Signature, format_scale
 from bench.leaderboard.entry import Board, Card, Entry, Kind
 from bench.leaderboard.matrices import split_references
 from bench.leaderboard.measured import shown_metrics
@@ -65,7 +65,7 @@ class SentValue(_Part):
     """One mean."""
 
     dataset: Text
-    scale: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)]
+    scale: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] | ScalePair
     metric: Text
     """As `bench metrics` lists it."""
     value: Annotated[float, Field(allow_inf_nan=False)]

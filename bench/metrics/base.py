@@ -189,11 +189,9 @@ def shaved(image: Plane, border: Border, *, smallest: int = 1) -> Plane:
     top, left = border_size(border)
     height, width = image.shape[0] - 2 * top, image.shape[1] - 2 * left
     if min(height, width) < smallest:
-        shave = (
-            f"{border} px on each side" if isinstance(border, int) else f"{top} rows and {left} columns on each side"
-        )
+        shave = f"{border} px" if isinstance(border, int) else f"{top} rows and {left} columns"
         raise UnitError(
-            f"expected at least {smallest} x {smallest} px after a shave of {shave}, "
+            f"expected at least {smallest} x {smallest} px after a shave of {shave} on each side, "
             f"got {max(height, 0)} x {max(width, 0)} of {image.shape[0]} x {image.shape[1]} (height x width)"
         )
     return image[top : top + height, left : left + width]

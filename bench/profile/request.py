@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.api import RequestError, Scale, Size, format_scale, parse_scales, sr_size
+from bench.api import RequestError, Scale, Size, format_scale, parse_factors, sr_size
 from bench.engine.choice import MethodChoice, choose_methods
 from bench.engine.request import check_device
 from bench.plugins import load_plugin
@@ -111,7 +111,7 @@ def parse_growth(sides: str, scale: str) -> tuple[Task, ...]:
     Raises:
         RequestError: a bad list, several scales, or a side that leaves no LR pixel.
     """
-    scales = parse_scales(scale)
+    scales = parse_factors(scale, "--scale")
     if len(scales) != 1:
         raise RequestError(f"--scale {scale}: expected one scale, for growth is measured along the size")
     tasks = []

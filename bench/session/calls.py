@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import RunFrames, Selection, load_run
-from bench.api import RequestError, Scale
+from bench.api import RequestError, Scale, as_scale
 from bench.api.lists import names as name_list
 from bench.engine.events import Listener, Tally
 from bench.engine.request import RunRequest
@@ -99,7 +99,7 @@ class Run:
         selection = Selection(
             methods=_names(methods),
             datasets=_names(datasets),
-            scales=tuple(float(scale) for scale in scales),
+            scales=tuple(map(as_scale, scales)),
             metrics=_names(metrics),
             protocol=protocol,
             signature=_names(signature),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from bench.api import RequestError, Scale, format_scale, parse_scale
+from bench.api import RequestError, Scale, ScalePair, as_scale, format_scale
 from bench.api.protocol import DegradationName
 
 DEFAULT_OUT = Path("results/runs/default")
@@ -42,14 +43,12 @@ def _unlike_words(value: object) -> object:
 
 
 def _scales(value: object) -> object:
-    words = _words(value)
-    if isinstance(words, int | float) and not isinstance(words, bool):
-        words = (words,)
+    words = (value,) if isinstance(value, Real | ScalePair) else _words(value)
     if isinstance(words, tuple):
         if not words:
             raise ValueError(_NOTHING)
         try:
-            return tuple(dict.fromkeys(parse_scale(str(word)) for word in words))
+            return tuple(dict.fromkeys(map(as_scale, words)))
         except RequestError as fault:
             raise ValueError(str(fault)) from None
     return words

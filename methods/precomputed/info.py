@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale, UnitError, format_scale
 
-PATTERN_FIELDS = {"image", "scale", "float_scale", "scale_2f"}
+PATTERN_FIELDS = {"image", *scale_fields("1")}
 
 
 class PrecomputedOptions(MethodOptions):

@@ -16,15 +16,17 @@ from bench.imaging.io import is_image_name
 from methods.precomputed.files import scale_fields
 
 _NUMBER = r"\d+(?:\.\d+)?"
+_PAIR = rf"{_NUMBER}(?:x{_NUMBER})?"
+"""A scale, or one per axis (height x width)."""
 _FOLDERS = (
-    ("x{scale}/", re.compile(rf"()[xX]({_NUMBER})")),
-    ("METHOD/VARIANT_x{scale}/", re.compile(rf"(.+?)(?:[_-]SR|[_-])[xX]({_NUMBER})")),
+    ("x{scale}/", re.compile(rf"()[xX]({_PAIR})")),
+    ("METHOD/VARIANT_x{scale}/", re.compile(rf"(.+?)(?:[_-]SR|[_-])[xX]({_PAIR})")),
     ("X{scale}_{scale}/", re.compile(r"()(?:rrLR_)?X(\d+\.\d\d)_(\d+\.\d\d)")),
 )
 """Rules for the name of a folder: how a message calls it; group 1 is the variant, the others are scales."""
 
 _ENDING = re.compile(
-    rf"(?:[ _.-]?(?:[xX](?P<x>{_NUMBER})|(?P<y>{_NUMBER})[xX])(?![0-9.]*[0-9])(?P<tail>(?:[ _.-].*?)?)"
+    rf"(?:[ _.-]?(?:[xX](?P<x>{_PAIR})|(?P<y>{_NUMBER})[xX])(?![0-9.]*[0-9])(?P<tail>(?:[ _.-].*?)?)"
     r"|(?P<word>[ _.-](?![xX]?\d)[^\W\d_].*?)|)"
     r"(?:_(?P<last>\d+\.\d+))?",
     re.DOTALL,
@@ -88,10 +90,19 @@ class _Parts:
     names: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
 
-    def scale(self, rule: str, text: str) -> str:
-        """Note the scale that a rule read in a name; gives the mark that stands for it in the template."""
+    def scale(self, rule: str, text: str, whole: str = "") -> str:
+        """Note the scale that a rule read in a name; gives the mark that stands for it in the template.
+
+        Args:
+            rule: How a message calls it.
+            text: What stands in the name.
+            whole: The scale that this is the factor of one axis of.
+        """
         self.texts.append(text)
-        self.scales.append((rule, parse_scale(text)))
+        try:
+            self.scales.append((rule, parse_scale(whole or text)))
+        except RequestError:
+            raise _NoResultError(f"of no scale that there is ({whole or text})") from None
         return _SCALE
 
 
@@ -171,13 +182,11 @@ def _read_folder(part: str, parts: _Parts, dataset: str) -> None:
         else:
             raise _NoResultError(f"in a folder below that of a scale that is not called after the set '{dataset}'")
         return
-    if len(set(match.groups()[1:])) > 1:
-        raise _NoResultError("of two scales, one per axis")
     parts.rules.append(rule)
     parts.names += [match[1]] if match[1] else []
-    piece, at = "", 0
+    piece, at, whole = "", 0, "x".join(match.groups()[1:])
     for group in range(2, len(match.groups()) + 1):
-        piece += _literal(part[at : match.start(group)]) + parts.scale(f"'{rule}' ({part})", match[group])
+        piece += _literal(part[at : match.start(group)]) + parts.scale(f"'{rule}' ({part})", match[group], whole)
         at = match.end(group)
     parts.pieces.append(piece + _literal(part[at:]))
 

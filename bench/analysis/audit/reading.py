@@ -94,7 +94,7 @@ def _of_run(frames: RunFrames) -> Evidence:
             variant=line["variant"],
             label=frames.row(line["method"], line["variant"]).display,
             dataset=line["dataset"],
-            scale=float(line["scale"]),
+            scale=line["scale"],
             metric=line["metric"],
             value=float(line["mean"]),
             direction=_direction(line["metric"], infos),

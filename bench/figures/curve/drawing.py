@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from bench.api import Scale, format_times
+from bench.api import format_times
 from bench.figures.curve.numbers import Line
 from bench.figures.page import Page, line_colours
 from bench.figures.panels import PANEL, panel_page, panel_titles, row_marks
@@ -118,7 +118,7 @@ def _training(
     panel.tick_params(labelbottom=False)
 
 
-def _ticks(axes: Axes, scales: Sequence[Scale], ends: Sequence[float]) -> None:
+def _ticks(axes: Axes, scales: Sequence[float], ends: Sequence[float]) -> None:
     """Marks at the scales, then at the ends of trainings, where there is room for their names."""
     low, high = axes.get_xlim()
     inches = axes.get_window_extent().width / axes.figure.dpi / math.log(high / low)
@@ -133,7 +133,7 @@ def _ticks(axes: Axes, scales: Sequence[Scale], ends: Sequence[float]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _inside(scale: Scale, span: tuple[float, float] | None) -> bool:
+def _inside(scale: float, span: tuple[float, float] | None) -> bool:
     return span is None or span[0] <= scale <= span[1]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, format_scale, format_times
+from bench.api import RequestError, ScalePair, format_scale, format_times
 from bench.api.lists import names
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import RunFigure, protocol_sentences
@@ -34,9 +34,10 @@ class Curve(RunFigure):
 
         chosen = self.chosen(names(self.metrics))
         rows = chosen.table.methods
-        if len(chosen.table.scales) < 2:
+        pairs = [scale for scale in chosen.table.scales if isinstance(scale, ScalePair)]
+        if len(chosen.table.scales) - len(pairs) < 2:
             raise RequestError(
-                "a curve needs at least two scales; repeat the run with the same --out and more --scales, or leave out "
+                "a curve needs at least two scales of one factor; repeat the run with the same --out and more --scales, or leave out "
                 "--scales here"
             )
         lines = lines_of(chosen, seed=self.seed)
@@ -49,6 +50,7 @@ class Curve(RunFigure):
             else "",
             "Gray and bars: scales of the training; hollow: outside them." if trained else "",
             _missing(lines),
+            f"Left out, for two factors have no place on an axis of one: {format_scales(pairs)}." if pairs else "",
         ]
         notes = [" ".join(filter(None, caption)), *protocol_sentences(chosen.table)]
         numbers = self.out.with_suffix(".csv")
@@ -56,7 +58,7 @@ class Curve(RunFigure):
             figure=draw_curves(lines, rows, trained, notes),
             texts={numbers: csv_text(_rows(lines))},
             shown="\n".join(note for note in notes if note),
-            closing=f"{self.out} and {numbers.name}: {len(rows)} methods at {len(chosen.table.scales)} scales",
+            closing=f"{self.out} and {numbers.name}: {len(rows)} methods at {len(chosen.table.scales) - len(pairs)} scales",
         )
 
 

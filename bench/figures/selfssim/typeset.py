@@ -134,11 +134,6 @@ def typeset_matrices(found: Matrices, output: str) -> str:
     return render(output, lambda room: _grids(found, room))
 
 
-def times(scale: Scale) -> str:
-    """A scale as it is printed."""
-    return f"{format_times(scale)}"
-
-
 def _caption(table: Table) -> str:
     metric = table.metrics[0]
     better = {Direction.HIGHER: " (higher is better)", Direction.LOWER: " (lower is better)", None: ""}
@@ -186,5 +181,5 @@ def _block(found: Matrices, matrix: ScaleMatrix) -> GridBlock:
             else found.table.cell(matrix.dataset, output, str(MetricRef(matrix.metric, reference)), method)
             for reference, cell in zip(matrix.scales, line, strict=True)
         ]
-        rows.append(GridRow(times(output), tuple(cells)))
+        rows.append(GridRow(format_times(output), tuple(cells)))
     return GridBlock(Head(method.display), tuple(rows))

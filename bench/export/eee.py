@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.api import MethodSpec, RequestError, RunManifest, format_scale
+from bench.api import MethodSpec, RequestError, RunManifest, ScalePair, format_scale
 from bench.api.paths import safe_name
 from bench.export.eee_models import (
     ConfidenceInterval,
@@ -121,7 +121,7 @@ def _result(number: Number, hub_id: str | None) -> EvaluationResult:
             metric_id=entry.metric,
             metric_name=number.info.display,
             metric_parameters={
-                "scale": number.scale if isinstance(number.scale, float) else str(number.scale),
+                "scale": scale if isinstance(number.scale, ScalePair) else number.scale,
                 "protocol": entry.protocol,
                 "signature": entry.signature,
             },

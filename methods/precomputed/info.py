@@ -10,7 +10,8 @@ from pydantic import Field, field_validator
 
 from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale, UnitError, format_scale
 
-PATTERN_FIELDS = {"image", *scale_fields("1")}
+_OF_AXES = ("scale_h", "scale_w", "scale_h_2f", "scale_w_2f")
+PATTERN_FIELDS = {"image", "scale", "float_scale", "scale_2f", *_OF_AXES}
 
 
 class PrecomputedOptions(MethodOptions):
@@ -20,7 +21,8 @@ class PrecomputedOptions(MethodOptions):
     pattern: str = Field(
         default="",
         description="File name below the folder with {image} and {scale} (4), {float_scale} (4.0) or {scale_2f} "
-        "(4.00), such as 'x{scale}/{image}.png'. Default: the image id with any suffix, else the one file "
+        "(4.00), or the factor of one axis ({scale_h}, {scale_w}, {scale_h_2f}, {scale_w_2f}), such as "
+        "'x{scale}/{image}.png'. Default: the image id with any suffix, else the one file "
         "called after it.",
     )
     luma: bool = Field(
@@ -46,7 +48,8 @@ class PrecomputedOptions(MethodOptions):
         fields = {name for _, name, _, _ in parts if name is not None}
         if any(spec for _, _, spec, _ in parts) or "image" not in fields or not fields <= PATTERN_FIELDS:
             raise ValueError(
-                "{image} must stand in it, {scale}, {float_scale} and {scale_2f} may, and nothing else in braces"
+                "{image} must stand in it, {scale}, {float_scale}, {scale_2f}, {scale_h}, {scale_w}, {scale_h_2f} and "
+                "{scale_w_2f} may, and nothing else in braces"
             )
         return pattern
 

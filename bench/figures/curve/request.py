@@ -35,10 +35,11 @@ class Curve(RunFigure):
         chosen = self.chosen(names(self.metrics))
         rows = chosen.table.methods
         pairs = [scale for scale in chosen.table.scales if isinstance(scale, ScalePair)]
-        if len(chosen.table.scales) - len(pairs) < 2:
+        scales = len(chosen.table.scales) - len(pairs)
+        if scales < 2:
             raise RequestError(
-                "a curve needs at least two scales of one factor; repeat the run with the same --out and more --scales, or leave out "
-                "--scales here"
+                "a curve needs at least two scales of one factor; repeat the run with the same --out and more "
+                "--scales, or leave out --scales here"
             )
         lines = lines_of(chosen, seed=self.seed)
         spans = {row: chosen.frames.row(row.method, row.variant).train_scales for row in rows}
@@ -50,7 +51,9 @@ class Curve(RunFigure):
             else "",
             "Gray and bars: scales of the training; hollow: outside them." if trained else "",
             _missing(lines),
-            f"Left out, for two factors have no place on an axis of one: {format_scales(pairs)}." if pairs else "",
+            f"Left out, for two factors have no place on an axis of one: {', '.join(map(format_times, pairs))}."
+            if pairs
+            else "",
         ]
         notes = [" ".join(filter(None, caption)), *protocol_sentences(chosen.table)]
         numbers = self.out.with_suffix(".csv")
@@ -58,7 +61,7 @@ class Curve(RunFigure):
             figure=draw_curves(lines, rows, trained, notes),
             texts={numbers: csv_text(_rows(lines))},
             shown="\n".join(note for note in notes if note),
-            closing=f"{self.out} and {numbers.name}: {len(rows)} methods at {len(chosen.table.scales) - len(pairs)} scales",
+            closing=f"{self.out} and {numbers.name}: {len(rows)} methods at {scales} scales",
         )
 
 

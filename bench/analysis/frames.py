@@ -14,6 +14,7 @@ import pandas as pd
 from bench.analysis.aggregate import summarise
 from bench.analysis.crossscale import without_reference
 from bench.analysis.planned import Planned, of_manifest
+from bench.analysis.scale_column import scale_column
 from bench.api import (
     LATER_COLUMNS,
     NO_VARIANT,
@@ -25,7 +26,6 @@ from bench.api import (
     RowInfo,
     RunManifest,
     Scale,
-    ScalePair,
     UnitStatus,
     parse_scale,
     unknown_name,
@@ -195,19 +195,12 @@ def records_frame(rows: Iterable[RecordRow | tuple[Any, ...]]) -> pd.DataFrame:
     for column in ("method", "variant", "dataset", "image", "metric", "signature", "origin", "source"):
         frame[column] = frame[column].astype(object)
     frame["unit_status"] = frame["unit_status"].map(str).astype(object)
-    frame["scale"] = scale_column(frame["scale"])
+    frame["scale"] = scale_column(frame["scale"], frame.index)
     frame["seed"] = frame["seed"].astype("int64")
     frame["value"] = frame["value"].astype(float)
     frame["seconds"] = frame["seconds"].astype(float)
     frame["height"], frame["width"] = (frame[name].astype("Int64") for name in ("height", "width"))
     return frame
-
-
-def scale_column(values: Iterable[Scale]) -> pd.Series:
-    """Scales as a column: of numbers, or of objects where a pair is among them."""
-    scales = list(values)
-    plain = not any(isinstance(scale, ScalePair) for scale in scales)
-    return pd.Series(scales, dtype=float if plain else object)
 
 
 def named_protocols(protocols: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:

@@ -106,7 +106,7 @@ def _ranking(ranking: Ranking, board: Board) -> dict[str, Any]:
 
 
 def _table(entries: Sequence[Entry], board: Board) -> str:
-    scales = sorted({entry.scale for entry in entries}, key=lambda scale: scale or 0.0)
+    scales = sorted({entry.scale for entry in entries}, key=lambda scale: (scale is not None, scale or 0.0))
     methods = list(dict.fromkeys(entry.card for entry in entries))
     cells: Mapping[tuple[int, Scale | None], Entry] = {(entry.card, entry.scale): entry for entry in entries}
     head = ["Method", *("" if scale is None else f"{format_times(scale)}" for scale in scales)]

@@ -35,6 +35,7 @@ class Curve(RunFigure):
         chosen = self.chosen(names(self.metrics))
         rows = chosen.table.methods
         pairs = [scale for scale in chosen.table.scales if isinstance(scale, ScalePair)]
+        left_out = ", ".join(map(format_times, pairs))
         scales = len(chosen.table.scales) - len(pairs)
         if scales < 2:
             raise RequestError(

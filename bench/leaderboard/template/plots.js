@@ -60,7 +60,7 @@ function lines(entries, metric) {
     if (!found.has(key)) found.set(key, []);
     found.get(key).push(entry);
   }
-  for (const own of found.values()) own.sort((a, b) => a.scale - b.scale);
+  for (const own of found.values()) own.sort((a, b) => scaleOrder(a.scale) - scaleOrder(b.scale));
   return found;
 }
 
@@ -79,7 +79,7 @@ function startTradeoff(groups) {
     const named = metrics.map((m) => [m, metricName(m)]);
     fill(across, named, metrics.includes(across.value) ? across.value : first);
     fill(up, named, metrics.includes(up.value) ? up.value : second);
-    fill(scale, [["", "all"], ...unique(entries.map((e) => e.scale)).sort((a, b) => a - b).map((s) => [s, "×" + s])]);
+    fill(scale, [["", "all"], ...unique(entries.map((e) => e.scale)).sort((a, b) => scaleOrder(a) - scaleOrder(b)).map((s) => [s, times(s)])]);
     show();
   };
   group.addEventListener("change", choose);

@@ -52,9 +52,7 @@ class Curve(RunFigure):
             else "",
             "Gray and bars: scales of the training; hollow: outside them." if trained else "",
             _missing(lines),
-            f"Left out, for two factors have no place on an axis of one: {', '.join(map(format_times, pairs))}."
-            if pairs
-            else "",
+            f"Left out, for two factors have no place on an axis of one: {left_out}." if pairs else "",
         ]
         notes = [" ".join(filter(None, caption)), *protocol_sentences(chosen.table)]
         numbers = self.out.with_suffix(".csv")

@@ -111,7 +111,8 @@ function drawTradeoff(entries, scale, xName, yName) {
   byId("tradeoff-numbers").replaceChildren(numbersTable(["Method", "Scale", metricName(xName), metricName(yName)], rows));
 }
 
-function startCurves(groups) {
+function startCurves(every) {
+  const groups = every.filter((one) => one.entries.some((e) => typeof e.scale === "number"));
   const [group, metric, bands] = ["c-group", "c-metric", "c-bands"].map(byId);
   fill(group, groups.map((one, place) => [place, one.name]));
   let seen = false;
@@ -131,7 +132,9 @@ function startCurves(groups) {
   return show;
 }
 
-function drawCurves(entries, metric, bands) {
+function drawCurves(all, metric, bands) {
+  // a scale of one factor per axis has no place on an axis of one
+  const entries = all.filter((e) => typeof e.scale === "number");
   const traces = [];
   const rows = [];
   const ranges = new Map();

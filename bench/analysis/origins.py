@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -67,7 +68,7 @@ def check_one_set(rows: pd.DataFrame, sets: Mapping[str, ImageSet], display: Dis
                     )
 
 
-def _row(place: Mapping[object, object], images: ImageSet, display: Display) -> str:
+def _row(place: Mapping[Any, Any], images: ImageSet, display: Display) -> str:
     name = display(str(place["method"]), str(place["variant"]))
     scale = format_times(place["scale"])
     where = f" of {images.folder}" if images.folder else ""

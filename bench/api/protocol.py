@@ -34,20 +34,20 @@ def _lr_token(protocol: Protocol, scale: Scale) -> str:
     return f"lr:{lr}{'-f' if protocol.lr_depth == 'float' else ''}"
 
 
-def _size_token(protocol: Protocol, _: float) -> str:
+def _size_token(protocol: Protocol, _: Scale) -> str:
     fixed = protocol.size_rule == "fixed-lr"
     return f"size:{protocol.size_rule}" + (f"-{protocol.lr_side}-from-{protocol.lr_from}" if fixed else "")
 
 
-def _plane_token(protocol: Protocol, _: float) -> str:
+def _plane_token(protocol: Protocol, _: Scale) -> str:
     return f"plane:y-gray-{protocol.gray}" if protocol.plane == "y" else ""
 
 
-def _rounding_token(protocol: Protocol, _: float) -> str:
+def _rounding_token(protocol: Protocol, _: Scale) -> str:
     return "q:none" if protocol.sr_depth == "float" else f"q:{protocol.sr_depth}"
 
 
-def _averaging_token(protocol: Protocol, _: float) -> str:
+def _averaging_token(protocol: Protocol, _: Scale) -> str:
     return Averaging(protocol.aggregate, protocol.first).token
 
 

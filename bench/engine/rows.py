@@ -107,7 +107,7 @@ class _Reader:
     def _partner_key(self, plan: CellPlan, image: str) -> Callable[[Scale], list[str]]:
         """Reference scale -> output keys that this image's unit may have there, as planned."""
 
-        def keys(reference: float) -> list[str]:
+        def keys(reference: Scale) -> list[str]:
             own = plan.cell
             other = CellId(own.method, own.variant, own.dataset, reference, own.seed)
             units = [self.agreed(partner).get(image) for partner in self._plans.get(other, ())]

@@ -59,7 +59,7 @@ def pieces_of(card: PublishedCard) -> tuple[Piece, ...]:
         for dataset, values in table.values.items():
             for scale in values:
                 metrics.setdefault((table.protocol, dataset, scale), []).append(table.metric)
-    scales: dict[tuple[str, str, tuple[str, ...]], list[float]] = {}
+    scales: dict[tuple[str, str, tuple[str, ...]], list[Scale]] = {}
     for (protocol, dataset, scale), names in metrics.items():
         scales.setdefault((protocol, dataset, tuple(dict.fromkeys(names))), []).append(scale)
     datasets: dict[tuple[str, tuple[Scale, ...], tuple[str, ...]], list[str]] = {}

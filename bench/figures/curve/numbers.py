@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.api import derive_seed, single_factors
+from bench.api import Scale, derive_seed, single_factors
 from bench.figures.from_run import Chosen, why_missing
 from bench.report.model import NOT_HERE, MethodRow, MetricColumn
 
@@ -31,7 +31,7 @@ class Point:
         missing: Why there is no mean, in a few words.
     """
 
-    scale: float
+    scale: Scale
     mean: float | None
     low: float | None = None
     high: float | None = None
@@ -95,7 +95,7 @@ def interval(values: Sequence[float], seed: int) -> tuple[float, float] | None:
 
 
 def point_of(
-    chosen: Chosen, dataset: str, scale: float, metric: MetricColumn, row: MethodRow, seed: int
+    chosen: Chosen, dataset: str, scale: Scale, metric: MetricColumn, row: MethodRow, seed: int
 ) -> Point | None:
     """One method at one scale; None where nobody asked for it.
 

@@ -16,7 +16,7 @@ from matplotlib.colors import Colormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from bench.api import Scale, format_times
+from bench.api import format_times
 from bench.figures.page import COLOUR_MAP, PAGE_WIDTH, Page, page_style
 from bench.figures.selfssim.matrix import DIAGONAL, MatrixCell, ScaleMatrix
 from bench.figures.selfssim.typeset import ITSELF, Matrices
@@ -140,7 +140,7 @@ def _titles(found: Matrices, matrix: ScaleMatrix) -> tuple[str, str]:
     return short(found.method(matrix).display), short(matrix.dataset)
 
 
-def _bands(matrices: Sequence[ScaleMatrix], across: Sequence[Scale], room: float) -> list[list[int]]:
+def _bands(matrices: Sequence[ScaleMatrix], across: Sequence[float], room: float) -> list[list[int]]:
     """As many side by side as there is room for, and at least one; of several methods, a dataset begins a new line."""
     several = len({(matrix.method, matrix.variant) for matrix in matrices}) > 1
     bands: list[list[int]] = [[]]

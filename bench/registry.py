@@ -136,7 +136,7 @@ class LazyRegistry(Generic[T]):
 
 
 METHODS: LazyRegistry[Any] = LazyRegistry(
-    "method", "bench methods", more="; a method in a file of its own needs --plugin FILE"
+    "method", "bench methods", more="; one in a file of its own: 'bench run --plugin FILE.py'"
 )
 """name -> `MethodSpec`, or a `Method` class (out-of-tree)."""
 DATASETS: LazyRegistry[Any] = LazyRegistry("dataset", "bench datasets")

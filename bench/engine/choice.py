@@ -185,11 +185,9 @@ def _option_fault(fault: Any, name: str, values: Mapping[str, str]) -> str:
     key = str(fault["loc"][0]) if fault["loc"] else ""
     if fault["type"] == "missing":
         return f"'{name}' needs to know its {key}: give it with --set {name}.{key}=VALUE"
-    text = str(fault["msg"])
-    if fault["type"] == "value_error":
-        text = text.removeprefix("Value error, ")
-    else:
-        text = text[:1].lower() + text[1:]  # pydantic's own words; the rest of them holds values, whose case counts
+    text = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] != "value_error":  # pydantic's own words; what follows them holds values, whose case counts
+        text = text[:1].lower() + text[1:]
     if key:
         return f"{name}.{key}: {text}, got {values.get(key, fault.get('input'))!r}; use --set {name}.{key}=VALUE"
     given = " ".join(f"--set {name}.{option}={value}" for option, value in values.items())

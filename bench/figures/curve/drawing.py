@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from bench.api import format_times, largest_factor
-from bench.figures.curve.numbers import Line
+from bench.figures.curve.numbers import Line, Point
 from bench.figures.page import Page, line_colours
 from bench.figures.panels import PANEL, panel_page, panel_titles, row_marks
 from bench.figures.words import width_of

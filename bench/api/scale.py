@@ -85,7 +85,7 @@ class ScalePair:
         from pydantic_core import core_schema
 
         def read(value: object) -> ScalePair:
-            found = as_scale(value) if isinstance(value, ScalePair | str) else None
+            found = _read(value) if isinstance(value, ScalePair | str) else None
             if not isinstance(found, ScalePair):
                 raise ValueError(f"expected a scale such as 4 or 1.5x2, seen {value!r:.80}")
             return found
@@ -229,7 +229,7 @@ def _factor(text: str, typed: str) -> float:
 
 def _as_factor(value: object) -> float:
     """One factor from a Python value."""
-    if isinstance(value, bool) or not isinstance(value, Real | str):
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal | str):
         raise RequestError(f"{value!r:.80} is not a scale; {_HOW}")
     text = value if isinstance(value, str) else repr(float(value))
     if not isinstance(value, str) and math.isclose(

@@ -139,7 +139,7 @@ def _means(frames: RunFrames, row: RowInfo) -> dict[Place, AblationCell]:
         if MetricRef.parse(line["metric"]).reference is not None:
             continue
         mean = float(line["mean"])
-        found[line["dataset"], float(line["scale"]), line["metric"]] = AblationCell(
+        found[line["dataset"], line["scale"], line["metric"]] = AblationCell(
             mean=None if math.isnan(mean) else mean,
             note=str(line["note"]),
             n=int(line["n"]),

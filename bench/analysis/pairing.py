@@ -52,7 +52,7 @@ class ImageValues:
     def _groups(self) -> Mapping[PairKey, pd.DataFrame]:
         images = self.records.loc[self.records["image"] != SET_IMAGE]
         return {
-            (m, v, d, float(s), metric, signature): group
+            (m, v, d, s, metric, signature): group
             for (m, v, d, s, metric, signature), group in images.groupby(_KEY, sort=False)  # type: ignore[misc]
         }
 

@@ -231,11 +231,12 @@ def _as_factor(value: object) -> float:
     """One factor from a Python value."""
     if isinstance(value, bool) or not isinstance(value, Real | Decimal | str):
         raise RequestError(f"{value!r:.80} is not a scale; {_HOW}")
-    text = value if isinstance(value, str) else repr(float(value))
-    if not isinstance(value, str) and math.isclose(
-        float(value), float(printed := _digits(float(value))), rel_tol=_NOISE
-    ):
-        text = printed
+    if isinstance(value, str | Decimal):
+        text = format(value)
+    else:
+        number = float(value)
+        printed = _digits(number)
+        text = printed if math.isclose(number, float(printed), rel_tol=_NOISE) else repr(number)
     found = parse_scale(text)
     if isinstance(found, ScalePair):
         raise RequestError(f"'{text}' is no factor of a pair; {_HOW}")

@@ -15,7 +15,7 @@ from bench.analysis.frames import load_run
 from bench.api import ScalePair
 from bench.imaging import read_image
 
-RUN = ("run", "--methods", "bicubic,nearest", "--datasets", "Photos", "--workers", 0, "--out", "run")
+RUN = ("run", "--methods", "bicubic,nearest,bilinear", "--datasets", "Photos", "--workers", 0, "--out", "run")
 SCALES = ("--scales", "2,1.5x2,1.6", "--metrics", "psnr,ssim,selfssim", "--protocol", "basicsr-y")
 
 
@@ -46,7 +46,7 @@ def test_a_run_at_a_pair_is_stored_shown_and_repeated(bench: Callable, run: Path
     assert [cell["cell"]["scale"] for cell in manifest["cells"][:3]] == [2.0, "1.5x2", 1.6]
     again = bench("run", "--config", "run/run.json")
     assert again.code == 0
-    assert "computed 0 images (18 were there), made 0 numbers" in again.out
+    assert "computed 0 images (27 were there), made 0 numbers" in again.out
 
 
 def test_numbers_at_a_pair_are_those_of_its_own_crop_and_border(run: Path, photos: Path) -> None:
@@ -79,14 +79,14 @@ def test_a_copy_without_its_records_reads_the_same(run: Path, newcomer: Path) ->
     "words",
     [
         ("table", "run", "--scales", "1.50x2.0"),
-        ("table", "run", "--layout", "per-image", "--scales", "1.5x2"),
-        ("compare", "run", "--a", "bicubic", "--b", "nearest", "--scale", "1.5x2"),
+        ("table", "run", "--per-image", "--scales", "1.5x2"),
+        ("compare", "run", "bicubic", "nearest", "--scale", "1.5x2"),
         ("audit", "run"),
         ("audit", "run/records.csv"),
         ("leaderboard", "run", "--out", "board"),
         ("export", "run", "--format", "parquet", "--out", "out"),
-        ("export", "run", "--format", "hub", "--out", "out"),
-        ("export", "run", "--format", "eee", "--out", "out"),
+        ("export", "run", "--format", "hf-eval", "--hub-dataset", "Photos=us/photos", "--out", "out"),
+        ("export", "run", "--format", "eee", "--organisation", "Us", "--relationship", "other", "--out", "out"),
         ("figure", "plane", "run", "--out", "p.pdf", "--x", "psnr", "--y", "ssim"),
         ("figure", "ranks", "run", "--out", "r.pdf", "--over", "images"),
         ("figure", "selfssim", "run", "--out", "s.pdf"),
@@ -109,7 +109,6 @@ def test_the_page_holds_pairs_as_texts(bench: Callable, run: Path) -> None:
     assert bench("leaderboard", "run", "--out", "board").code == 0
     page = (run.parent / "board" / "index.html").read_text(encoding="utf-8")
     assert '"1.5x2"' in page
-    assert "×1.5×2" in page
     assert "| ×1.6 | ×1.5×2 | ×2 |" in (run.parent / "board" / "leaderboard.md").read_text(encoding="utf-8")
 
 
@@ -168,7 +167,7 @@ def test_a_program_is_told_both_factors(bench: Callable, photos: Path, newcomer:
         (("run", "--methods", "bicubic", "--scales", "2x"), "--scales 2x: '2x' is not a scale: give 2 alone"),
         (("run", "--methods", "bicubic", "--scales", "4,4.00000000001"), "more than 10 digits"),
         (("run", "--methods", "bicubic", "--scales", "4x8", "--protocol", "face-idm"), "no scale per axis"),
-        (("figure", "growth", "--methods", "bicubic", "--scale", "1.5x2", "--out", "g.pdf"), "a factor per axis"),
+        (("figure", "growth", "bicubic", "--scale", "1.5x2", "--out", "g.pdf"), "a factor per axis"),
         (("table", "run", "--scales", "2x1.5"), "scale 2x1.5 is not in this run; it holds 1.6, 1.5x2, 2"),
     ],
 )

@@ -216,11 +216,7 @@ def select_samples(dataset: Dataset, scale: Scale, protocol: Protocol, limit: in
     Raises:
         RequestError: nothing is left.
     """
-    samples = list(dataset.samples(scale))
-    if protocol.first is not None:
-        samples = samples[: protocol.first]
-    if limit is not None:
-        samples = samples[:limit]
+    samples = list(dataset.samples(scale))[: protocol.first][:limit]
     if not samples:
         raise RequestError(f"dataset {dataset.name} has no image at x{format_scale(scale)}")
     return samples

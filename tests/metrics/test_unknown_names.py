@@ -27,6 +27,6 @@ def test_luma_is_told_to_be_the_protocols(name: str) -> None:
 @pytest.mark.parametrize("name", ["psn", "psnr_x", "yssimx"])
 def test_other_slips_are_told_the_nearest_name(name: str) -> None:
     """Wrong: the hint for luma wherever "psnr" stands in a name."""
-    with pytest.raises(RequestError, match="Did you mean|Registered") as fault:
+    with pytest.raises(RequestError, match=r"Did you mean|Registered") as fault:
         make_metric(name)
     assert "luma" not in str(fault.value)

@@ -102,8 +102,6 @@ def test_an_incomplete_value_shows_its_count_and_has_no_rank(send: Send) -> None
 @pytest.mark.parametrize(
     ("scale", "good"), [(4, True), ("1.5x2", True), ("4", False), ("2x2000", False), (True, False)]
 )
-    ("scale", "good"), [(4, True), ("1.5x2", True), ("4", False), ("2x2000", False), (True, False)]
-)
 def test_a_sent_scale_is_a_number_or_the_text_of_a_pair(tmp_path: Path, scale: object, good: bool) -> None:
     """Catches a number as text, which the schema beside the results refuses, and a limit on one axis only."""
     value = {**sent_result()["values"][0], "scale": scale}

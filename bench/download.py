@@ -14,12 +14,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import requests
+from typing import TYPE_CHECKING, Any
 
 from bench import __version__
 from bench.api import RequestError, Unavailable
+
+if TYPE_CHECKING:
+    import requests
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file name, the bytes that are here, and the bytes in all if the server tells them."""
@@ -49,9 +50,9 @@ def search_roots(given: Path | None, *, variable: str, folder: str) -> list[Path
     """
     if given is not None:
         return _split(str(given))
-    import pooch
+    from platformdirs import user_cache_path  # pooch takes it from there too, but brings the network with it
 
-    return [*_split(os.environ.get(variable, "")), Path(pooch.os_cache("assr-bench")) / folder]
+    return [*_split(os.environ.get(variable, "")), user_cache_path("assr-bench") / folder]
 
 
 @contextmanager
@@ -149,6 +150,8 @@ class ResumingDownloader:
             WrongBytes: another digest.
             Unavailable: no connection, a refusal, or too many interruptions; the .part file stays for the next time.
         """
+        import requests  # a tenth of a second, and most runs fetch nothing
+
         fault: Exception | None = None
         for _ in range(self.attempts):
             try:
@@ -190,6 +193,8 @@ class ResumingDownloader:
 
     def _attempt(self, url: str) -> bool:
         """One request; True where the file is complete."""
+        import requests
+
         have, headers = self._continue_from()
         with requests.get(url, stream=True, timeout=(self.connect, _SILENCE), headers=headers) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable and have:
@@ -237,6 +242,8 @@ class ResumingDownloader:
 
 
 def _reason(fault: Exception | None) -> str:
+    import requests
+
     if isinstance(fault, requests.Timeout):
         return "the server does not answer in time"
     if isinstance(fault, requests.ConnectionError) and "NameResolution" in str(fault):

@@ -1,10 +1,10 @@
-"""What a method costs before its first image: CPU seconds of importing and loading, in a fresh process each.
+"""What a method costs before its first image: CPU seconds of fresh processes, and their ratio to importing torch alone.
 
-    python benchmarks/start.py [--methods liif,casarbi,casr] [--repeats 3]
+    python benchmarks/start.py [--methods liif,casarbi,casr,cassr] [--repeats 3]
 
-The last column is the ratio to importing torch alone, which no method can do without. For a method that needs diffusers
-three further lines take that import apart: as it is; with packages hidden that diffusers looks for and such weights do
-not need; and without the packages' own `__init__` modules, so that only the files of the class are read.
+Two lines for each method: importing and loading it, and everything that `bench run --methods NAME` does in its own
+process until the first image is computed. The last line is what the class of diffusers' UNet would cost, which CASR and
+CasSR are compatible with and do not import.
 """
 
 from __future__ import annotations
@@ -13,41 +13,42 @@ import argparse
 import subprocess
 import sys
 
-_CPU = "import resource; u = resource.getrusage(resource.RUSAGE_SELF); print('cpu', u.ru_utime + u.ru_stime)"
+_CPU = "import resource as r; u = r.getrusage(r.RUSAGE_SELF); print('cpu', u.ru_utime + u.ru_stime, flush=True)"
 _LOAD = """
 from bench.engine.choice import choose_methods
 from bench.engine.inference import Runner
 Runner(choose_methods(["{name}"])[0], device="cpu")
 """
-_UNET = "from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel"
-_HIDDEN = """
-import sys
-for name in ("accelerate", "bitsandbytes", "gguf", "peft", "torchao", "transformers"):
-    sys.modules[name] = None
+_RUN = """
+import sys, tempfile
+from bench.cli.app import main
+from bench.engine.inference import Runner
+def stop(*_, **__):
+    {cpu}
+    raise KeyboardInterrupt
+Runner.infer = stop
+with tempfile.TemporaryDirectory() as out:
+    sys.argv = ["bench", "run", "--methods", "{name}", "--scales", "4", "--limit", "1", "--metrics", "psnr"]
+    sys.argv += ["--device", "cpu", "--out", out + "/run"]
+    try:
+        main()
+    except SystemExit:
+        pass
 """
-_FILES_ALONE = """
-import os, sys, types
-import diffusers.models
-for name in ("unets", "transformers"):
-    stub = types.ModuleType("diffusers.models." + name)
-    stub.__path__ = [os.path.join(os.path.dirname(diffusers.models.__file__), name)]
-    sys.modules[stub.__name__] = stub
-"""
+_UNET = "import torch\nfrom diffusers.models.unets.unet_2d_condition import UNet2DConditionModel"
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--methods", default="liif,casarbi,casr")
+    parser.add_argument("--methods", default="liif,casarbi,casr,cassr")
     parser.add_argument("--repeats", type=int, default=3)
     words = parser.parse_args()
-    programs = {"torch alone": "import torch"}
-    programs |= {f"{name}, loaded": _LOAD.format(name=name) for name in words.methods.split(",")}
-    programs |= {
-        "torch, diffusers' UNet": f"import torch\n{_UNET}",
-        "  optional packages hidden": f"import torch\n{_HIDDEN}\n{_UNET}",
-        "  and its files alone": f"import torch\n{_HIDDEN}\n{_FILES_ALONE}\n{_UNET}",
-    }
+    programs = {"torch alone": f"import torch\n{_CPU}"}
+    for name in words.methods.split(","):
+        programs[f"{name}, loaded"] = f"{_LOAD.format(name=name)}\n{_CPU}"
+        programs[f"{name}, bench run"] = _RUN.format(name=name, cpu=_CPU)
+    programs["torch, diffusers' UNet"] = f"{_UNET}\n{_CPU}"
     base = 0.0
     print(f"{'':28}{'CPU s':>8}{'ratio':>8}")
     for name, program in programs.items():
@@ -57,11 +58,9 @@ def main() -> None:
 
 
 def _spent(program: str) -> float:
-    """CPU seconds of a process that carries out some lines."""
-    done = subprocess.run(
-        [sys.executable, "-c", f"{program}\n{_CPU}"], check=True, capture_output=True, text=True, timeout=600
-    )
-    return float(done.stdout.rpartition("cpu ")[2])
+    """CPU seconds that a process had spent when it printed them."""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=600)
+    return float(done.stdout.partition("cpu ")[2].split()[0])
 
 
 if __name__ == "__main__":

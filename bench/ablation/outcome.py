@@ -15,7 +15,7 @@ from bench.analysis.reported import reported_table
 from bench.api import MetricInfo
 from bench.imaging.atomic import atomic_write
 from bench.metrics.catalog import known_infos
-from bench.report.ablated import AblationText, ablation_tables
+from bench.report.ablation_tables import AblationText, ablation_tables
 from bench.report.plain import PlainTable, render_plain
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ class AblationCell:
         note: Why there is no mean, as "3/5".
         n: Images.
         signature: Of the mean.
-        delta: The mean less that of the default; None for the default itself and where one of the two is missing.
+        delta: As `mean_difference` has it; None for the default itself.
         comparison: With the default image by image; None where that says nothing (a value of a whole set).
     """
 
@@ -91,9 +91,7 @@ def ablation_result(
     found = {}
     for (key, place), cell in cells.items():
         usual = of_default.get(place)
-        delta = None
-        if key != default.key and usual is not None and usual.mean is not None and cell.mean is not None:
-            delta = cell.mean - usual.mean if cell.mean != usual.mean else 0.0
+        delta = mean_difference(cell.mean, usual.mean) if key != default.key and usual is not None else None
         found[key, place] = AblationCell(
             mean=cell.mean,
             note=cell.note,
@@ -110,6 +108,14 @@ def ablation_result(
         metrics=tuple(dict.fromkeys(metric for _, (_, _, metric) in found)),
         notes=tuple(notes),
     )
+
+
+def mean_difference(mean: float | None, default: float | None) -> float | None:
+    """A mean less that of the default; None where one of the two is missing, or both are infinite alike."""
+    if mean is None or default is None:
+        return None
+    difference = mean - default
+    return None if math.isnan(difference) else difference
 
 
 def printed_values(rows: Iterable[ReportedRow]) -> tuple[PrintedValue, ...]:

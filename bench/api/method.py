@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from bench.api.scale import Scale
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from bench.api.sizes import Size
 
@@ -75,6 +77,27 @@ class MethodInfo:
     the method computes any size itself."""
 
 
+@dataclass(frozen=True)
+class Sought:
+    """The unit that a method which computes nothing is asked for.
+
+    Attributes:
+        image: The image id within its dataset.
+        scale: The nominal scale.
+        lr: float32 (h, w, 3), as methods are given it, channels last.
+        size: (height, width) of the result.
+        slack: Pixels by which a side may differ from that.
+        alpha: What to do with pixels that are not opaque: "refuse", or put them over "white" or "black".
+    """
+
+    image: str
+    scale: Scale
+    lr: NDArray[np.float32]
+    size: Size
+    slack: int = 0
+    alpha: Literal["refuse", "white", "black"] = "refuse"
+
+
 @dataclass(frozen=True, kw_only=True)
 class MethodSpec:
     """A registered method: its description, and where the code is that runs it.
@@ -119,6 +142,12 @@ class MethodSpec:
     looks_up: bool = False
     """True where `upscale` finds results by the unit that `begin` announced and computes nothing: it cannot answer for
     images that nobody prepared."""
+    reader: Callable[[MethodOptions, Sought], NDArray[np.float32]] | None = None
+    """Of a method that looks results up: the same image as `upscale` gives after `begin`, as an array (3, H, W). A run
+    then asks this function, and neither imports the factory nor torch."""
+    missing: Callable[[MethodOptions, str, float], str] | None = None
+    """(options, image id, scale) -> why there is no result for this unit; empty where there is one. A request for which
+    there is none at all is refused before anything is written."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`bench score SR_FOLDER HR_FOLDER`: numbers for images that were made elsewhere, under a named protocol."""
+"""`bench score SR_FOLDER [HR_FOLDER]`: numbers for images that were made elsewhere, under a named protocol."""
 
 from __future__ import annotations
 
@@ -19,9 +19,20 @@ def register(app: typer.Typer) -> None:
 
 def score(
     sr_folder: Annotated[Path, typer.Argument(metavar="SR_FOLDER", help="The images to score.")],
-    hr_folder: Annotated[str, typer.Argument(metavar="HR_FOLDER", help="Their references: a folder or a set's name.")],
-    scale: Annotated[str, typer.Option(help="The scale that SR was made at; 1 compares images as they are.")],
-    protocol: Annotated[str, typer.Option(help="A named protocol ('bench protocols') or FILE.yaml.")],
+    hr_folder: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[HR_FOLDER]",
+            help="Their references: a folder or a set's name. Without, metrics that need none score the images alone.",
+        ),
+    ] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="The scale that SR was made at; 1 compares images as they are.")
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="A named protocol ('bench protocols') or FILE.yaml; needed where there are references."),
+    ] = None,
     metrics: opt.Metrics = None,
     pattern: Annotated[str, typer.Option(help="File name of an SR image, with {image} and {scale}.")] = "",
     name: Annotated[str, typer.Option(help="What tables call these images.")] = "",

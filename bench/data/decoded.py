@@ -12,7 +12,21 @@ from bench.imaging.io import LoadedImage, read_image
 LIMIT_BYTES = 192 * 2**20
 """What all kept images may take together in a process; a larger image is not kept."""
 
-_kept: OrderedDict[tuple[Path, Stamp, str], LoadedImage] = OrderedDict()
+
+class _Kept(OrderedDict[tuple[Path, Stamp, str], LoadedImage]):
+    """Images in the order of their last use, and their bytes."""
+
+    nbytes = 0
+
+    def keep(self, key: tuple[Path, Stamp, str], image: LoadedImage) -> None:
+        """Add an image, and drop the oldest ones until the limit holds."""
+        self[key] = image
+        self.nbytes += image.pixels.nbytes
+        while self.nbytes > LIMIT_BYTES:
+            self.nbytes -= self.popitem(last=False)[1].pixels.nbytes
+
+
+_kept = _Kept()
 
 
 def read_once(path: Path, *, alpha: Literal["refuse", "white", "black"]) -> LoadedImage:
@@ -34,7 +48,5 @@ def read_once(path: Path, *, alpha: Literal["refuse", "white", "black"]) -> Load
     image = read_image(path, alpha=alpha)
     image.pixels.flags.writeable = False
     if image.pixels.nbytes <= LIMIT_BYTES and is_settled(stamp):
-        _kept[key] = image
-        while sum(kept.pixels.nbytes for kept in _kept.values()) > LIMIT_BYTES:
-            _kept.popitem(last=False)
+        _kept.keep(key, image)
     return image

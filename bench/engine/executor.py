@@ -140,16 +140,22 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+_WORTH_A_PROCESS = 24
+"""Units: fewer are scored before two processes have begun."""
+
+
 def fitting_workers(*, units: int, inferences: int) -> int:
     """How many scoring processes fit: a core is left to the method where one runs, and each process gets a dozen units,
-    since importing what the metrics need costs it seconds.
+    since importing what the metrics need costs it up to seconds.
 
     Args:
         units: Units to score.
-        inferences: Images that a method computes meanwhile.
+        inferences: Images that a method computes meanwhile; images that are only looked up do not count.
     Returns:
-        1 to 8.
+        0 to 8; 0 where there is nothing to compute meanwhile and too little to share out.
     """
+    if not inferences and units < _WORTH_A_PROCESS:
+        return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(8, cores - 1 if inferences else cores, units // 12))
 

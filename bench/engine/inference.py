@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import BenchError, ComingUnit, Method, Protocol, RequestError, Scale, Size, Upscaled
+from bench.api import BenchError, ComingUnit, Method, MethodSpec, Protocol, RequestError, Scale, Size, Upscaled
 from bench.engine.choice import MethodChoice
 from bench.engine.faults import attributed, describe
 from bench.engine.keys import weights_hash
@@ -90,7 +90,7 @@ class Runner:
         """
         import torch
 
-        self.method.slack = self._slack(protocol)
+        self.method.slack = slack_of(self.choice.spec, protocol)
         with attributed(self.choice.spec), torch.inference_mode():
             self.method.prepare(units, scale=scale, seed=seed)
 
@@ -123,7 +123,7 @@ class Runner:
 
         tensor = as_tensor(lr)
         spec = self.choice.spec
-        slack = self.method.slack = self._slack(protocol)
+        slack = self.method.slack = slack_of(self.choice.spec, protocol)
         height, width = size if keep is None else keep
 
         def call(part: torch.Tensor, part_size: Size) -> Upscaled:
@@ -160,8 +160,15 @@ class Runner:
             with torch.inference_mode():
                 return as_upscaled(self.method.upscale(lr, size, seed=seed), self.choice.name)
 
-    def _slack(self, protocol: Protocol) -> int:
-        return protocol.slack if self.choice.spec.elsewhere else 0
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of what was loaded."""
+        return self.method.notes
+
+
+def slack_of(spec: MethodSpec, protocol: Protocol) -> int:
+    """Pixels by which a side of this method's images may be off."""
+    return protocol.slack if spec.elsewhere else 0
 
 
 def as_tensor(lr: NDArray[np.float32]) -> torch.Tensor:

@@ -15,6 +15,7 @@ from bench.engine.plan import MetricPlan, Plan, list_samples, make_plan
 from bench.engine.request import RunRequest, check_device
 from bench.engine.rows import Rows, record_rows
 from bench.engine.store import Store
+from bench.engine.unmatched import refuse_unmatched
 from bench.engine.work import Work
 from bench.metrics.scorer import Scorer
 
@@ -72,6 +73,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
     check_device(request.device)
     metrics = plan_metrics(request)
     samples = list_samples(request)
+    refuse_unmatched(request, samples)
     with Store(request.out) as store:
         before = _earlier(store, listener)
         plan = make_plan(request, samples, store, metrics, before)
@@ -109,7 +111,9 @@ def plan_only(request: RunRequest) -> tuple[Plan, MetricPlan]:
     check_device(request.device)
     metrics = plan_metrics(request)
     folder = RunFolder(request.out)
-    return make_plan(request, list_samples(request), folder, metrics, _earlier(folder, Silent())), metrics
+    samples = list_samples(request)
+    refuse_unmatched(request, samples)
+    return make_plan(request, samples, folder, metrics, _earlier(folder, Silent())), metrics
 
 
 def _earlier(store: RunFolder, listener: Listener) -> RunManifest | None:

@@ -31,6 +31,7 @@ from bench.data import Pair, prepare
 from bench.engine.events import Failure, Listener, Tally
 from bench.engine.executor import EXECUTORS, Executor, fitting_workers
 from bench.engine.inference import Inferred, Runner, as_tensor
+from bench.engine.lookup import LookUp, open_method
 from bench.engine.origin import unchanged
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
@@ -57,7 +58,7 @@ class Work:
         self.listener = listener
         self.tally = tally
         self.request = plan.request
-        self.runner: Runner | None = None
+        self.runner: Runner | LookUp | None = None
         self._executor: Executor | None = None
         self._again: list[tuple[Cell, Unit]] = []
         self._coming: list[Unit] = []  # of the current cell, until the method is told of them
@@ -107,8 +108,10 @@ class Work:
             config = ScorerConfig(tuple(self.metrics.image_metrics()), self.request.protocol, self.request.weights_root)
             workers = self.request.workers
             if workers is None:
-                units = sum(len(cell.todo()) for cell in self.plan.cells)
-                workers = fitting_workers(units=units, inferences=self.plan.inferences)
+                cells = self.plan.cells
+                units = sum(len(cell.todo()) for cell in cells)
+                computed = sum(unit.infer for cell in cells if cell.choice.spec.reader is None for unit in cell.units)
+                workers = fitting_workers(units=units, inferences=computed)
             self._executor = EXECUTORS.get(self.request.executor)(config, workers=workers)
         return self._executor
 
@@ -164,9 +167,11 @@ class Work:
         started = time.perf_counter()
         if self.runner is None or self.runner.choice is not cell.choice:
             self.runner = None
-            self.runner = Runner(cell.choice, device=self.request.device, tile=self.request.tile, planned=cell.weights)
+            self.runner = open_method(
+                cell.choice, device=self.request.device, tile=self.request.tile, planned=cell.weights
+            )
             self.tally.spend("load", time.perf_counter() - started)
-            for note in self.runner.method.notes:
+            for note in self.runner.notes:
                 self.tally.warn(f"{cell.choice.display}: {note}")
         self._announce(self.runner, cell)
         started = time.perf_counter()
@@ -188,7 +193,7 @@ class Work:
         self.tally.inferred += 1
         return pair, replace(result, seconds=result.seconds + self._share)
 
-    def _announce(self, runner: Runner, cell: Cell) -> None:
+    def _announce(self, runner: Runner | LookUp, cell: Cell) -> None:
         """Tell the method once which images of a cell come; what it does then is shared out as their time."""
         if not self._coming:
             return

@@ -69,16 +69,29 @@ def read_image(path: Path | str, *, alpha: AlphaPolicy = "refuse") -> LoadedImag
             CMYK, animated or of several pages, floating point, or transparent where alpha is refused.
         ValueError: an unknown alpha policy.
     """
+    pixels, bits = _read(path, alpha)
+    pixels = rounded_to_8bit(pixels)
+    return LoadedImage(np.ascontiguousarray(pixels), pixels.ndim == 2, bits)
+
+
+def read_samples(path: Path | str, *, alpha: AlphaPolicy = "refuse") -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Read one still image, upright, with the samples that it holds; arguments and errors as for `read_image`.
+
+    Returns:
+        (H, W), or (H, W, 3) RGB; uint16 for a file of 16 bits a sample, else uint8.
+    """
+    return np.ascontiguousarray(_read(path, alpha)[0])
+
+
+def _read(path: Path | str, alpha: AlphaPolicy) -> tuple[NDArray[Any], int]:
     if alpha not in get_args(AlphaPolicy):
         raise ValueError(f"unknown alpha policy '{alpha}': expected refuse, white or black")
     path = Path(path)
     try:
         pixels, bits = _decode(_read_bytes(path))
-        pixels = _without_alpha(pixels, alpha)
+        return _without_alpha(pixels, alpha), bits
     except ImageError as fault:
         raise ImageError(f"{path}: {fault}") from fault.__cause__
-    pixels = rounded_to_8bit(pixels)
-    return LoadedImage(np.ascontiguousarray(pixels), pixels.ndim == 2, bits)
 
 
 def rounded_to_8bit(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -167,6 +180,11 @@ def _decode(data: bytes) -> tuple[NDArray[Any], int]:
             return _turned(pixels, image.getexif().get(_ORIENTATION, 1)), 8
     except ImageError:
         raise
+    except Image.DecompressionBombError as fault:
+        raise ImageError(
+            f"expected an image that Pillow decodes, of up to {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, got a "
+            "larger one; save it as an 8-bit PNG without palette or transparency, which is read up to 2^30 pixels"
+        ) from fault
     except Image.UnidentifiedImageError as fault:
         raise ImageError(f"expected {_EXPECTED}, got {len(data)} bytes that are none of them") from fault
     except Exception as fault:  # Pillow's plugins raise whatever a damaged file provokes

@@ -6,16 +6,16 @@ plausible, wrong number. Paper: Zhang et al. 2018, arXiv 1801.03924. Licence of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
 
 from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale, UnitError
 from bench.metrics.base import Metric, ScoredPair, build_signature
 from bench.metrics.download import obtain
 from bench.metrics.lpips_files import ALEX, SQUEEZE, VGG, LPIPSFiles
+from bench.metrics.lpips_tiles import TiledNetwork
 from bench.metrics.weights import WeightsFile, package_token
-
-if TYPE_CHECKING:
-    from bench.metrics.lpips_network import LPIPSNetwork
 
 CACHED_FEATURES = 64 * 2**20
 """Features of a reference are kept up to this many bytes (1.5 megapixels for alex); larger ones are made again."""
@@ -40,7 +40,7 @@ class LPIPS(Metric):
 
     info = _info("lpips", "LPIPS", "AlexNet")
     files: ClassVar[LPIPSFiles] = ALEX
-    _network: LPIPSNetwork | None = None
+    _network: TiledNetwork[Any] | None = None
 
     def signature(self, protocol: Protocol, scale: Scale) -> str:
         """Such as `lpips|rgb|net:alex-v0.1|in:[-1,1]|lpips@0.1.4|w:7be5be79+df73285e|shave:0|…|v1`."""
@@ -71,14 +71,23 @@ class LPIPS(Metric):
             reference = network.features(hr)
         return network.distance(network.features(sr), reference, size)
 
-    def network(self) -> LPIPSNetwork:
-        """The network, loaded on first use (imports torch)."""
+    def network(self) -> TiledNetwork[Any]:
+        """The network, loaded on first use."""
         if self._network is None:
-            backbone = obtain(self.files.backbone, self.weights_root)
-            from bench.metrics.lpips_network import load_network
-
-            self._network = load_network(self.files, backbone)
+            self._network = self._load(obtain(self.files.backbone, self.weights_root))
         return self._network
+
+    def _load(self, backbone: Path) -> TiledNetwork[Any]:
+        """In numpy where that is written, which saves a process importing torch; else, and to say what is wrong with a
+        file, in torch."""
+        if self.files.in_numpy:
+            from bench.metrics.lpips_alex import load_alex
+
+            with suppress(ValueError, OSError):
+                return load_alex(self.files, backbone)
+        from bench.metrics.lpips_network import load_network
+
+        return load_network(self.files, backbone)
 
 
 class LPIPSVGG(LPIPS):

@@ -7,10 +7,8 @@ Backbones are built without any values and filled from the published file, so a 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +17,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.api import RequestError, Unavailable, UnitError
+from bench.api import RequestError, Unavailable
+from bench.metrics import lpips_files
 from bench.metrics.base import Pixels
-from bench.metrics.lpips_files import LPIPSFiles
-from bench.metrics.receptive import Step, Window, output_lengths, plan_axis
-from bench.metrics.weights import check_published, full_hash
+from bench.metrics.lpips_files import EPSILON, LPIPSFiles, features_hash, heads_file
+from bench.metrics.lpips_tiles import TiledNetwork
+from bench.metrics.receptive import Step, Window
+from bench.metrics.weights import check_published
 from bench.weights.reader import read_content
 
 Pads = tuple[int, int, int, int]
 """Left, right, top, bottom, as torch.nn.functional.pad takes them."""
 
-SHIFT = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
-SCALE = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
-EPSILON = 1e-10
-"""Inputs in [-1, 1] are (x - SHIFT) / SCALE to the backbones; EPSILON is added to each feature's norm."""
+SHIFT = torch.tensor(lpips_files.SHIFT).view(1, 3, 1, 1)
+SCALE = torch.tensor(lpips_files.SCALE).view(1, 3, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -44,59 +42,24 @@ class Layer:
     read: bool
 
 
-class LPIPSNetwork:
-    """A backbone with its heads, on the CPU, in float32."""
+class LPIPSNetwork(TiledNetwork[Tensor]):
+    """A backbone with its heads; features are (1, channels, h, w)."""
 
     def __init__(self, layers: list[Layer], heads: list[Tensor], tile: int) -> None:
         """Args: layers: in order, the last one read; heads: (channels,) per read layer; tile: side in pixels."""
-        self.layers, self.heads, self.tile = layers, heads, tile
-        self._windows = [layer.window for layer in layers]
-        self._read = [layer.read for layer in layers]
+        self.layers, self.heads = layers, heads
+        windows, read = [layer.window for layer in layers], [layer.read for layer in layers]
+        super().__init__(windows, read, [head.numel() for head in heads], tile)
 
-    def smallest(self) -> int:
-        """The smallest image side that reaches the last layer."""
-        return next(n for n in range(1, 1024) if output_lengths(self._windows, n)[-1] > 0)
+    @torch.inference_mode()
+    def _differences(self, mine: Sequence[Tensor], theirs: Sequence[Tensor]) -> list[float]:
+        sums = []
+        for a, b, head in zip(mine, theirs, self.heads, strict=True):
+            per_channel = (a - b).square_().sum(dim=(0, 2, 3), dtype=torch.float64)
+            sums.append(float(per_channel @ head.double()))
+        return sums
 
-    def feature_bytes(self, size: tuple[int, int]) -> int:
-        """Bytes of all features of an image of this (height, width)."""
-        return 4 * sum(head.numel() * h * w for head, (h, w) in zip(self.heads, self._read_sizes(size), strict=True))
-
-    def features(self, image: Pixels) -> Iterator[list[Tensor]]:
-        """The normalised features of an image, tile by tile.
-
-        Args:
-            image: (H, W, 3) RGB or (H, W), uint8 or uint16; a plane stands for three equal channels.
-        Yields:
-            Per tile, the tile's share of every read layer, (1, channels, h, w); the shares partition the layers.
-        Raises:
-            UnitError: a side is too short for the network.
-        """
-        height, width = image.shape[:2]
-        if min(height, width) < (smallest := self.smallest()):
-            raise UnitError(
-                f"the image is {height}x{width} (height x width); this network needs {smallest} px per side"
-            )
-        rows = plan_axis(self._windows, self._read, height, -(-height // self.tile))
-        columns = plan_axis(self._windows, self._read, width, -(-width // self.tile))
-        for row in rows:
-            for column in columns:
-                with torch.inference_mode():
-                    yield self._tile(image, row, column)
-
-    def distance(self, sr: Iterator[list[Tensor]], hr: Iterator[list[Tensor]], size: tuple[int, int]) -> float:
-        """LPIPS from the features of two images of this (height, width), given as `features` gives them."""
-        totals = np.zeros(len(self.heads))
-        with torch.inference_mode():
-            for mine, theirs in zip(sr, hr, strict=True):
-                for k, head in enumerate(self.heads):
-                    per_channel = (mine[k] - theirs[k]).square_().sum(dim=(0, 2, 3), dtype=torch.float64)
-                    totals[k] += float(per_channel @ head.double())
-        return float(sum(total / (h * w) for total, (h, w) in zip(totals, self._read_sizes(size), strict=True)))
-
-    def _read_sizes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
-        heights, widths = (output_lengths(self._windows, n) for n in size)
-        return [hw for hw, read in zip(zip(heights, widths, strict=True), self._read, strict=True) if read]
-
+    @torch.inference_mode()
     def _tile(self, image: Pixels, rows: list[Step], columns: list[Step]) -> list[Tensor]:
         x = network_input(image[slice(*rows[0].source), slice(*columns[0].source)])
         top, left = rows[0].source[0], columns[0].source[0]
@@ -178,26 +141,9 @@ def _torchvision_features(model: str) -> nn.Sequential:
     return getattr(torchvision.models, model)().features
 
 
-def features_hash(state: dict[str, Tensor]) -> str:
-    """The sha256 of parameters by name and bytes, independent of the file they came in."""
-    whole = hashlib.sha256()
-    for key in sorted(state):
-        whole.update(key.encode())
-        whole.update(state[key].contiguous().numpy().tobytes())
-    return whole.hexdigest()
-
-
 def load_heads(files: LPIPSFiles) -> list[Tensor]:
     """(channels,) per compared layer, from the installed package `lpips`; raises as `load_network`."""
-    package = find_spec("lpips")
-    if package is None or package.origin is None:
-        raise Unavailable("the package 'lpips' is not installed; it carries the learned heads: pip install lpips")
-    path = Path(package.origin).parent / files.heads
-    if not path.is_file() or not full_hash(path).startswith(files.heads_sha256):
-        raise Unavailable(
-            f"{path} is not the published LPIPS v0.1 file (sha256 {files.heads_sha256}…): reinstall lpips"
-        )
-    state = _read(path)
+    state = _read(heads_file(files))
     return [state[f"lin{k}.model.1.weight"].flatten() for k in range(len(files.read_after))]
 
 

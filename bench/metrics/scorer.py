@@ -46,6 +46,7 @@ class Scorer:
         self.protocol = protocol
         chosen = [metric if isinstance(metric, Metric) else make_metric(metric, weights_root) for metric in metrics]
         self._metrics: dict[str, Metric] = {metric.info.name: metric for metric in chosen}
+        self._signatures: dict[tuple[str, float], str] = {}
         self._references = ReferenceCache(int(reference_cache_mb * 2**20))
 
     def signatures(self, scale: Scale) -> dict[str, str]:
@@ -91,12 +92,17 @@ class Scorer:
         wanted = self._metrics if metrics is None else list(metrics)
         try:
             return {
-                name: _value(self._metrics[name], pair)
+                name: _value(self._metrics[name], pair, self._signature(name, scale))
                 for name in wanted
                 if self._metrics[name].info.kind in _PER_IMAGE
             }
         finally:
             self._references.trim()
+
+    def _signature(self, name: str, scale: Scale) -> str:
+        if (name, scale) not in self._signatures:
+            self._signatures[name, scale] = self._metrics[name].signature(self.protocol, scale)
+        return self._signatures[name, scale]
 
 
 class ReferenceCache:
@@ -106,20 +112,27 @@ class ReferenceCache:
         """Args: limit: bytes; a single reference above it is not kept."""
         self.limit = limit
         self._memos: OrderedDict[Any, dict[str, Any]] = OrderedDict()
+        self._sizes: dict[Any, int] = {}
+        self._total = 0
+        self._handed_out: set[Any] = set()  # since the last `trim`: the others have the size that they had
 
     def get(self, key: Any) -> dict[str, Any]:
         """The memo of a reference, empty at first; its owner fills it, then calls `trim`."""
         memo = self._memos.setdefault(key, {})
         self._memos.move_to_end(key)
+        self._handed_out.add(key)
         return memo
 
     def trim(self) -> None:
         """Drop the oldest memos until the limit holds."""
-        sizes = {key: nbytes(memo) for key, memo in self._memos.items()}
-        total = sum(sizes.values())
-        while total > self.limit and self._memos:
+        for key in self._handed_out:
+            size = nbytes(self._memos[key])
+            self._total += size - self._sizes.get(key, 0)
+            self._sizes[key] = size
+        self._handed_out.clear()
+        while self._total > self.limit and self._memos:
             key, _ = self._memos.popitem(last=False)
-            total -= sizes[key]
+            self._total -= self._sizes.pop(key)
 
 
 def nbytes(value: Any) -> int:
@@ -132,8 +145,7 @@ def nbytes(value: Any) -> int:
     return size if isinstance(size, int) else 0
 
 
-def _value(metric: Metric, pair: ScoredPair) -> MetricValue:
-    signature = metric.signature(pair.protocol, pair.scale)
+def _value(metric: Metric, pair: ScoredPair, signature: str) -> MetricValue:
     started = time.perf_counter()
     try:
         if pair.hr is None and metric.looks_at_hr():

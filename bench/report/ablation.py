@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
+from bench.analysis.ablation import mean_difference
 from bench.api import RequestError, Scale
 from bench.report.grid import Grid, GridBlock, GridRow, Head, metric_head
 from bench.report.model import CellKey, MethodRow, MetricColumn, Table, TableCell, signed
@@ -66,7 +66,7 @@ def _difference(
         return TableCell(None, "", reason="one of the two has no mean")
     if (mine.expected, mine.source) != (theirs.expected, theirs.source):
         return TableCell(None, "", reason="the two were scored on different images")
-    difference = mine.value - theirs.value
-    if math.isnan(difference):  # infinite minus infinite
+    difference = mean_difference(mine.value, theirs.value)
+    if difference is None:
         return TableCell(None, "", reason="both are infinite")
     return TableCell(difference, signed(difference, metric.decimals))

@@ -7,24 +7,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.analysis import RunFrames, Selection, load_run
 from bench.api import RequestError, Scale, as_scale
 from bench.api.lists import names as name_list
 from bench.engine.events import Listener, Tally
 from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
-from bench.metrics.catalog import known_infos
-from bench.report import TableOptions, render_tables
-from bench.report.exports import shown_frame
+from bench.metrics.catalog import choose_metrics
 from bench.session.config import DEFAULT_OUT, RunConfig, make_config
-from bench.session.exports import asked_frames, fetch_parameters, folder_frames, write_all
-from bench.session.request import build_request
+from bench.session.request import build_request, fetch_parameters
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.analysis import RunFrames, Selection
+    from bench.report import TableOptions
+
 Names = str | Sequence[str]
 SCORE_OUT = Path("results/runs/score")
+ALONE_METRICS = ("niqe",)
+ALONE_PROTOCOL = "pyiqa-default"
+"""What images without references are scored with unless the user says otherwise: whole, their luma rounded."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,16 @@ class Run:
     def records(self) -> pd.DataFrame:
         """One row per image and metric, with RECORD_COLUMNS and `parameters`; a row without a value says why in
         `unit_status`."""
+        from bench.report.exports import shown_frame
+
         return shown_frame(self.frames.records, self.frames)
 
     @property
     def summary(self) -> pd.DataFrame:
         """One row per method, dataset, scale and metric, with SUMMARY_COLUMNS, `seconds` per image and `parameters`;
         `mean` is NaN for an incomplete cell."""
+        from bench.report.exports import shown_frame
+
         return shown_frame(self.frames.summary, self.frames)
 
     @property
@@ -96,6 +102,9 @@ class Run:
         Raises:
             RequestError: nothing is left, or the rows mix protocols, versions of a method or sets of images.
         """
+        from bench.analysis import Selection
+        from bench.report import TableOptions
+
         selection = Selection(
             methods=_names(methods),
             datasets=_names(datasets),
@@ -116,6 +125,9 @@ class Run:
 
     def typeset(self, output: str, selection: Selection, options: TableOptions) -> str:
         """As `table`, of typed values."""
+        from bench.metrics.catalog import known_infos
+        from bench.report import render_tables
+
         infos = known_infos(self.frames.summary["metric"])
         return render_tables(self.frames, infos, output=output, selection=selection, options=options)
 
@@ -189,10 +201,10 @@ def run(
 
 def score(
     sr_folder: Path | str,
-    hr: Path | str,
+    hr: Path | str | None = None,
     *,
-    scale: Scale,
-    protocol: str,
+    scale: Scale | None = None,
+    protocol: str | None = None,
     metrics: Names | None = None,
     pattern: str = "",
     name: str = "",
@@ -211,9 +223,9 @@ def score(
 
     Args:
         sr_folder: The images to score.
-        hr: Their references: a folder or a set's name.
-        scale: The scale that SR was made at; 1 compares images as they are.
-        protocol: A named protocol.
+        hr: Their references: a folder or a set's name; None: metrics that need none score the images alone.
+        scale: The scale that SR was made at; 1 compares images as they are. Without references it may be left out.
+        protocol: A named protocol. Without references it may be left out: `ALONE_PROTOCOL`.
         pattern: File name of an SR image, with {image} and {scale}.
         name: What tables call these images.
         metrics, set, out, workers, limit, alpha, sr_size, data_root, weights_root, listener, command: As for `run`.
@@ -242,10 +254,11 @@ def score(
 
 def score_config(
     sr_folder: Path | str,
-    hr: Path | str,
+    hr: Path | str | None,
     *,
-    scale: str | Scale,
-    protocol: str,
+    scale: str | Scale | None,
+    protocol: str | None,
+    metrics: Names | None,
     pattern: str,
     name: str,
     set: Sequence[str],
@@ -255,18 +268,29 @@ def score_config(
     """The request behind `score`: a run of the method `precomputed` at one scale.
 
     Args:
-        sr_folder, hr, scale, protocol, pattern, name, set, out: As for `score`.
+        sr_folder, hr, scale, protocol, metrics, pattern, name, set, out: As for `score`.
         others: Further fields of `RunConfig`; an unknown one is an error there.
     """
     folder = Path(sr_folder)
     if not folder.is_dir():
         raise RequestError(f"SR_FOLDER {folder} is not a folder; give the folder that holds the images to score")
+    if hr is None:
+        # the images stand in for LR images without a reference: the set is then they themselves
+        hr, scale, protocol = f"::{folder}", 1 if scale is None else scale, protocol or ALONE_PROTOCOL
+        metrics = _alone(metrics, folder)
+    if scale is None or protocol is None:
+        missing = " and ".join(["--scale"] * (scale is None) + ["--protocol"] * (protocol is None))
+        raise RequestError(
+            f"{missing} must be given: numbers against references depend on both; such as --scale 4 --protocol "
+            "basicsr-y, or --scale 1 --protocol pyiqa-default for images as they are ('bench protocols' lists all)"
+        )
     options = [f"precomputed.folder={folder.resolve()}", *([f"precomputed.pattern={pattern}"] if pattern else []), *set]
     values = {
         "methods": ("precomputed",),
         "scales": (scale,),
         "datasets": (str(hr),),
         "protocol": protocol,
+        "metrics": metrics,
         "set": options,
         "name": (f"precomputed={name}",) if name else None,
         "out": out if out is not None else SCORE_OUT,
@@ -275,12 +299,26 @@ def score_config(
     return make_config(values)
 
 
+def _alone(metrics: Names | None, folder: Path) -> tuple[str, ...]:
+    """The metrics of images without references; one that compares is refused."""
+    names = ALONE_METRICS if metrics is None else _names(metrics)
+    for metric in choose_metrics(names):
+        if metric.looks_at_hr():
+            raise RequestError(
+                f"{metric.info.name} compares with a reference, and there is none: bench score {folder} HR_FOLDER "
+                f"--scale S --protocol P; without one, such as --metrics {','.join(ALONE_METRICS)}"
+            )
+    return names
+
+
 def load(*folders: Path | str) -> Run:
     """A finished or interrupted run, read from its folder; several folders are read as one run.
 
     Raises:
         RequestError: not a run folder, or the folders contradict each other.
     """
+    from bench.analysis import load_run
+
     if not folders:
         raise RequestError("no run folder given; give the --out folder of a 'bench run'")
     paths = [Path(folder) for folder in folders]
@@ -295,6 +333,9 @@ def carry_out(request: RunRequest, *, listener: Listener | None = None) -> Run:
     """
     fetch_parameters(request, listener)
     result = execute(request, listener)
+    # tables bring pandas along: a quarter of what starting costs beside torch, and the first image needs none of it
+    from bench.session.exports import asked_frames, folder_frames, write_all
+
     everything = folder_frames(result)
     asked = asked_frames(result, everything)
     write_all(result, everything, asked)

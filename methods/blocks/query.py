@@ -78,11 +78,13 @@ class ContinuousDecoder(nn.Module):
         Returns:
             (B, Q, outputs).
         """
-        cell_part = self._cell_part(lr_size, cell, projected.dtype)
-        weights = self.imnet.first.weight[:, self.features : self.features + 2]
+        # the rest of the first layer: relative coordinate and cell, in one product with the sum
+        weights = self.imnet.first.weight[:, self.features :].t().expand(len(cell), -1, -1)
+        pixel = (cell * cell.new_tensor(lr_size)).to(projected.dtype)[:, None, :]
 
         def colour(rows: torch.Tensor, relative: torch.Tensor) -> torch.Tensor:
-            return self.imnet.rest(rows + functional.linear(relative, weights) + cell_part)
+            seen = torch.cat((relative, pixel.expand_as(relative)), dim=-1) if self.cell_decode else relative
+            return self.imnet.rest(torch.baddbmm(rows, seen, weights))
 
         ensemble = "axis" if self.local_ensemble else "nearest"
         return blend(projected, lr_size, coord, colour, ensemble=ensemble, window=window)

@@ -17,13 +17,14 @@ from methods.blocks.arbsr import DEFAULT_CHUNK
 from methods.blocks.edsr import EDSRBody
 from methods.blocks.resample import needed, resample_window
 from methods.casarbi.guidance import Guidance, guided
-from methods.casarbi.network import CasArbi, Span
+from methods.casarbi.network import CasArbi, Span, Still
 from methods.casarbi.plan import Strategy, plan, stage_scale
 
 _PRIOR_TILE = 256
 """Side of the LR windows of the prior's features; they change nothing."""
 _CACHED = 2**27
-"""Feature maps of up to so many values are kept for a stage; larger ones are made again for every tile and step."""
+"""Maps of up to so many values that all steps of a stage share are kept; larger ones are made again for every tile and
+step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,13 +128,23 @@ def predictor(
     scale = torch.full((y.shape[0],), stage_scale(lr_size, size), device=y.device)
     of_lr, of_hr = _Features(network.lr_encoder, y), _Features(network.hr_encoder, u)
 
+    made: dict[tuple[Span, Span], Still] = {}
+    keeping = 2 * y.shape[0] * network.denoiser.base * size[0] * size[1] <= _CACHED
+
+    def still(rows: Span, columns: Span) -> Still:
+        found = made.get((rows, columns))
+        if found is None:
+            seen = needed(lr_size[0], size[0], rows), needed(lr_size[1], size[1], columns)
+            enlarged = resample_window(of_lr.window(*seen), lr_size, size, rows, columns)
+            found = network.denoiser.still(enlarged, of_hr.window(rows, columns), place=(size, rows, columns))
+            if keeping:
+                made[rows, columns] = found
+        return found
+
     def part(r: torch.Tensor, t: int, rows: Span, columns: Span) -> torch.Tensor:
         step = torch.full((r.shape[0],), t, device=r.device)
-        seen = needed(lr_size[0], size[0], rows), needed(lr_size[1], size[1], columns)
-        enlarged = resample_window(of_lr.window(*seen), lr_size, size, rows, columns)
         inputs = network.shift.normalised(r[..., slice(*rows), slice(*columns)], step)
-        hr = of_hr.window(rows, columns)
-        return network.denoiser(inputs, enlarged, hr, step, scale, place=(size, rows, columns))
+        return network.denoiser.step(inputs, still(rows, columns), step, scale)
 
     if size[0] * size[1] <= sampling.max_pixels:
         return lambda r, t: part(r, t, (0, size[0]), (0, size[1]))

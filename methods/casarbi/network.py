@@ -6,6 +6,8 @@ Images are in [-1, 1] here; residuals are multiplied by a gain, so that their sp
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -21,6 +23,20 @@ from methods.casarbi.unet import Down, TimeScaleEmbedding, UNet
 from methods.liif.network import LIIFNetwork
 
 Span = tuple[int, int]
+_COLOURS = 3
+"""Of a residual: the first channels of what the denoiser is shown."""
+
+
+class Still(NamedTuple):
+    """What the steps of a stage share, on the padded canvas or tile.
+
+    Attributes:
+        head: (B, base, H, W), the features' part of the first convolution, with its bias.
+        coordinates: (B or 1, base, H, W), encoded; None without an adapter.
+    """
+
+    head: torch.Tensor
+    coordinates: torch.Tensor | None
 
 
 class Denoiser(nn.Module):
@@ -63,22 +79,50 @@ class Denoiser(nn.Module):
             (B, 3, H, W). [inferred] Sides that the levels do not divide are reflected at the right and bottom while
             coordinates go on beyond 1, and the result is cut.
         """
+        return self.step(r, self.still(lr_features, hr_features, place=place), t, scale)
+
+    def still(
+        self, lr_features: torch.Tensor, hr_features: torch.Tensor, *, place: tuple[Size, Span, Span] | None = None
+    ) -> Still:
+        """What all steps share: the first convolution is linear, and the features' part of it does not change.
+
+        Args:
+            lr_features, hr_features, place: As in `forward`.
+        """
+        height, width = lr_features.shape[-2:]
+        down, across = self._missing(height, width)
+        features = self._padded(torch.cat((lr_features, hr_features), dim=1))
+        head = functional.conv2d(features, self.head.weight[:, _COLOURS:], self.head.bias, padding=1)
+        if self.coordinates is None:
+            return Still(head, None)
+        size, (top, bottom), (left, right) = (height, width), (0, height), (0, width)
+        if self.frame == "image" and place is not None:
+            size, (top, bottom), (left, right) = place
+        coord = coord_map(size, rows=(top, bottom + down), columns=(left, right + across), device=head.device)
+        return Still(head, self.coordinates(coord.to(head.dtype)))
+
+    def step(self, r: torch.Tensor, still: Still, t: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        """As `forward`, with what `still` returned."""
         height, width = r.shape[-2:]
-        down, across = -height % self.multiple, -width % self.multiple
-        inputs = torch.cat((r, lr_features, hr_features), dim=1)
-        if down or across:
-            mode = "reflect" if down < height and across < width else "replicate"
-            inputs = functional.pad(inputs, (0, across, 0, down), mode=mode)
-        features = self.head(inputs)
+        shown = functional.conv2d(self._padded(r), self.head.weight[:, :_COLOURS], padding=1)
+        features = shown + still.head
         embedding = self.embedding(t, scale)
         conditions = None
-        if self.coordinates is not None and self.adapter is not None:
-            if place is None or self.frame == "patch":
-                place = (height, width), (0, height), (0, width)
-            size, (top, bottom), (left, right) = place
-            coord = coord_map(size, rows=(top, bottom + down), columns=(left, right + across), device=r.device)
-            conditions, _ = self.adapter(features + self.coordinates(coord.to(r.dtype)), embedding)
+        if still.coordinates is not None and self.adapter is not None:
+            conditions, _ = self.adapter(features + still.coordinates, embedding)
         return self.unet(features, embedding, conditions)[..., :height, :width]
+
+    def _missing(self, height: int, width: int) -> tuple[int, int]:
+        return -height % self.multiple, -width % self.multiple
+
+    def _padded(self, maps: torch.Tensor) -> torch.Tensor:
+        height, width = maps.shape[-2:]
+        down, across = self._missing(height, width)
+        if not (down or across):
+            return maps
+        return functional.pad(
+            maps, (0, across, 0, down), "reflect" if down < height and across < width else "replicate"
+        )
 
 
 class CasArbi(nn.Module):

@@ -51,7 +51,7 @@ class SFT(nn.Module):
 
     def forward(self, features: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """Args: both (B, width, H, W)."""
-        return features * (1 + self.gamma(condition)) + self.beta(condition)
+        return torch.addcmul(features + self.beta(condition), features, self.gamma(condition))
 
 
 def _pointwise(width: int) -> nn.Sequential:
@@ -64,11 +64,11 @@ class ResBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, embedding: int, *, modulated: bool = False) -> None:
         super().__init__()
-        self.before = nn.Sequential(nn.GroupNorm(_GROUPS, inputs), nn.SiLU(), conv3(inputs, outputs))
+        self.before = nn.Sequential(nn.GroupNorm(_GROUPS, inputs), nn.SiLU(inplace=True), conv3(inputs, outputs))
         self.norm = nn.GroupNorm(_GROUPS, outputs)
         self.film = nn.Sequential(nn.SiLU(), nn.Linear(embedding, 2 * outputs))
         self.sft = SFT(outputs) if modulated else None
-        self.after = nn.Sequential(nn.SiLU(), conv3(outputs, outputs))
+        self.after = nn.Sequential(nn.SiLU(inplace=True), conv3(outputs, outputs))
         self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, kernel_size=1)
 
     def forward(
@@ -76,7 +76,7 @@ class ResBlock(nn.Module):
     ) -> torch.Tensor:
         """Args: features: (B, inputs, H, W); embedding: (B, E); condition: (B, outputs, H, W), where modulated."""
         gamma, beta = self.film(embedding)[:, :, None, None].chunk(2, dim=1)
-        inner = self.norm(self.before(features)) * (1 + gamma) + beta
+        inner = modulated_norm(self.norm, self.before(features), gamma, beta)
         if self.sft is not None and condition is not None:
             inner = self.sft(inner, condition)
         return self.skip(features) + self.after(inner)
@@ -167,7 +167,7 @@ class Up(nn.Module):
             for block in level:  # pyright: ignore[reportGeneralTypeIssues]
                 features = block(torch.cat((features, left.pop()), dim=1), embedding)
             if index < len(self.grow):
-                features = self.grow[index](functional.interpolate(features, scale_factor=2.0, mode="nearest"))
+                features = doubled(features, *self.grow[index].parameters())
         return features
 
 
@@ -194,6 +194,48 @@ class UNet(nn.Module):
         if self.attention is not None:
             middle = self.attention(middle)
         return self.out(self.up(self.middle[1](middle, embedding), skips, embedding))
+
+
+def modulated_norm(norm: nn.GroupNorm, features: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
+    """norm(features) (1 + gamma) + beta; of a single image in one pass, as gain and bias of the norm.
+
+    Args:
+        norm: With gain and bias.
+        features: (B, C, H, W).
+        gamma, beta: (B, C, 1, 1).
+    Returns:
+        (B, C, H, W).
+    """
+    if len(features) > 1:
+        return norm(features) * (1 + gamma) + beta
+    gain = 1 + gamma.flatten()
+    return functional.group_norm(
+        features, norm.num_groups, norm.weight * gain, norm.bias * gain + beta.flatten(), norm.eps
+    )
+
+
+def doubled(features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """A zero-padded 3x3 convolution of the features repeated twice along both sides, at 4/9 of the products.
+
+    Repeated pixels meet two taps each, so that every phase of the result is a 2x2 convolution of the features, whose
+    taps are sums of those: [w0, w1 + w2] in even rows and columns, [w0 + w1, w2] in odd ones.
+
+    Args:
+        features: (B, C, h, w).
+        weight, bias: (O, C, 3, 3) and (O,).
+    Returns:
+        (B, O, 2 h, 2 w).
+    """
+    sums = weight.new_tensor((((1, 0, 0), (0, 1, 1)), ((1, 1, 0), (0, 0, 1))))
+    taps = torch.einsum("aij,bkl,ocjl->abocik", sums, sums, weight).flatten(0, 2)
+    phases = functional.conv2d(functional.pad(features, (1, 1, 1, 1)), taps, bias.repeat(4)).unflatten(1, (2, 2, -1))
+    batch, _, height, width = features.shape
+    result = features.new_empty(batch, 2 * height, 2 * width, len(bias)).permute(0, 3, 1, 2)
+    for row in (0, 1):
+        for column in (0, 1):
+            phase = phases[:, row, column, :, row : row + height, column : column + width]
+            result[..., row::2, column::2] = phase
+    return result
 
 
 def zeroed(layer: nn.Conv2d) -> nn.Conv2d:

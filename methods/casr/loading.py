@@ -15,7 +15,6 @@ from bench.api import RequestError
 from bench.weights.reader import Weights, load_into, read_architecture
 from methods.blocks.published import complete, read_part
 from methods.blocks.stable_diffusion import check_base, read_stable_diffusion, vae_factor
-from methods.blocks.unet import geometry_of
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.network import Casr, Parts
 from methods.casr.semantics import SamSemantics
@@ -133,7 +132,7 @@ def _fitting(parts: Parts) -> CasrArchitecture:
     factor, semantics = vae_factor(parts.vae), parts.semantics
     return full.model_copy(
         update={
-            "unet": geometry_of(parts.unet),
+            "unet": parts.unet.architecture,
             "factor": factor,
             "control_embedding": full.control_embedding[-round(math.log2(factor)) - 1 :],
             "semantic_dim": full.semantic_dim if semantics is None else semantics.channels,

@@ -1,4 +1,4 @@
-"""LoRA in the UNet and in the VAE's encoder, through diffusers and peft; a fresh one changes nothing (B = 0).
+"""LoRA in the UNet and in the VAE's encoder, through peft; a fresh one changes nothing (B = 0).
 
 Source: CASR freezes all pre-trained weights and trains LoRA of rank 16 (VAE encoder) and 32 (UNet); [inferred] where
 they sit, and the strength alpha / r with peft's alpha of 8, follow S3Diff.
@@ -6,13 +6,9 @@ they sit, and the strength alpha / r with peft's alpha of 8, follow S3Diff.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
-
-if TYPE_CHECKING:
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 UNET_TARGETS = (
     *("to_k", "to_q", "to_v", "to_out.0"),
@@ -22,13 +18,11 @@ UNET_TARGETS = (
 VAE_TARGETS = r"^encoder\..*(conv1|conv2|conv_in|conv_shortcut|conv|conv_out|to_k|to_q|to_v|to_out\.0)$"
 
 
-def add_lora(
-    model: UNet2DConditionModel | AutoencoderKL, rank: int, targets: tuple[str, ...] | str, *, alpha: int
-) -> None:
+def add_lora(model: nn.Module, rank: int, targets: tuple[str, ...] | str, *, alpha: int) -> None:
     """Freeze a model and put a LoRA into it; rank 0: only freeze it.
 
     Args:
-        model: Of diffusers.
+        model: A UNet, or a VAE of diffusers.
         rank: r.
         targets: Ends of module names, or one pattern for whole names.
         alpha: What the LoRA computes counts alpha / rank.
@@ -36,11 +30,11 @@ def add_lora(
     model.requires_grad_(False)
     if not rank:
         return
-    from peft import LoraConfig
+    from peft import LoraConfig, inject_adapter_in_model
 
     named: Any = targets if isinstance(targets, str) else list(targets)
     config = LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=named)
-    model.add_adapter(config)
+    inject_adapter_in_model(config, model)
     for parameter in lora_parameters(model):
         parameter.requires_grad_(True)
 

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch.nn import functional
 
 from bench.api import Size
 from methods.blocks.codec import UnshuffleCodec, VaeCodec
+from methods.blocks.controlnet import ControlNet
 from methods.blocks.tiles import Tile, Weights, merge
-from methods.blocks.unet import down_mid, up
+from methods.blocks.unet import UNet
 from methods.casr.architecture import CasrArchitecture
 from methods.casr.sarm import Sarm
-
-if TYPE_CHECKING:
-    from diffusers.models.controlnets.controlnet import ControlNetModel
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +107,8 @@ class Passable(Protocol):
 
     architecture: CasrArchitecture
     codec: UnshuffleCodec | VaeCodec
-    unet: UNet2DConditionModel
-    controlnet: ControlNetModel | None
+    unet: UNet
+    controlnet: ControlNet | None
     sarm: Sarm | None
 
     @property
@@ -165,7 +162,7 @@ def _decoded(
             h = torch.cat(features[: len(group)])
             del features[: len(group)]
         text = scene.text.repeat(len(group), 1, 1)
-        yield from network.clean(z, up(network.unet, h, skips, emb, text)).split(count)
+        yield from network.clean(z, network.unet.up(h, skips, emb, text)).split(count)
 
 
 def _encode(network: Passable, scene: Scene, group: Sequence[Tile]) -> Encoded:
@@ -186,12 +183,11 @@ def _encode(network: Passable, scene: Scene, group: Sequence[Tile]) -> Encoded:
         control = network.controlnet(
             seen,
             network.architecture.timestep,
-            encoder_hidden_states=text,
-            controlnet_cond=shown.to(text.dtype),
-            conditioning_scale=network.architecture.conditioning_scale,
-            return_dict=False,
+            text,
+            shown.to(text.dtype),
+            strength=network.architecture.conditioning_scale,
         )
-    return Encoded(z, *down_mid(network.unet, seen, network.architecture.timestep, text, control))
+    return Encoded(z, *network.unet.down_mid(seen, network.architecture.timestep, text, control))
 
 
 def _refine(

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import nn
 
-from methods.blocks.unet import new_controlnet, new_unet
+from methods.blocks.controlnet import ControlNet
+from methods.blocks.unet import UNet
 from methods.casr.architecture import CasrArchitecture
 
-if TYPE_CHECKING:
-    from diffusers.models.controlnets.controlnet import ControlNetModel
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
-
-def build_unet(architecture: CasrArchitecture) -> UNet2DConditionModel:
+def build_unet(architecture: CasrArchitecture) -> UNet:
     """A fresh UNet of an architecture's geometry; its last convolution is zero where it predicts a residual."""
-    unet = new_unet(
+    unet = UNet(
         architecture.unet,
         inputs=architecture.seen_channels,
         outputs=architecture.latent_channels,
@@ -31,9 +26,9 @@ def build_unet(architecture: CasrArchitecture) -> UNet2DConditionModel:
     return unet
 
 
-def build_controlnet(unet: UNet2DConditionModel, architecture: CasrArchitecture) -> ControlNetModel:
+def build_controlnet(unet: UNet, architecture: CasrArchitecture) -> ControlNet:
     """A ControlNet with the UNet's encoder weights and zero output convolutions; made before a LoRA is put in."""
-    return new_controlnet(
+    return ControlNet(
         unet,
         channels=architecture.control_channels,
         embedding=architecture.control_embedding,

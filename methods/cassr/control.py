@@ -1,21 +1,17 @@
 """The weight-shared ControlNet: one network that extracts L from the enlarged LR image and R from the reference.
 
-Source: CasSR section 3.3; the ControlNet is diffusers', whose forward is written out here because it returns its maps
-only behind the zero convolutions.
+Source: CasSR section 3.3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from methods.blocks.unet import encode
+from methods.blocks.controlnet import ControlNet
 from methods.cassr.architecture import Features
-
-if TYPE_CHECKING:
-    from diffusers.models.controlnets.controlnet import ControlNetModel
 
 
 class ControlMaps(NamedTuple):
@@ -41,7 +37,7 @@ class ControlMaps(NamedTuple):
 
 
 def control_maps(
-    controlnet: ControlNetModel,
+    controlnet: ControlNet,
     z: torch.Tensor,
     t: torch.Tensor | int,
     c: torch.Tensor,
@@ -51,20 +47,16 @@ def control_maps(
     """Run it.
 
     Args:
-        controlnet: Of diffusers.
+        controlnet: Of any padding.
         z: (B, C, h, w), what the UNet sees.
         t: The timestep, one or (B,).
         c: (B, L, D), text tokens.
         image: (B, 3, H, W) in [0, 1].
         features: Which maps `keys` are.
     """
-    model: Any = controlnet
-    steps = torch.as_tensor(t, device=z.device).expand(len(z))
-    emb = model.time_embedding(model.time_proj(steps).to(z.dtype))
-    h = model.conv_in(z) + model.controlnet_cond_embedding(image)
-    h, maps = encode(model, h, emb, c)
-    down = tuple(zero(each) for each, zero in zip(maps, model.controlnet_down_blocks, strict=True))
-    return ControlMaps(down, model.controlnet_mid_block(h), maps if features == "pre_zero" else down)
+    h, maps = controlnet.features(z, t, c, image)
+    down = controlnet.zeroed(maps)
+    return ControlMaps(down, controlnet.controlnet_mid_block(h), maps if features == "pre_zero" else down)
 
 
 def add_control(

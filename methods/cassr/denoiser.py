@@ -6,20 +6,21 @@ Source: CasSR sections 3.2 to 3.4. `network.Cassr` samples with it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import nn
 
 from methods.blocks.borrowed import leave_out
 from methods.blocks.codec import OverlapCodec, UnshuffleCodec, VaeCodec, in_float32
+from methods.blocks.controlnet import ControlNet
 from methods.blocks.text import ClipText
-from methods.blocks.unet import down_mid, new_controlnet, new_unet, padded
+from methods.blocks.unet import UNet, padded
 from methods.cassr.architecture import CassrArchitecture
 from methods.cassr.attention import MamSettings, MultipleAttention
 from methods.cassr.control import ControlMaps, add_control, control_maps
 from methods.cassr.csc import CscTuner
-from methods.cassr.decoder import check_decoder, decode, decoder_shape
+from methods.cassr.decoder import decode, decoder_shape
 from methods.cassr.diffusion import Diffusion
 from methods.cassr.latents import CodedLatents, Latents, ResidualLatents
 from methods.cassr.restorer import Restorer
@@ -28,15 +29,13 @@ from methods.cassr.text import LearnedTexts
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.controlnets.controlnet import ControlNetModel
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """What a full network takes from Stable Diffusion 1.5, frozen."""
 
-    unet: UNet2DConditionModel
+    unet: UNet
     vae: AutoencoderKL
     text: ClipText
 
@@ -56,17 +55,13 @@ class Denoiser(nn.Module):
             parts: Needed with the codec "vae", and only there.
         Raises:
             ValueError: parts that are missing or not asked for.
-            RequestError: a UNet of another kind.
         """
         super().__init__()
         self.architecture = arch = architecture if architecture is not None else CassrArchitecture.lite()
         if (parts is None) == (arch.codec == "vae"):
             raise ValueError(f"codec '{arch.codec}' {'needs parts' if parts is None else 'takes no parts'}")
-        self.unet: UNet2DConditionModel = _fresh_unet(arch) if parts is None else parts.unet
-        check_decoder(self.unet)
-        self.controlnet: ControlNetModel = new_controlnet(
-            self.unet, channels=3, embedding=arch.control_embedding, padding=arch.padding
-        )
+        self.unet = _fresh_unet(arch) if parts is None else parts.unet
+        self.controlnet = ControlNet(self.unet, channels=3, embedding=arch.control_embedding, padding=arch.padding)
         layers, keys, skips, reductions = decoder_shape(self.unet)
         self.mam = MultipleAttention(arch.mam, layers, keys)
         self.csc = padded(CscTuner(arch.csc, skips, reductions), arch.padding) if arch.csc is not None else None
@@ -142,7 +137,7 @@ class Denoiser(nn.Module):
         Returns:
             (B, C, h, w).
         """
-        h, skips, emb = down_mid(self.unet, self._seen(z, c), t, c)
+        h, skips, emb = self.unet.down_mid(self._seen(z, c), t, c)
         skips, h = add_control(skips, h, lr, ref)
         maps = (lr, ref) if lr is not None and ref is not None else None
         return self._painted(decode(self.unet, h, skips, emb, c, mam=self.mam, maps=maps, settings=self.settings.mam))
@@ -155,7 +150,7 @@ class Denoiser(nn.Module):
         """
         assert self.csc is not None
         with torch.no_grad():
-            h, skips, emb = down_mid(self.unet, self._seen(z, c), t, c)
+            h, skips, emb = self.unet.down_mid(self._seen(z, c), t, c)
         return self._painted(decode(self.unet, h, self.csc(skips, up.to(c.dtype)), emb, c))
 
     def eps(
@@ -211,21 +206,22 @@ class Denoiser(nn.Module):
         predictions in float32, as the schedule is."""
         self.to(device)
         for part in (self.unet, self.controlnet):
-            nn.Module.to(part, memory_format=torch.channels_last)
+            part.to(memory_format=torch.channels_last)
         for part in (self.unet, self.controlnet, self.text, self.mam, self.csc):
             if part is not None:
-                nn.Module.to(part, dtype)  # diffusers' own `to` warns of every cast
+                part.to(dtype)
         in_float32(self.unet.conv_out)
         if self.codec is not None:
             self.codec.place(dtype)
         return self.eval()
 
 
-def _fresh_unet(arch: CassrArchitecture) -> UNet2DConditionModel:
-    unet: Any = new_unet(arch.unet, inputs=arch.unet_channels, outputs=arch.unet_channels, padding=arch.padding)
+def _fresh_unet(arch: CassrArchitecture) -> UNet:
+    unet = UNet(arch.unet, inputs=arch.unet_channels, outputs=arch.unet_channels, padding=arch.padding)
     if arch.codec == "overlap":  # the head's last convolution is what begins at zero
         nn.init.kaiming_normal_(unet.conv_out.weight, nonlinearity="relu")
     else:
         nn.init.zeros_(unet.conv_out.weight)
+        assert unet.conv_out.bias is not None
         nn.init.zeros_(unet.conv_out.bias)
     return unet

@@ -9,7 +9,7 @@ from typing import Any
 from bench.api import RequestError
 from bench.weights.reader import Weights, load_into, read_architecture, read_weights
 from methods.blocks.stable_diffusion import check_base, read_stable_diffusion, vae_factor
-from methods.blocks.unet import geometry_of, padded
+from methods.blocks.unet import padded
 from methods.cassr.architecture import CassrArchitecture
 from methods.cassr.csc import CscTuner
 from methods.cassr.decoder import decoder_shape
@@ -68,7 +68,7 @@ def load_parts(sd_path: Path | None, *, option: str = "cassr.sd_path") -> Parts:
 
 def fitting(parts: Parts) -> CassrArchitecture:
     """The paper's architecture around these parts: MAM in every decoder layer that has a transformer block."""
-    full, geometry, factor = CassrArchitecture.full(), geometry_of(parts.unet), vae_factor(parts.vae)
+    full, geometry, factor = CassrArchitecture.full(), parts.unet.architecture, vae_factor(parts.vae)
     assert full.csc is not None
     kept = round(math.log2(factor)) + 1
     attention = [on for on in reversed(geometry.attention) for _ in range(geometry.layers + 1)]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from string import Formatter
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pydantic import Field, field_validator
 
-from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale, UnitError, format_scale
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale, Sought, UnitError, format_scale
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _OF_AXES = ("scale_h", "scale_w", "scale_h_2f", "scale_w_2f")
 PATTERN_FIELDS = {"image", "scale", "float_scale", "scale_2f", *_OF_AXES}
@@ -66,6 +70,26 @@ def fingerprint(options: MethodOptions, image: str, scale: Scale) -> str:
         return "missing"
 
 
+def look_up(options: MethodOptions, sought: Sought) -> NDArray[np.float32]:
+    """The image of a unit, see `methods.precomputed.files.sr_planes`."""
+    from methods.precomputed.files import sr_planes
+
+    given = cast("PrecomputedOptions", options)
+    return sr_planes(given.folder, sought, pattern=given.pattern, luma=given.luma)
+
+
+def missing(options: MethodOptions, image: str, scale: Scale) -> str:
+    """Why no file is found for a unit; empty where one is."""
+    from methods.precomputed.files import locate
+
+    given = cast("PrecomputedOptions", options)
+    try:
+        locate(given.folder, image, format_scale(scale), given.pattern)
+    except UnitError as fault:
+        return str(fault)
+    return ""
+
+
 PRECOMPUTED = MethodSpec(
     info=MethodInfo(
         name="precomputed",
@@ -79,4 +103,6 @@ PRECOMPUTED = MethodSpec(
     fingerprint=fingerprint,
     elsewhere=True,
     looks_up=True,
+    reader=look_up,
+    missing=missing,
 )

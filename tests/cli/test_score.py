@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
 from bench.imaging import read_image, write_png
@@ -118,3 +122,113 @@ def test_replaced_outputs_are_scored_again(bench: Callable, outputs: Path, photo
     again = bench(*WORDS)
     assert again.code == 0
     assert values(newcomer / "run")["p0"] == "inf"
+
+
+ALONE = ("score", "SR", "--metrics", "psnr", "--workers", 0, "--out", "run")
+
+
+def test_images_without_references_need_no_other_word(bench: Callable, outputs: Path, newcomer: Path) -> None:
+    done = bench("score", "SR", "--metrics", "pyiqa:entropy", "--workers", 0, "--out", "run")
+    assert (done.code, done.err) == (0, "")
+    assert all(float(value) > 0 for value in values(newcomer / "run").values())
+    assert set(values(newcomer / "run")) == {"p0", "p1", "p2"}
+
+
+def test_a_metric_that_compares_is_refused_without_references(bench: Callable, outputs: Path, newcomer: Path) -> None:
+    done = bench(*ALONE)
+    assert done.code == 2
+    assert all(text in done.err for text in ("psnr compares with a reference", "bench score SR HR_FOLDER", "niqe"))
+    assert not (newcomer / "run").exists()
+
+
+def test_references_need_a_scale_and_a_protocol_in_words(bench: Callable, outputs: Path, newcomer: Path) -> None:
+    done = bench("score", "SR", "Photos", "--protocol", "sample", "--out", "run")
+    assert done.code == 2
+    assert "--scale must be given" in done.err
+    assert "--protocol must be given" in bench("score", "SR", "Photos", "--scale", 2, "--out", "run").err
+    assert not (newcomer / "run").exists()
+
+
+@pytest.mark.parametrize("names", [(), ("a.png", "b.png")])
+def test_folders_in_which_nothing_matches_are_refused_before_anything_is_written(
+    bench: Callable, photos: Path, newcomer: Path, names: tuple[str, ...]
+) -> None:
+    """The wrong way is a run folder full of failures, and a table of `0/3`."""
+    (newcomer / "SR").mkdir()
+    for name in names:
+        write_png(newcomer / "SR" / name, read_image(photos / "p0.png").pixels)
+    done = bench(*WORDS)
+    assert done.code == 2
+    assert "no file for any of the 3 images of Photos" in done.err
+    assert ("there are no images" if not names else "it holds 2 images: a.png, b.png") in done.err
+    assert "precomputed.pattern" in done.err
+    assert not (newcomer / "run").exists()
+
+
+def test_an_empty_reference_folder_is_refused_before_anything_is_written(
+    bench: Callable, outputs: Path, newcomer: Path
+) -> None:
+    (newcomer / "Empty").mkdir()
+    done = bench("score", "SR", "Empty", *WORDS[3:])
+    assert done.code == 2
+    assert "no image in Empty" in done.err
+    assert not (newcomer / "run").exists()
+
+
+def transparent(path: Path, bits: int, opaque: bool) -> None:
+    """Rewrite a PNG with an alpha channel, black and wholly transparent in its left half unless it is opaque."""
+    pixels = read_image(path).pixels.astype(np.uint16 if bits == 16 else np.uint8) * (257 if bits == 16 else 1)
+    alpha = np.full(pixels.shape[:2], 65535 if bits == 16 else 255, pixels.dtype)
+    if not opaque:
+        alpha[:, : alpha.shape[1] // 2] = 0
+    cv2.imwrite(str(path), np.dstack([pixels[..., ::-1], alpha]))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_an_opaque_alpha_channel_of_sr_is_none(bench: Callable, outputs: Path, newcomer: Path, bits: int) -> None:
+    assert bench(*WORDS).code == 0
+    before = values(newcomer / "run")
+    transparent(outputs / "p1.png", bits, opaque=True)
+    done = bench(*WORDS[:-1], "again")
+    assert (done.code, done.err) == (0, "")
+    assert values(newcomer / "again") == before
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_alpha_reaches_sr_and_is_refused_by_name_without_a_word(
+    bench: Callable, outputs: Path, newcomer: Path, bits: int
+) -> None:
+    transparent(outputs / "p1.png", bits, opaque=False)
+    refused = bench(*WORDS)
+    assert refused.code == 1
+    assert "50.0% of the pixels not opaque" in refused.err
+    done = bench(*WORDS[:-1], "white", "--alpha", "white")
+    assert (done.code, done.err) == (0, "")
+    sr, hr = (read_image(newcomer / folder / "p1.png", alpha="white").pixels for folder in ("SR", "Photos"))
+    assert sr[:, 0].min() == 255
+    value = float(values(newcomer / "white")["p1"])
+    assert value == pytest.approx(peak_signal_noise_ratio(hr, sr, data_range=255), abs=1e-9)
+
+
+def test_a_jpeg_of_too_many_pixels_is_called_so_not_truncated(
+    bench: Callable, outputs: Path, newcomer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = read_image(outputs / "p1.png").pixels
+    (outputs / "p1.png").unlink()
+    Image.fromarray(pixels).save(outputs / "p1.jpg", quality=95)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    done = bench(*WORDS)
+    assert done.code == 1
+    assert "p1.jpg: expected an image that Pillow decodes, of up to 200 pixels, got a larger one" in done.err
+    assert "save it as an 8-bit PNG" in done.err
+    assert "truncated" not in done.err
+
+
+def test_scoring_imports_no_torch(outputs: Path, newcomer: Path) -> None:
+    """Importing it would cost more than scoring twenty images."""
+    program = "import sys; sys.modules['torch'] = None\nfrom bench.cli.app import main\nsys.argv[0] = 'bench'\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, WORDS)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(values(newcomer / "run").values())

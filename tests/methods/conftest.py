@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from bench.data import Pair, prepare, resolve_dataset
 from bench.imaging import imresize
 from bench.metrics.base import ScoredPair
 from bench.training.images import ImagePool
+from methods.blocks.controlnet import ControlNet
+from methods.blocks.unet import UNet, padded
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,40 @@ def butterfly(reference_root: Path) -> Callable[[float, str], Butterfly]:
         return Butterfly(prepare(sample, scale, protocol), protocol, scale)
 
     return at
+
+
+def theirs_of(network: UNet | ControlNet) -> Any:
+    """diffusers' own class of a UNet's or a ControlNet's geometry and padding, filled strictly with its tensors.
+
+    Args:
+        network: Ours, without adapters.
+    """
+    from diffusers import ControlNetModel, UNet2DConditionModel
+
+    said: Any = network.architecture
+    shared: Any = {
+        "in_channels": network.conv_in.in_channels,
+        "block_out_channels": said.channels,
+        "layers_per_block": said.layers,
+        "down_block_types": tuple("CrossAttnDownBlock2D" if on else "DownBlock2D" for on in said.attention),
+        "cross_attention_dim": said.cross_dim,
+        "attention_head_dim": said.heads,
+        "norm_num_groups": said.groups,
+        "use_linear_projection": said.linear_projection,
+    }
+    if isinstance(network, UNet):
+        kinds = tuple("CrossAttnUpBlock2D" if on else "UpBlock2D" for on in reversed(said.attention))
+        theirs: Any = UNet2DConditionModel(**shared, up_block_types=kinds, out_channels=network.conv_out.out_channels)
+    else:
+        stem = network.controlnet_cond_embedding
+        widths = (stem.conv_in.out_channels, *(each.out_channels for each in list(stem.blocks)[1::2]))
+        theirs = ControlNetModel(
+            **shared,
+            conditioning_channels=stem.conv_in.in_channels,
+            conditioning_embedding_out_channels=widths,
+        )
+    theirs.to(network.conv_in.weight.dtype).load_state_dict(network.state_dict(), strict=True)
+    return padded(theirs, network.conv_in.padding_mode).train(network.training)
 
 
 def _save_sd(root: Path, *, first: bool = False) -> None:

@@ -252,9 +252,7 @@ def test_every_ablation_runs(change):
 def test_the_controlnet_hears_depth_and_with_sp_also_the_superpixels(control):
     network = _network(control_input=control, sarm=None)
     seen = []
-    network.controlnet.register_forward_pre_hook(
-        lambda _, args, said: seen.append(said["controlnet_cond"]), with_kwargs=True
-    )
+    network.controlnet.register_forward_pre_hook(lambda _, args: seen.append(args[3]))
     s, depth = torch.rand(1, 3, 16, 16) * 2 - 1, torch.rand(1, 1, 16, 16)
     network.enhance(s, depth, _lr(4, 4))
     expected = torch.cat((s / 2 + 0.5, depth), 1) if control == "sp+depth" else depth.expand(-1, 3, -1, -1)

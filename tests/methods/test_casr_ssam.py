@@ -555,3 +555,21 @@ def test_masks_are_for_the_nine_neighbours_in_order() -> None:
     inside = torch.isfinite(masked(torch.zeros(1, 9, 3, 6), 3, -torch.inf))[0, :, 0]
     assert inside[:, 0].tolist() == [False, False, False, False, True, True, False, False, False]
     assert inside[:, 5].tolist() == [False, False, False, True, True, False, False, False, False]
+
+
+def test_counted_means_equal_pooled_ones():
+    """Catches a superpixel numbered from the wrong cell, and colours of one image counted for another."""
+    image, choice = _choice_and_image()
+    for counted, pooled in zip(
+        assignment._counted(image, choice, 4),
+        assignment._pooled(image, ((choice == number).to(image.dtype) for number in range(9)), 4),
+        strict=True,
+    ):
+        torch.testing.assert_close(counted, pooled)
+
+
+def _choice_and_image() -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    image = torch.rand(2, 3, 10, 13)
+    maps = assignment.probabilities(torch.randn(2, 9, 10, 13), 4)
+    return image, assignment.choose(maps, (10, 13), 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import pytest
 import torch
@@ -13,12 +14,14 @@ from bench.api import RequestError
 from methods.blocks.codec import UnshuffleCodec, VaeCodec
 from methods.blocks.geometry import UNetArchitecture
 from methods.blocks.schedule import alpha_bar
-from methods.blocks.unet import down_mid, geometry_of, up
+from methods.blocks.stable_diffusion import geometry_of, own_unet
 from methods.casr.architecture import CasrArchitecture, SarmArchitecture, SsamArchitecture
 from methods.casr.loading import Sources, load_full
 from methods.casr.network import Casr, TileSettings
 from methods.casr.unet import build_controlnet, build_unet
+from tests.methods.conftest import theirs_of
 
+M = TypeVar("M", bound=nn.Module)
 TINY = CasrArchitecture(
     factor=2,
     control_embedding=(4, 8),
@@ -30,7 +33,7 @@ TINY = CasrArchitecture(
 )
 
 
-def _random(module: nn.Module, std: float = 0.2) -> nn.Module:
+def _random(module: M, std: float = 0.2) -> M:
     """No layer is left at zero, where differences would not show."""
     torch.manual_seed(5)
     for parameter in module.parameters():
@@ -51,8 +54,7 @@ def test_constant_images_have_constant_features_only_without_zeros_around(paddin
     net = _random(build_controlnet(unet, shape))
     x, c, shown = torch.ones(1, 12, 8, 12), torch.randn(1, 3, 6), torch.ones(1, 4, 16, 24)
     with torch.no_grad():
-        extra = net(x, 999, encoder_hidden_states=c, controlnet_cond=shown, return_dict=False)
-        found = up(unet, *down_mid(unet, x, 999, c, extra), c)
+        found = unet(x, 999, c, net(x, 999, c, shown))
     assert float(found.abs().max()) > 1e-2
     assert (float(found.std(dim=(-2, -1)).max()) < 1e-5) == (padding == "replicate")
 
@@ -63,22 +65,25 @@ def test_both_halves_are_the_whole_unet(control):
     unet = _random(build_unet(TINY))
     x, c = torch.randn(2, 12, 8, 16), torch.randn(2, 3, 6)
     said, extra = {}, None
-    if control:
-        net = _random(build_controlnet(unet, TINY))
-        extra = net(x, 999, encoder_hidden_states=c, controlnet_cond=torch.rand(2, 4, 16, 32), return_dict=False)
-        said = {"down_block_additional_residuals": tuple(extra[0]), "mid_block_additional_residual": extra[1]}
     with torch.no_grad():
-        whole = unet(x, 999, c, **said).sample
-        h, skips, emb = down_mid(unet, x, 999, c, extra)
+        if control:
+            net = _random(build_controlnet(unet, TINY))
+            extra = net(x, 999, c, torch.rand(2, 4, 16, 32))
+            said = {"down_block_additional_residuals": extra[0], "mid_block_additional_residual": extra[1]}
+        whole = theirs_of(unet)(x, 999, c, **said).sample
+        h, skips, emb = unet.down_mid(x, 999, c, extra)
         assert h.shape == (2, 16, 2, 4)
-        _same(up(unet, h, skips, emb, c), whole)
+        _same(unet.up(h, skips, emb, c), whole)
+        _same(unet(x, 999, c, extra), whole)
 
 
 def test_the_published_unet_is_split_exactly_too(published):
-    unet = UNet2DConditionModel.from_pretrained(published.sd / "unet").eval()
+    theirs = UNet2DConditionModel.from_pretrained(published.sd / "unet").eval()
     x, c = torch.randn(1, 4, 8, 8), torch.randn(1, 5, 16)
     with torch.no_grad():
-        _same(up(unet, *down_mid(unet, x, 999, c), c), unet(x, 999, c).sample)
+        whole = theirs(x, 999, c).sample
+        unet = own_unet(theirs)
+        _same(unet.up(*unet.down_mid(x, 999, c), c), whole)
 
 
 def test_a_unet_with_unknown_parts_is_refused_not_computed_wrongly():
@@ -97,12 +102,12 @@ def test_a_unet_with_unknown_parts_is_refused_not_computed_wrongly():
 
 def test_sides_that_the_levels_do_not_divide_are_refused():
     with pytest.raises(ValueError, match="multiples of 4"):
-        down_mid(build_unet(TINY), torch.zeros(1, 12, 8, 6), 999, torch.zeros(1, 1, 6))
+        build_unet(TINY).down_mid(torch.zeros(1, 12, 8, 6), 999, torch.zeros(1, 1, 6))
 
 
 @pytest.mark.parametrize("architecture", [CasrArchitecture(), CasrArchitecture.nano()])
 def test_geometry_is_read_back_from_the_unet_that_was_built(architecture):
-    assert geometry_of(build_unet(architecture)) == architecture.unet
+    assert geometry_of(theirs_of(build_unet(architecture))) == architecture.unet
 
 
 # --- group 4: at the start nothing is changed ---

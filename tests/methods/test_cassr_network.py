@@ -14,12 +14,13 @@ from torch import nn
 from methods import cassr
 from methods.blocks.geometry import UNetArchitecture
 from methods.blocks.stable_diffusion import blank_vae
-from methods.blocks.unet import down_mid, new_unet, up
+from methods.blocks.unet import UNet
 from methods.cassr.architecture import CassrArchitecture, CscArchitecture, MamArchitecture
 from methods.cassr.control import control_maps
 from methods.cassr.decoder import decode, decoder_shape
 from methods.cassr.denoiser import Denoiser, Parts
 from methods.cassr.network import Cassr
+from tests.methods.conftest import theirs_of
 
 SMALL = UNetArchitecture(channels=(8, 8, 16), attention=(False, True, True), heads=(1, 2, 4), groups=4, cross_dim=6)
 TINY = CassrArchitecture(
@@ -61,7 +62,8 @@ def test_a_fresh_network_is_its_base_exactly(batch):
     network, (z, c, image, ref) = _network(), batch
     with torch.no_grad():
         for t in (0, 411, 999):
-            base = network.unet(z, t, c).sample
+            base = network.unet(z, t, c)
+            assert torch.equal(base, theirs_of(network.unet)(z, t, c).sample)
             assert float(base.abs().max()) > 1e-2
             assert torch.equal(network.predict(z, t, c, *network.encode_controls(z, t, c, image, ref)), base)
             assert torch.equal(network.predict_scedit(z, t, c, image), base)
@@ -72,18 +74,19 @@ def test_the_decoder_written_out_is_diffusers(linear, batch):
     """Operation for operation, with either projection. Catches a residual or a norm in another place."""
     z, c, _, _ = batch
     torch.manual_seed(2)
-    unet = new_unet(
-        SMALL.model_copy(update={"linear_projection": linear}), inputs=12, outputs=12, padding="zeros"
-    ).eval()
+    unet = UNet(SMALL.model_copy(update={"linear_projection": linear}), inputs=12, outputs=12, padding="zeros").eval()
     with torch.no_grad():
-        assert torch.equal(decode(unet, *down_mid(unet, z, 7, c), c), up(unet, *down_mid(unet, z, 7, c), c))
+        found = decode(unet, *unet.down_mid(z, 7, c), c)
+        assert torch.equal(found, unet(z, 7, c))
+        assert torch.equal(found, theirs_of(unet)(z, 7, c).sample)
 
 
 def test_the_controlnet_written_out_is_diffusers(batch):
     network, (z, c, image, _) = _network(alive=True), batch
     with torch.no_grad():
         maps = control_maps(network.controlnet, z, 30, c, image, "post_zero")
-        down, mid = network.controlnet(z, 30, encoder_hidden_states=c, controlnet_cond=image, return_dict=False)
+        theirs = theirs_of(network.controlnet)
+        down, mid = theirs(z, 30, encoder_hidden_states=c, controlnet_cond=image, return_dict=False)
         assert all(torch.equal(one, other) for one, other in zip(maps.down, down, strict=True))
         assert torch.equal(maps.mid, mid)
         assert maps.keys == maps.down
@@ -120,7 +123,7 @@ def test_without_the_residual_a_fresh_network_differs(batch):
     printed = TINY.model_copy(update={"mam": TINY.mam.model_copy(update={"residual": False})})
     network, other = _network(), _network(printed)
     with torch.no_grad():
-        base = network.unet(z, 9, c).sample
+        base = network.unet(z, 9, c)
         assert not torch.allclose(other.predict(z, 9, c, *other.encode_controls(z, 9, c, image, ref)), base, atol=1e-3)
         network.settings = replace(network.settings, mam=replace(network.settings.mam, residual=False))
         found = network.predict(z, 9, c, *network.encode_controls(z, 9, c, image, ref))
@@ -203,7 +206,7 @@ def _full(**changes) -> Denoiser:
     said = said.model_copy(update={"csc": said.csc.model_copy(update=changes)})
     with torch.device("meta"):
         text = nn.Module()
-        unet = new_unet(said.unet, inputs=4, outputs=4, padding="zeros")
+        unet = UNet(said.unet, inputs=4, outputs=4, padding="zeros")
         return Cassr(said, Parts(unet=unet, vae=blank_vae(), text=text))
 
 

@@ -185,3 +185,16 @@ def test_optional_skip_is_the_same_in_training_and_in_whole_images():
     network = LIIFNetwork(LiifArchitecture(blocks=1, width=4, hidden=(8,), skip="bilinear"))
     sampled = network(lr, coord, cell_of((11, 12))[None]).transpose(1, 2).reshape(1, 3, 11, 12)
     assert torch.allclose(network.upsample(lr, (11, 12), chunk=17), sampled, atol=1e-5)
+
+
+def test_small_blocks_of_rows_give_what_one_block_gives():
+    """Catches blocks put together in another order, and a neighbour whose weights are those of another block."""
+    decoder, features = _decoder(), torch.randn(2, 4, 5, 6)
+    coord = torch.rand(2, 1300, 2, dtype=torch.float64) * 2 - 1
+    cell = torch.tensor([[0.1, 0.2], [0.05, 0.3]], dtype=torch.float64)
+    whole = decoder.query(decoder.project(features), (5, 6), coord, cell)
+    with torch.no_grad():  # more rows than a block holds
+        blocks = decoder.query(decoder.project(features), (5, 6), coord, cell)
+    assert whole.requires_grad
+    assert not blocks.requires_grad
+    assert torch.allclose(blocks, whole, atol=1e-6)

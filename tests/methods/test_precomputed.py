@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from bench.api import UnitError
 from bench.imaging.colour import studio_luma
 from bench.imaging.io import write_png
+from methods.precomputed import files
 from methods.precomputed.files import locate
 from methods.precomputed.info import PRECOMPUTED, PrecomputedOptions
 from methods.precomputed.method import Precomputed
@@ -182,3 +184,34 @@ def test_a_changed_file_changes_the_key(tmp_path):
 def test_an_image_without_an_id_is_refused(tmp_path):
     with pytest.raises(UnitError, match="image id"):
         Precomputed(PrecomputedOptions(folder=tmp_path)).upscale(LR, (8, 10), seed=0)
+
+
+def test_an_exact_name_wins_over_set_and_image(tmp_path):
+    """Ids such as -1, 0, 1: the part before the dash is empty, and so names no subfolder."""
+    for name in ("-1", "0", "1", "Set5-baby"):
+        write_png(tmp_path / f"{name}.png", np.zeros((4, 4), np.uint8))
+    (tmp_path / "Set5").mkdir()
+    write_png(tmp_path / "Set5" / "baby.png", np.zeros((4, 4), np.uint8))
+    assert [locate(tmp_path, name, "2").name for name in ("-1", "0", "1")] == ["-1.png", "0.png", "1.png"]
+    assert locate(tmp_path, "Set5-baby", "2") == tmp_path / "Set5-baby.png"
+
+
+@pytest.mark.parametrize(("stored", "asked"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_names_match_in_either_form_of_unicode(tmp_path, stored, asked):
+    write_png(tmp_path / f"{unicodedata.normalize(stored, 'Müller')}.png", np.zeros((4, 4), np.uint8))
+    assert locate(tmp_path, unicodedata.normalize(asked, "Müller"), "2").is_file()
+
+
+def test_a_folder_that_does_not_change_is_listed_once_and_one_that_does_again(tmp_path, monkeypatch):
+    """Listing it for every image makes a folder of n images cost n * n."""
+    listed = []
+    monkeypatch.setattr(files, "_listed", lambda folder, real=files._listed: listed.append(folder) or real(folder))
+    monkeypatch.setattr(files, "is_settled", lambda stamp: True)
+    for index in range(20):
+        write_png(tmp_path / f"{index}.png", np.zeros((4, 4), np.uint8))
+    for index in range(20):
+        locate(tmp_path, str(index), "2")
+    assert len(listed) == 1
+    write_png(tmp_path / "new.png", np.zeros((4, 4), np.uint8))
+    os.utime(tmp_path, ns=(1, 1))
+    assert locate(tmp_path, "new", "2").is_file()

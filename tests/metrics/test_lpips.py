@@ -240,3 +240,28 @@ def test_the_written_out_alexnet_is_torchvisions_layer_for_layer() -> None:
     from bench.metrics.lpips_network import alexnet_features
 
     assert repr(alexnet_features()) == repr(torchvision.models.alexnet().features)
+
+
+def test_the_numpy_network_is_the_torch_network_also_for_one_grey_level_planes_and_16_bit(tmp_path: Path) -> None:
+    """Where images hardly differ, a wrong norm, head or border shows first."""
+    from bench.metrics.lpips_alex import AlexNetwork
+    from bench.metrics.lpips_network import load_network
+
+    metric, _ = made_up_metric(tmp_path, "alex")
+    mine = metric.network()
+    assert isinstance(mine, AlexNetwork)  # so that what is compared is not torch with itself
+    theirs = load_network(metric.files, tmp_path / "hub" / metric.files.backbone.relative)
+    sr, hr = noisy_pair(149, 131)
+    near = np.clip(hr.astype(int) + np.random.default_rng(1).integers(-1, 2, hr.shape), 0, 255).astype(np.uint8)
+    for one, other in ((sr, hr), (near, hr), (sr[..., 0], hr[..., 0]), (sr.astype(np.uint16) * 257, hr)):
+        size = (other.shape[0], other.shape[1])
+        here, there = (net.distance(net.features(one), net.features(other), size) for net in (mine, theirs))
+        assert here == pytest.approx(there, rel=2e-6, abs=1e-8)
+
+
+def test_a_damaged_backbone_is_named_as_before_torch_was_left_out(tmp_path: Path) -> None:
+    metric, _ = made_up_metric(tmp_path, "alex")
+    path = tmp_path / "hub" / metric.files.backbone.relative
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(Unavailable, match="cannot be read as weights"):
+        metric.network()

@@ -14,6 +14,7 @@ from skimage import data
 from bench.api import Direction, MetricInfo, MetricKind, RequestError, Unavailable, UnitError, get_protocol
 from bench.metrics import Metric, Scorer, choose_metrics, make_metric, metric_info, metric_names
 from bench.metrics import base as base_module
+from bench.metrics import scorer as scorer_module
 from bench.metrics.scorer import ReferenceCache, nbytes
 from bench.registry import METRICS
 
@@ -212,3 +213,23 @@ def test_scoring_without_networks_does_not_import_torch(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_trimming_looks_at_new_references_only_and_still_bounds_the_bytes(monkeypatch) -> None:
+    """Measuring every reference after every image makes n images cost n * n."""
+    looked = []
+
+    def counted(memo: object) -> int:
+        looked.extend([1] * isinstance(memo, dict))  # it calls itself for what is inside
+        return nbytes(memo)
+
+    monkeypatch.setattr(scorer_module, "nbytes", counted)
+    cache = scorer_module.ReferenceCache(10_000)
+    for index in range(50):
+        cache.get(index)["plane"] = np.zeros(1000, np.uint8)
+        cache.trim()
+        cache.get(index)["more"] = np.zeros(500, np.uint8)
+        cache.trim()
+    assert len(looked) == 100
+    kept = [index for index in range(50) if "plane" in cache.get(index)]
+    assert kept == list(range(44, 50))  # six of 1500 bytes

@@ -153,7 +153,10 @@ def region_means(image: torch.Tensor, choice: torch.Tensor, n: int) -> torch.Ten
     """
     ones = torch.ones_like(image[:, :1])
     own = _per_cell(image, n) / _per_cell(ones, n)
-    total, count = _pooled(image, ((choice == number).to(image.dtype) for number in range(9)), n)
+    if image.device.type == "cpu" and not image.requires_grad:
+        total, count = _counted(image, choice, n)
+    else:
+        total, count = _pooled(image, ((choice == number).to(image.dtype) for number in range(9)), n)
     return torch.where(count > 0, total / count.clamp_min(1), own)
 
 
@@ -230,6 +233,20 @@ def _pooled(features: torch.Tensor, weights: Iterator[torch.Tensor], n: int) -> 
         total[..., down + 1 : down + 1 + rows, across + 1 : across + 1 + columns] += part
     inner = total[..., 1:-1, 1:-1]
     return inner[:, :-1], inner[:, -1:]
+
+
+def _counted(image: torch.Tensor, choice: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sums of colours and numbers of pixels of every superpixel, added pixel by pixel: on a CPU several times faster
+    than `_pooled`, and always in the same order."""
+    size = (image.shape[-2], image.shape[-1])
+    cells = grid_size(size, n)
+    length = cells[0] * cells[1]
+    totals, counts = [], []
+    for planes, where in zip(image.flatten(2), region_ids(choice, size, n).flatten(1), strict=True):
+        totals.append(torch.stack([torch.bincount(where, plane, length) for plane in planes]))
+        counts.append(torch.bincount(where, minlength=length)[None])
+    total, count = (torch.stack(each).to(image.dtype).unflatten(2, cells) for each in (totals, counts))
+    return total, count
 
 
 def _per_cell(values: torch.Tensor, n: int) -> torch.Tensor:

@@ -23,6 +23,8 @@ DIGITS = 10
 _NOISE = 1e-12
 """Relative difference between a computed float (0.1 * 23) and the decimal that was meant."""
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_NO_FACTOR = re.compile(r"-\d{1,80}(?:\.\d{1,80})?|[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+"""Numbers, and none of them a scale."""
 _BETWEEN = re.compile("[xX×]")
 _HOW = (
     "scales are numbers of at least 1 separated by commas, such as --scales 2,3.6,8, or pairs of them, height x width, "
@@ -134,6 +136,8 @@ def parse_scale(text: str) -> Scale:
     bare = [part for part in parts if part]
     if len(parts) == 2 and len(bare) == 1 and _DECIMAL.fullmatch(bare[0]):
         raise RequestError(f"'{typed}' is not a scale: give {bare[0]} alone, or both factors of a pair; {_HOW}")
+    if _NO_FACTOR.fullmatch(typed):
+        raise RequestError(f"scale {typed} cannot be used; {_HOW}")
     if len(parts) > 2 or not all(map(_DECIMAL.fullmatch, parts)):
         raise RequestError(f"'{typed:.80}' is not a scale; {_HOW}")
     return make_scale(*(_factor(part, typed) for part in parts))

@@ -23,10 +23,19 @@ T = TypeVar("T")
 class LazyRegistry(Generic[T]):
     """Names mapped to targets that are imported on first use."""
 
-    def __init__(self, kind: str, list_command: str) -> None:
-        """Args: kind: "method", "dataset" or "metric"; list_command: what lists the names."""
+    def __init__(self, kind: str, list_command: str, *, more: str = "") -> None:
+        """Describe the registry.
+
+        Args:
+            kind: "method", "dataset" or "metric".
+            list_command: What lists the names.
+            more: How a name that is in no package is had, for the message about one that nobody registered.
+        """
         self.kind = kind
         self.list_command = list_command
+        self.more = more
+        self.hint: Callable[[str], str] | None = None
+        """Unknown name -> a sentence on what it could mean, "" for none; set by the package whose names these are."""
         self._targets: dict[str, tuple[str, str]] = {}
         self._resolved: dict[str, T] = {}
         self._scanned = False
@@ -113,7 +122,9 @@ class LazyRegistry(Generic[T]):
     def _require(self, name: str) -> None:
         self._scan()
         if name not in self._targets:
-            raise unknown_name(self.kind, name, self._targets, self.list_command)
+            meant = self.hint(name) if self.hint is not None else ""
+            fault = unknown_name(self.kind, name, self._targets, self.list_command, hint=meant)
+            raise RequestError(f"{fault}{self.more}") if self.more else fault
 
     def _scan(self) -> None:
         if self._scanned:
@@ -124,7 +135,9 @@ class LazyRegistry(Generic[T]):
             self.add(point.name, point.value, origin=origin)
 
 
-METHODS: LazyRegistry[Any] = LazyRegistry("method", "bench methods")
+METHODS: LazyRegistry[Any] = LazyRegistry(
+    "method", "bench methods", more="; one in a file of its own: 'bench run --plugin FILE.py'"
+)
 """name -> `MethodSpec`, or a `Method` class (out-of-tree)."""
 DATASETS: LazyRegistry[Any] = LazyRegistry("dataset", "bench datasets")
 """name -> callable (data_root) -> `Dataset`, from packages; cards are listed by `bench.data`."""

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from bench.api import WrittenScale
+
 BUDGET = ("steps", "batch", "lr", "schedule", "seed", "ema")
 """Options of a training that all variants of a file must share."""
 Number = Annotated[str, Field(pattern=r"^-?\d*\.?\d+$")]
@@ -32,7 +34,7 @@ class Strict(BaseModel):
 class Conditions(Strict):
     """Where the variants are run unless the command says otherwise."""
 
-    scales: tuple[Annotated[float, Field(ge=1, allow_inf_nan=False)], ...] = Field(min_length=1)
+    scales: tuple[WrittenScale, ...] = Field(min_length=1)
     datasets: tuple[str, ...] = Field(default=("sample",), min_length=1)
     protocol: str | None = None
     """None: the datasets' own."""
@@ -111,7 +113,7 @@ class Citation(Strict):
     """Where the paper measured what is cited."""
 
     dataset: str
-    scale: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
+    scale: WrittenScale | None = None
 
 
 class Ablation(Strict):

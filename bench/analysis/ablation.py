@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from bench.analysis.comparison import CellComparison, Side, compare_rows, judged
 from bench.analysis.frames import RunFrames
 from bench.analysis.reported import ReportedRow
-from bench.api import MetricInfo, MetricRef, RowInfo
+from bench.api import MetricInfo, MetricRef, RowInfo, Scale
 
 RowKey = tuple[str, str]
 """(method, variant)."""
-Place = tuple[str, float, str]
+Place = tuple[str, Scale, str]
 """(dataset, scale, metric)."""
 
 
@@ -54,7 +54,7 @@ class AblationResult:
     rows: tuple[RowInfo, ...]
     default: RowInfo
     cells: Mapping[tuple[RowKey, Place], AblationCell]
-    places: tuple[tuple[str, float], ...]
+    places: tuple[tuple[str, Scale], ...]
     metrics: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -64,7 +64,7 @@ class PrintedValue:
     """A number that a paper prints of a variant; a scale of None is not stated."""
 
     dataset: str
-    scale: float | None
+    scale: Scale | None
     metric: str
     text: str
 
@@ -121,7 +121,7 @@ def mean_difference(mean: float | None, default: float | None) -> float | None:
 def printed_values(rows: Iterable[ReportedRow]) -> tuple[PrintedValue, ...]:
     """The numbers of one row of a reported table; of a metric with reference scales its mean over those that are not
     the output's own, as summaries have it."""
-    values: dict[tuple[str, float | None, str], list[ReportedRow]] = {}
+    values: dict[tuple[str, Scale | None, str], list[ReportedRow]] = {}
     for row in rows:
         ref = MetricRef.parse(row.metric)
         if row.value and (ref.reference is None or ref.reference != row.scale):
@@ -145,7 +145,7 @@ def _means(frames: RunFrames, row: RowInfo) -> dict[Place, AblationCell]:
         if MetricRef.parse(line["metric"]).reference is not None:
             continue
         mean = float(line["mean"])
-        found[line["dataset"], float(line["scale"]), line["metric"]] = AblationCell(
+        found[line["dataset"], line["scale"], line["metric"]] = AblationCell(
             mean=None if math.isnan(mean) else mean,
             note=str(line["note"]),
             n=int(line["n"]),

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.planned import Cell, Planned
-from bench.api import MetricRef, Signature
+from bench.api import MetricRef, Scale, Signature
 
-RowKey = tuple[str, str, str, float, str, str]
+RowKey = tuple[str, str, str, Scale, str, str]
 """(method, variant, dataset, scale, metric, signature)."""
 
 
@@ -94,7 +94,7 @@ def _wanted(
     seen: Iterable[tuple[str, str]],
     plans: Plans,
     unavailable: Collection[str],
-    guessed: Mapping[tuple[str, float], Wanted],
+    guessed: Mapping[tuple[str, Scale], Wanted],
 ) -> Wanted:
     own = plans.of(cell)
     if any(plan.measures is None for plan in own):
@@ -116,11 +116,11 @@ def _wanted(
 
 def _guessed(
     measured: Iterable[tuple[Cell, str, str]], plans: Plans, order: Sequence[str], unavailable: Sequence[str]
-) -> dict[tuple[str, float], Wanted]:
+) -> dict[tuple[str, Scale], Wanted]:
     """(dataset, scale) -> what nobody planned: what has not begun takes its metrics from what has."""
     places = list(dict.fromkeys((cell[2], cell[3]) for cell in plans))
-    here: dict[tuple[str, float], Wanted] = {place: {} for place in places}
-    anywhere: dict[float, Wanted] = {scale: {} for _, scale in places}
+    here: dict[tuple[str, Scale], Wanted] = {place: {} for place in places}
+    anywhere: dict[Scale, Wanted] = {scale: {} for _, scale in places}
     for cell, metric, signature in measured:
         if metric:
             for found in (here[cell[2], cell[3]], anywhere[cell[3]]):

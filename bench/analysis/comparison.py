@@ -13,7 +13,7 @@ from bench.analysis.pairing import ImageValues, cannot_pair, paired
 from bench.analysis.selection import Selection, select
 from bench.analysis.signatures import check_one_protocol
 from bench.analysis.significance import Difference, Verdict, adjusted_ps, compare_values, judge
-from bench.api import Direction, MetricInfo, MetricRef, RequestError, RowInfo, format_scale
+from bench.api import Direction, MetricInfo, MetricRef, RequestError, RowInfo, Scale, format_times
 from bench.api.run import merged_names
 
 _NAMED = 3
@@ -42,7 +42,7 @@ class CellComparison:
     """
 
     dataset: str
-    scale: float
+    scale: Scale
     metric: str
     signature: str
     mean_a: float
@@ -99,10 +99,10 @@ def compare_rows(
     values_a = ImageValues.of(a.frames)
     values_b = values_a if b.frames.records is a.frames.records else ImageValues.of(b.frames)
     for row in shared.to_dict("records"):
-        dataset, scale, metric = str(row["dataset"]), float(row["scale"]), str(row["metric"])
+        dataset, scale, metric = str(row["dataset"]), row["scale"], str(row["metric"])
         signature = str(row["signature"])
         info = infos.get(MetricRef.parse(metric).name)
-        where = f"{info.display if info else metric} on {dataset} ×{format_scale(scale)}"
+        where = f"{info.display if info else metric} on {dataset} {format_times(scale)}"
         place = (dataset, scale, metric, signature)
         first, second = values_a.cell((*a.row.key, *place)), values_b.cell((*b.row.key, *place))
         pairs = paired(first, second, dataset, scale)
@@ -147,7 +147,7 @@ def _own(side: Side, selection: Selection) -> pd.DataFrame:
     return own
 
 
-def _at(rows: pd.DataFrame, places: set[tuple[str, float, str]]) -> pd.DataFrame:
+def _at(rows: pd.DataFrame, places: set[tuple[str, Scale, str]]) -> pd.DataFrame:
     keys = zip(rows["dataset"], rows["scale"], rows["metric"], strict=True)
     return rows.loc[[key in places for key in keys]]
 
@@ -157,13 +157,13 @@ def _seen(a: Side, b: Side) -> str:
     for name, side in (("A", a), ("B", b)):
         summary = side.frames.summary
         own = summary.loc[(summary["method"] == side.row.method) & (summary["variant"] == side.row.variant)]
-        where = dict.fromkeys(f"{d} ×{format_scale(s)}" for d, s in zip(own["dataset"], own["scale"], strict=True))
+        where = dict.fromkeys(f"{d} {format_times(s)}" for d, s in zip(own["dataset"], own["scale"], strict=True))
         said.append(f"{name} has {', '.join(where)}")
     return "; ".join(said)
 
 
 def _cell(
-    place: tuple[str, float, str, str], pairs: Mapping[str, tuple[float, float]], info: MetricInfo | None, effect: float
+    place: tuple[str, Scale, str, str], pairs: Mapping[str, tuple[float, float]], info: MetricInfo | None, effect: float
 ) -> CellComparison:
     dataset, scale, metric, signature = place
     direction = info.direction if info is not None else None

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.analysis.frames import RunFrames
-from bench.api import MethodSpec, RowInfo, weights_label
+from bench.api import MethodSpec, RowInfo, Scale, weights_label
 from bench.registry import METHODS
 from bench.weights.beside import card_beside
 
-CellKey = tuple[str, str, str, float]
+CellKey = tuple[str, str, str, Scale]
 """(method, variant, dataset, scale)."""
 _CELL = ["method", "variant", "dataset", "scale"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.analysis.scale_column import scale_column
 from bench.api import MetricRef, Signature, UnitStatus
 
 _UNIT = ["method", "variant", "dataset", "image", "scale", "seed"]
@@ -23,12 +24,12 @@ def over_references(records: pd.DataFrame) -> pd.DataFrame:
         of the signature, so that all references of one unit share one.
     """
     names = {name: MetricRef.parse(name) for name in records["metric"].unique()}
-    crossed = {name: ref for name, ref in names.items() if ref.reference is not None}
+    crossed = {name: ref.reference for name, ref in names.items() if ref.reference is not None}
     rows = records.loc[records["metric"].isin(list(crossed))].copy()
     if rows.empty:
         return rows
-    rows["ref"] = rows["metric"].map({name: ref.reference for name, ref in crossed.items()}).astype(float)
-    rows["metric"] = rows["metric"].map({name: ref.name for name, ref in crossed.items()})
+    rows["ref"] = scale_column((crossed[name] for name in rows["metric"]), rows.index)
+    rows["metric"] = rows["metric"].map({name: names[name].name for name in crossed})
     rows["signature"] = rows["signature"].map({s: without_reference(s) for s in rows["signature"].unique()})
     pairs = rows[["dataset", "metric", "ref"]].drop_duplicates()
     rows = rows.loc[rows["ref"] != rows["scale"]].copy()

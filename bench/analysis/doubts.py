@@ -7,14 +7,8 @@ from functools import lru_cache
 
 import pandas as pd
 
-from bench.api import (
-    MetricRef,
-    RequestError,
-    Signature,
-    shave_pixels,
-    size_doubts,
-    unit_doubts,
-)
+from bench.api import MetricRef, RequestError, Scale, Signature, factors, shave_pixels, size_doubts, unit_doubts
+from bench.api.sizes import Border
 from bench.metrics.catalog import metric_info
 
 _CELL = ["method", "variant", "dataset", "scale"]
@@ -28,12 +22,12 @@ class Doubts:
         """Args: records: RECORD_COLUMNS; rows without height and width say nothing."""
         sized = records.loc[records["height"].notna(), [*_CELL, "image", "height", "width"]].drop_duplicates()
         counts = sized.groupby([*_CELL, "height", "width"], sort=False).size().reset_index()
-        self._sizes: dict[tuple[str, str, str, float], dict[_Size, int]] = {}
+        self._sizes: dict[tuple[str, str, str, Scale], dict[_Size, int]] = {}
         for method, variant, dataset, scale, height, width, number in counts.itertuples(index=False, name=None):
             sizes = self._sizes.setdefault((method, variant, dataset, scale), {})
             sizes[int(height), int(width)] = int(number)
 
-    def of(self, cell: tuple[str, str, str, float], metric: str, signature: str, *, scored: bool) -> str:
+    def of(self, cell: tuple[str, str, str, Scale], metric: str, signature: str, *, scored: bool) -> str:
         """Why a number is doubtful; empty where nothing is known against it.
 
         Args:
@@ -51,7 +45,7 @@ class Doubts:
 
 
 @lru_cache(maxsize=4096)
-def _reasons(sr: _Size, scale: float, metric: str, signature: str, scored: bool) -> tuple[str, ...]:
+def _reasons(sr: _Size, scale: Scale, metric: str, signature: str, scored: bool) -> tuple[str, ...]:
     """What is doubtful of one image's number."""
     try:
         infos = [metric_info(MetricRef.parse(metric).name)]
@@ -61,11 +55,11 @@ def _reasons(sr: _Size, scale: float, metric: str, signature: str, scored: bool)
     if not scored:
         return tuple(sides)
     # the sizes of LR are not stored; every size rule gives SR within a pixel of scale times LR
-    lr = (round(sr[0] / scale), round(sr[1] / scale))
+    lr = (round(sr[0] / factors(scale)[0]), round(sr[1] / factors(scale)[1]))
     return (*unit_doubts(lr=lr, hr=sr, shave=_shave(signature, scale)), *sides)
 
 
-def _shave(signature: str, scale: float) -> int:
+def _shave(signature: str, scale: Scale) -> Border:
     """The border that a number ignores; 0 where its signature says none."""
     rule = Signature.parse(signature).value("shave") or "0"
     try:

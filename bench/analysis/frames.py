@@ -14,6 +14,7 @@ import pandas as pd
 from bench.analysis.aggregate import summarise
 from bench.analysis.crossscale import without_reference
 from bench.analysis.planned import Planned, of_manifest
+from bench.analysis.scale_column import scale_column
 from bench.api import (
     LATER_COLUMNS,
     NO_VARIANT,
@@ -24,7 +25,9 @@ from bench.api import (
     RequestError,
     RowInfo,
     RunManifest,
+    Scale,
     UnitStatus,
+    parse_scale,
     unknown_name,
 )
 from bench.engine.environment import hardware
@@ -192,7 +195,7 @@ def records_frame(rows: Iterable[RecordRow | tuple[Any, ...]]) -> pd.DataFrame:
     for column in ("method", "variant", "dataset", "image", "metric", "signature", "origin", "source"):
         frame[column] = frame[column].astype(object)
     frame["unit_status"] = frame["unit_status"].map(str).astype(object)
-    frame["scale"] = frame["scale"].astype(float)
+    frame["scale"] = scale_column(frame["scale"], frame.index)
     frame["seed"] = frame["seed"].astype("int64")
     frame["value"] = frame["value"].astype(float)
     frame["seconds"] = frame["seconds"].astype(float)
@@ -222,7 +225,7 @@ def _read_csv(path: Path) -> list[RecordRow]:
     missing = [column for column in RECORD_COLUMNS if column not in frame.columns]
     if missing:
         raise RequestError(f"{path} is damaged: no column {', '.join(missing)}; {_AGAIN}")
-    numbers = {"scale": False, "seed": False, "value": True, "seconds": True, "height": True, "width": True}
+    numbers = {"seed": False, "value": True, "seconds": True, "height": True, "width": True}
     for column, empty in numbers.items():
         text = frame[column].to_numpy(dtype=str)
         number = pd.Series(pd.to_numeric(frame[column], errors="coerce"), dtype=float)
@@ -231,11 +234,24 @@ def _read_csv(path: Path) -> list[RecordRow]:
             seen = text[wrong[0]]
             raise RequestError(f"{path}, line {wrong[0] + 2}: '{seen}' is not a {column}; {_AGAIN}")
         frame[column] = number
+    frame["scale"] = _scales(frame["scale"], path)
     strange = set(frame["unit_status"]) - {str(status) for status in UnitStatus}
     if strange:
         raise RequestError(f"{path} is damaged: unknown unit_status {sorted(strange)[0]!r}; {_AGAIN}")
     lines = frame.loc[:, list(RECORD_COLUMNS)].to_dict("records")
     return [RecordRow(**{str(key): _cell(str(key), value) for key, value in line.items()}) for line in lines]
+
+
+def _scales(texts: Iterable[str], path: Path) -> pd.Series:
+    """The column of scales of a records.csv."""
+    known: dict[str, Scale] = {}
+    for line, text in enumerate(texts, start=2):
+        if text not in known:
+            try:
+                known[text] = parse_scale(text)
+            except RequestError as fault:
+                raise RequestError(f"{path}, line {line}: {fault}; {_AGAIN}") from None
+    return scale_column(known[text] for text in texts)
 
 
 def _cell(column: str, value: Any) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pandas as pd
 
-from bench.api import ImageSet, Origin, RequestError, format_scale
+from bench.api import ImageSet, Origin, RequestError, format_times
 
 Display = Callable[[str, str], str]
 """(method, variant) -> the name that tables print."""
@@ -67,16 +68,16 @@ def check_one_set(rows: pd.DataFrame, sets: Mapping[str, ImageSet], display: Dis
                     )
 
 
-def _row(place: Mapping[object, object], images: ImageSet, display: Display) -> str:
+def _row(place: Mapping[Any, Any], images: ImageSet, display: Display) -> str:
     name = display(str(place["method"]), str(place["variant"]))
-    scale = format_scale(float(str(place["scale"])))
+    scale = format_times(place["scale"])
     where = f" of {images.folder}" if images.folder else ""
-    return f"{name} at ×{scale} was scored on {len(images.images)} images{where} ({str(place['source'])[:6]})"
+    return f"{name} at {scale} was scored on {len(images.images)} images{where} ({str(place['source'])[:6]})"
 
 
 def _places(rows: pd.DataFrame) -> str:
     found = [
-        f"×{format_scale(scale)} on {dataset}" for dataset, scale in zip(rows["dataset"], rows["scale"], strict=True)
+        f"{format_times(scale)} on {dataset}" for dataset, scale in zip(rows["dataset"], rows["scale"], strict=True)
     ]
     unique = list(dict.fromkeys(found))
     return ", ".join(unique[:3]) + (", …" if len(unique) > 3 else "")

@@ -15,9 +15,9 @@ import pandas as pd
 from bench.analysis.aggregate import SET_IMAGE
 from bench.analysis.crossscale import over_references
 from bench.analysis.frames import RunFrames
-from bench.api import PLAIN, RECORD_COLUMNS, RequestError, Signature, UnitStatus, format_scale
+from bench.api import PLAIN, RECORD_COLUMNS, RequestError, Scale, Signature, UnitStatus, format_times
 
-PairKey = tuple[str, str, str, float, str, str]
+PairKey = tuple[str, str, str, Scale, str, str]
 """(method, variant, dataset, scale, metric, signature)."""
 
 _KEY = ["method", "variant", "dataset", "scale", "metric", "signature"]
@@ -52,7 +52,7 @@ class ImageValues:
     def _groups(self) -> Mapping[PairKey, pd.DataFrame]:
         images = self.records.loc[self.records["image"] != SET_IMAGE]
         return {
-            (m, v, d, float(s), metric, signature): group
+            (m, v, d, s, metric, signature): group
             for (m, v, d, s, metric, signature), group in images.groupby(_KEY, sort=False)  # type: ignore[misc]
         }
 
@@ -75,7 +75,7 @@ class ImageValues:
 
 
 def paired(
-    first: Mapping[str, ImageValue], second: Mapping[str, ImageValue], dataset: str, scale: float
+    first: Mapping[str, ImageValue], second: Mapping[str, ImageValue], dataset: str, scale: Scale
 ) -> dict[str, tuple[float, float]]:
     """image -> both values, of the images that both rows have.
 
@@ -90,7 +90,7 @@ def paired(
         a, b = first[image], second[image]
         if a.source != b.source:
             raise RequestError(
-                f"{dataset} ×{format_scale(scale)}: {image} was made from other files for A ({a.source}) than for B "
+                f"{dataset} {format_times(scale)}: {image} was made from other files for A ({a.source}) than for B "
                 f"({b.source}), so nothing can be paired; run both on the same images, or leave the set out with "
                 "--datasets"
             )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.api import CellId, CellPlan, RunManifest, Signature
+from bench.api import CellId, CellPlan, RunManifest, Scale, Signature
 
-Cell = tuple[str, str, str, float, int]
+Cell = tuple[str, str, str, Scale, int]
 """(method, variant, dataset, scale, seed)."""
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 import bench
-from bench.api import Direction, MetricRef, RequestError, unknown_name
+from bench.api import Direction, MetricRef, RequestError, WrittenScale, unknown_name
 from bench.api.record import first_fault
 from bench.api.yaml_model import read_yaml
 
@@ -64,7 +64,7 @@ class ReportedRow(BaseModel):
     variant: str
     label: str = Field(min_length=1)
     dataset: str = Field(min_length=1)
-    scale: Annotated[Annotated[float, Field(ge=1, allow_inf_nan=False)] | None, BeforeValidator(_scale)]
+    scale: Annotated[WrittenScale | None, BeforeValidator(_scale)]
     metric: str = Field(min_length=1)
     direction: Direction
     value: str = Field(pattern=r"^(-?\d*\.?\d+)?$")
@@ -121,7 +121,7 @@ class Claim(BaseModel):
     method: str
     variant: str | None = None
     metrics: tuple[str, ...]
-    scales: tuple[float, ...] = ()
+    scales: tuple[WrittenScale, ...] = ()
     datasets: tuple[str, ...] = ()
     among: tuple[str, ...] = ()
     rank: int = 1

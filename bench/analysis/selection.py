@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.api import NO_VARIANT, RequestError, Signature, format_scale, parse_scales, unknown_name
+from bench.api import NO_VARIANT, RequestError, Scale, Signature, format_scale, parse_scales, unknown_name
 from bench.api.lists import names
 
 
@@ -17,7 +17,7 @@ class Selection:
 
     methods: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
-    scales: tuple[float, ...] = ()
+    scales: tuple[Scale, ...] = ()
     metrics: tuple[str, ...] = ()
     protocol: str | None = None
     signature: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Selection:
             variants=tuple(variants or ()),
         )
 
-    def admits(self, method: str, dataset: str, scale: float | None, metric: str) -> bool:
+    def admits(self, method: str, dataset: str, scale: Scale | None, metric: str) -> bool:
         """Whether a number is kept, by these four; names that nothing has are passed over."""
         asked = ((self.methods, method), (self.datasets, dataset), (self.scales, scale), (self.metrics, metric))
         return all(not wanted or value in wanted for wanted, value in asked)
@@ -88,13 +88,13 @@ def select(
     return rows.reset_index(drop=True)
 
 
-def _keep(rows: pd.DataFrame, summary: pd.DataFrame, column: str, names: Sequence[str | float]) -> pd.DataFrame:
+def _keep(rows: pd.DataFrame, summary: pd.DataFrame, column: str, names: Sequence[str | Scale]) -> pd.DataFrame:
     if not names:
         return rows
     known = list(dict.fromkeys(summary[column]))
     for name in names:
         if name not in known:
-            if isinstance(name, float):
+            if not isinstance(name, str):
                 seen = ", ".join(format_scale(s) for s in sorted(known))
                 raise RequestError(f"scale {format_scale(name)} is not in this run; it holds {seen}")
             raise unknown_name(f"{column} of this run", str(name), [str(k) for k in known], "bench table RUN_FOLDER")

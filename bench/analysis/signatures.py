@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.api import RequestError, Signature, format_scale
+from bench.api import RequestError, Scale, Signature, format_times
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class SignatureLine:
     """How one metric was made; `scales` and `datasets` are empty where it is the same for all of the table."""
 
     metric: str
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     signature: str
     datasets: tuple[str, ...] = ()
 
@@ -69,7 +69,7 @@ def signature_lines(rows: pd.DataFrame) -> list[SignatureLine]:
     """The signature of each metric, per group of datasets and of scales where it differs between them."""
     named = rows if "dataset" in rows.columns else rows.assign(dataset="")
     signed = named.loc[named["signature"] != "", ["metric", "dataset", "scale", "signature"]].drop_duplicates()
-    found: dict[str, dict[str, tuple[dict[str, None], dict[float, None]]]] = {}
+    found: dict[str, dict[str, tuple[dict[str, None], dict[Scale, None]]]] = {}
     for row in signed.sort_values("scale", kind="stable").to_dict("records"):
         datasets, scales = found.setdefault(row["metric"], {}).setdefault(row["signature"], ({}, {}))
         datasets[row["dataset"]] = None
@@ -85,9 +85,9 @@ def signature_lines(rows: pd.DataFrame) -> list[SignatureLine]:
     return lines
 
 
-def format_scales(scales: Sequence[float], *, times: str = "×") -> str:
-    """Scales for people: ×2, ×3, ×4."""
-    return ", ".join(times + format_scale(scale) for scale in scales)
+def format_scales(scales: Sequence[Scale]) -> str:
+    """Scales for people: ×2, ×3, ×1.5×2."""
+    return ", ".join(map(format_times, scales))
 
 
 def _mixture(metric: str, first: str, second: str, protocols: Mapping[str, Sequence[str]]) -> RequestError:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from bench.analysis.pairing import ImageValue, paired
 from bench.analysis.significance import LEVEL, adjusted_ps, compare_values
-from bench.api import Direction
+from bench.api import Direction, Scale
 
 Row = TypeVar("Row", bound=Hashable)
 
@@ -18,7 +18,7 @@ def tied_with_best(
     direction: Direction,
     *,
     dataset: str,
-    scale: float,
+    scale: Scale,
 ) -> set[Row] | None:
     """The others whose difference from the best is not certain, after Holm's correction over all of them.
 

@@ -32,9 +32,23 @@ from bench.api.record import (
     UnitStatus,
 )
 from bench.api.run import CellPlan, ImageSet, Origin, RecordRow, RowInfo, RunManifest
-from bench.api.scale import Size, effective_ratio, format_scale, lr_size, parse_scale, parse_scales, sr_size
+from bench.api.scale import (
+    Scale,
+    ScalePair,
+    WrittenScale,
+    as_scale,
+    factors,
+    format_scale,
+    format_times,
+    largest_factor,
+    parse_factors,
+    parse_scale,
+    parse_scales,
+    single_factors,
+)
 from bench.api.seeds import derive_seed
 from bench.api.signature import PER_SCALE, PLAIN, Averaging, Difference, Signature
+from bench.api.sizes import Size, effective_ratio, lr_size, sr_size
 
 __all__ = [
     "LATER_COLUMNS",
@@ -75,6 +89,8 @@ __all__ = [
     "RowInfo",
     "RunManifest",
     "Sample",
+    "Scale",
+    "ScalePair",
     "Score",
     "Signature",
     "Size",
@@ -84,15 +100,22 @@ __all__ = [
     "UnitError",
     "UnitStatus",
     "Upscaled",
+    "WrittenScale",
+    "as_scale",
     "as_typed",
     "derive_seed",
     "effective_ratio",
+    "factors",
     "format_scale",
+    "format_times",
     "get_protocol",
+    "largest_factor",
     "lr_size",
+    "parse_factors",
     "parse_scale",
     "parse_scales",
     "shave_pixels",
+    "single_factors",
     "size_doubts",
     "sr_size",
     "unit_doubts",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from bench.api.scale import Size
+from bench.api.scale import Scale
+from bench.api.sizes import Size
 
 
 class DatasetKind(StrEnum):
@@ -55,15 +56,17 @@ class Dataset(ABC):
     default_protocol: str | None = None
 
     @abstractmethod
-    def samples(self, scale: float) -> Sequence[Sample]:
+    def samples(self, scale: Scale) -> Sequence[Sample]:
         """The samples for one scale, sorted by id.
 
+        Args:
+            scale: A number, or a `ScalePair` (height, width); a set with LR images of its own knows which it has.
         Raises:
             Unavailable: the files are not here; says where they were looked for and how to get them.
             RequestError: the set has no images for this scale, or two images share one id.
         """
 
-    def reading(self, scale: float) -> tuple[str, ...]:
+    def reading(self, scale: Scale) -> tuple[str, ...]:
         """Sentences on how the files of the set were read, for whoever typed its folder; empty: as its name says.
 
         Raises:

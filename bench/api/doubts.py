@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench.api.metric import MetricInfo
-from bench.api.scale import Size, format_scale
+from bench.api.scale import Scale, format_scale
+from bench.api.sizes import Border, Size, border_size
 
 SMALLEST_LR_SIDE = 16
 """Pixels; with less the methods invent nearly everything."""
@@ -14,7 +15,7 @@ LARGEST_SHAVE = 0.1
 
 
 def validity_warnings(
-    *, lr: Size | None, hr: Size, scale: float, shave: int, metrics: Iterable[MetricInfo]
+    *, lr: Size | None, hr: Size, scale: Scale, shave: Border, metrics: Iterable[MetricInfo]
 ) -> list[str]:
     """What makes numbers of this unit doubtful, with the scale in front.
 
@@ -22,7 +23,7 @@ def validity_warnings(
         lr: LR (height, width), if there is one.
         hr: SR (height, width).
         scale: Nominal scale.
-        shave: Border that is ignored, in pixels.
+        shave: Border that is ignored.
         metrics: The metrics asked for.
     Returns:
         Sentences; empty where nothing is doubtful.
@@ -31,7 +32,7 @@ def validity_warnings(
     return [f"x{format_scale(scale)}: {doubt}" for doubt in doubts]
 
 
-def unit_doubts(*, lr: Size | None, hr: Size, shave: int) -> list[str]:
+def unit_doubts(*, lr: Size | None, hr: Size, shave: Border) -> list[str]:
     """What makes any number of this unit doubtful; arguments as for `validity_warnings`.
 
     >>> unit_doubts(lr=(12, 40), hr=(96, 320), shave=0)
@@ -40,7 +41,7 @@ def unit_doubts(*, lr: Size | None, hr: Size, shave: int) -> list[str]:
     doubts = []
     if lr is not None and min(lr) < SMALLEST_LR_SIDE:
         doubts.append(f"an LR side is below {SMALLEST_LR_SIDE} px, the methods see almost nothing")
-    if shave * 2 > LARGEST_SHAVE * min(hr):
+    if any(2 * pixels > LARGEST_SHAVE * side for pixels, side in zip(border_size(shave), hr, strict=True)):
         doubts.append(f"the shave removes more than {100 * LARGEST_SHAVE:.0f} % of an image side")
     return doubts
 

@@ -30,7 +30,7 @@ class Unavailable(BenchError):  # noqa: N818 - a state with a reason, not a faul
     """A metric, method or dataset cannot be used here; the message says why and how to get what is missing."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], list_command: str) -> RequestError:
+def unknown_name(kind: str, name: str, known: Iterable[str], list_command: str, *, hint: str = "") -> RequestError:
     """Build the error for a name that nobody registered.
 
     Args:
@@ -38,12 +38,14 @@ def unknown_name(kind: str, name: str, known: Iterable[str], list_command: str) 
         name: What the user typed.
         known: All registered names.
         list_command: The command that lists them.
+        hint: What else could be meant or done, a sentence.
     Returns:
         The error, with the nearest registered name where one is near.
     """
     names = sorted(known)
     near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.6)
     canonical = {n.lower(): n for n in names}
-    hint = f" Did you mean '{canonical[near[0]]}'?" if near else ""
+    meant = hint or (f"Did you mean '{canonical[near[0]]}'?" if near else "")
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    return RequestError(f"unknown {kind} '{name}'.{hint} Registered: {shown} ('{list_command}' lists them all)")
+    said = f" {meant}" if meant else ""
+    return RequestError(f"unknown {kind} '{name}'.{said} Registered: {shown} ('{list_command}' lists them all)")

@@ -18,7 +18,7 @@ from bench.api.method import Method, MethodInfo, Tiling, Upscaled
 if TYPE_CHECKING:
     import torch
 
-    from bench.api.scale import Size
+    from bench.api.sizes import Size
 
 
 class FixedScale(Method):

@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from bench.api.scale import Scale
+
 
 class Half(StrEnum):
     """What a field decides."""
@@ -23,7 +25,7 @@ class Half(StrEnum):
     """Nothing: it is for people, and part of no key and no signature."""
 
 
-TokenMaker = Callable[[Any, float], str]
+TokenMaker = Callable[[Any, Scale], str]
 """(protocol, scale) -> the token, "" where there is nothing to say."""
 
 

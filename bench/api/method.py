@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from bench.api.scale import Scale
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-    from bench.api.scale import Size
+    from bench.api.sizes import Size
 
 
 class Tiling(StrEnum):
@@ -89,7 +91,7 @@ class Sought:
     """
 
     image: str
-    scale: float
+    scale: Scale
     lr: NDArray[np.float32]
     size: Size
     slack: int = 0
@@ -127,7 +129,7 @@ class MethodSpec:
     untrained: bool = False
     """True where `--weights NAME=untrained` runs the method with parts that nobody trained for the task; tables leave
     such rows out."""
-    fingerprint: Callable[[MethodOptions, str, float], str] | None = None
+    fingerprint: Callable[[MethodOptions, str, Scale], str] | None = None
     """(options, image id, scale) -> what else decides this unit's SR image: the hash of files that `upscale` reads (a
     folder of outputs, an external program). It enters the output key in place of the content of folders that options
     name, imports no torch, and never raises for a missing file: the unit fails later with the reason."""
@@ -210,7 +212,7 @@ class Method(ABC):
             RequestError: the file is missing, damaged or of another shape (names the file and what was expected).
         """
 
-    def prepare(self, units: Iterable[ComingUnit], *, scale: float, seed: int) -> None:  # noqa: B027
+    def prepare(self, units: Iterable[ComingUnit], *, scale: Scale, seed: int) -> None:  # noqa: B027
         """Told in a run, before the first `upscale` of a dataset at a scale, which images will be asked for.
 
         For methods that compute many images at once, such as a program that takes a folder. Images that are there
@@ -225,7 +227,7 @@ class Method(ABC):
             UnitError: none of these images can be computed.
         """
 
-    def begin(self, *, image: str, scale: float) -> None:  # noqa: B027
+    def begin(self, *, image: str, scale: Scale) -> None:  # noqa: B027
         """Told before each `upscale` which unit comes next; for methods that look results up instead of computing them.
 
         Args:

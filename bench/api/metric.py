@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.api.scale import format_scale
+from bench.api.scale import Scale, format_scale, parse_scale
 
-_AT_SCALE = re.compile(r"(?P<name>.+)@(?P<scale>\d+(?:\.\d+)?)")
+_AT_SCALE = re.compile(r"(?P<name>.+)@(?P<scale>\d+(?:\.\d+)?(?:x\d+(?:\.\d+)?)?)")
 
 
 class MetricKind(StrEnum):
@@ -76,13 +76,13 @@ class MetricRef:
     """
 
     name: str
-    reference: float | None = None
+    reference: Scale | None = None
 
     @classmethod
     def parse(cls, text: str) -> MetricRef:
         """Read "selfssim@8"; any other name has no reference scale."""
         match = _AT_SCALE.fullmatch(text)
-        return cls(match["name"], float(match["scale"])) if match else cls(text)
+        return cls(match["name"], parse_scale(match["scale"])) if match else cls(text)
 
     def __str__(self) -> str:
         return self.name if self.reference is None else f"{self.name}@{format_scale(self.reference)}"

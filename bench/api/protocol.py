@@ -13,17 +13,20 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bench.api.knobs import Half, label, pair, read_knobs, scoring
+from bench.api.scale import Scale, ScalePair, largest_factor
 from bench.api.signature import PLAIN, Averaging
+from bench.api.sizes import Border, wider
 
 Downsampler = Literal["matlab-bicubic", "pillow-bicubic", "torch-bicubic", "opencv-area"]
 DegradationName = Literal["none", "blind-assr", "real-esrgan", "real-esrgan-light"]
 Colour = Literal["rgb", "y601s", "y601s-u8", "yiq-u8"]
 """rgb; BT.601 studio luma unrounded; the same rounded to 8 bit; full-range YIQ luma rounded to 8 bit (pyiqa)."""
 Shave = Literal["0", "s", "floor-s", "s+6", "s-max-8"] | int
-"""A border in pixels: none, ceil(scale), floor(scale), ceil(scale) + 6, ceil(scale) but at most 8, or so many."""
+"""A border in pixels: none, ceil(scale), floor(scale), ceil(scale) + 6, ceil(scale) but at most 8, or so many. Of a
+pair of factors each axis has its own."""
 
 
-def _lr_token(protocol: Protocol, scale: float) -> str:
+def _lr_token(protocol: Protocol, scale: Scale) -> str:
     if protocol.lr_given:
         return "lr:given"
     drawn = f"{protocol.degradation}@{protocol.degradation_seed}"
@@ -31,20 +34,20 @@ def _lr_token(protocol: Protocol, scale: float) -> str:
     return f"lr:{lr}{'-f' if protocol.lr_depth == 'float' else ''}"
 
 
-def _size_token(protocol: Protocol, _: float) -> str:
+def _size_token(protocol: Protocol, _: Scale) -> str:
     fixed = protocol.size_rule == "fixed-lr"
     return f"size:{protocol.size_rule}" + (f"-{protocol.lr_side}-from-{protocol.lr_from}" if fixed else "")
 
 
-def _plane_token(protocol: Protocol, _: float) -> str:
+def _plane_token(protocol: Protocol, _: Scale) -> str:
     return f"plane:y-gray-{protocol.gray}" if protocol.plane == "y" else ""
 
 
-def _rounding_token(protocol: Protocol, _: float) -> str:
+def _rounding_token(protocol: Protocol, _: Scale) -> str:
     return "q:none" if protocol.sr_depth == "float" else f"q:{protocol.sr_depth}"
 
 
-def _averaging_token(protocol: Protocol, _: float) -> str:
+def _averaging_token(protocol: Protocol, _: Scale) -> str:
     return Averaging(protocol.aggregate, protocol.first).token
 
 
@@ -130,19 +133,29 @@ class Protocol:
             # a nominal grid reaches beyond the image, which the other libraries' resizing cannot express
             raise ValueError(f"size_rule '{self.size_rule}' needs matlab-bicubic at every scale and no degradation")
 
-    def downsampler_at(self, scale: float) -> Downsampler:
-        """The downsampler in force at this scale."""
-        if self.coarse_above is not None and scale > self.coarse_above:
+    def downsampler_at(self, scale: Scale) -> Downsampler:
+        """The downsampler in force at this scale; of a pair the larger factor decides, for it leaves less of LR."""
+        if self.coarse_above is not None and largest_factor(scale) > self.coarse_above:
             return self.coarse_downsampler
         return self.downsampler
 
-    def shave_at(self, scale: float) -> int:
+    def shave_at(self, scale: Scale) -> Border:
         """Pixels of border that psnr ignores at this scale, and ssim unless it has a border of its own."""
         return shave_pixels(self.shave, scale)
 
-    def ssim_shave_at(self, scale: float) -> int:
+    def ssim_shave_at(self, scale: Scale) -> Border:
         """Pixels of border that ssim ignores at this scale."""
         return shave_pixels(self._ssim_shave, scale)
+
+    def widest_shave_at(self, scale: Scale) -> Border:
+        """Pixels of border that psnr or ssim ignores at this scale."""
+        return wider(self.shave_at(scale), self.ssim_shave_at(scale))
+
+    def refused(self, scale: Scale) -> str:
+        """Why this protocol has no such scale; empty where it has."""
+        if self.size_rule == "fixed-lr" and isinstance(scale, ScalePair):
+            return f"{self.name} makes a square LR image of a square HR image, so it has no scale per axis"
+        return ""
 
     @property
     def slack(self) -> int:
@@ -153,7 +166,7 @@ class Protocol:
         """The protocol of a run seed: where degradations are drawn, seed k has those of `degradation_seed` + k."""
         return self if self.degradation == "none" else replace(self, degradation_seed=self.degradation_seed + seed)
 
-    def pair_id(self, scale: float) -> str:
+    def pair_id(self, scale: Scale) -> str:
         """16 hex digits that name how HR and LR are made at this scale: equal ids mean equal LR pixels."""
         values = {name: getattr(self, name) for name, knob in KNOBS.items() if knob.half is Half.PAIR}
         values["downsampler"] = self.downsampler_at(scale)
@@ -161,11 +174,11 @@ class Protocol:
         text = ";".join(f"{key}={values[key]}" for key in sorted(values))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def pair_tokens(self, scale: float) -> list[str]:
+    def pair_tokens(self, scale: Scale) -> list[str]:
         """The pair half as signature tokens, defaults left out except the downsampler and the size rule."""
         return self._tokens(Half.PAIR, scale)
 
-    def scoring_tokens(self, scale: float) -> list[str]:
+    def scoring_tokens(self, scale: Scale) -> list[str]:
         """What every metric signs of the scoring half: how SR is rounded, and how numbers are averaged."""
         return self._tokens(Half.SCORING, scale)
 
@@ -186,15 +199,28 @@ class Protocol:
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in KNOBS}
         return {name: (mine, theirs) for name, (mine, theirs) in pairs.items() if mine != theirs}
 
-    def _tokens(self, half: Half, scale: float) -> list[str]:
+    def _tokens(self, half: Half, scale: Scale) -> list[str]:
         makers = [knob.token for knob in KNOBS.values() if knob.half is half and knob.token is not None]
         return [token for make in makers if (token := make(self, scale))]
 
 
-def shave_pixels(rule: Shave, scale: float) -> int:
-    """Pixels of border that a rule ignores on every side at this scale."""
+def shave_pixels(rule: Shave, scale: Scale) -> Border:
+    """Pixels of border that a rule ignores on every side at this scale.
+
+    A pair of factors has the border of each axis (above and below, left and right): ArbSR's tables, the first with such
+    scales, ignore ceil(scale) rows and columns so.
+
+    >>> shave_pixels("s", 3.6), shave_pixels("s", parse_scale("1.5x4")), shave_pixels("s+6", parse_scale("1.5x1.6"))
+    (4, (2, 4), 8)
+    """
     if isinstance(rule, int):
         return rule
+    if isinstance(scale, ScalePair):
+        return wider((_one_border(rule, scale.height), 0), (0, _one_border(rule, scale.width)))
+    return _one_border(rule, scale)
+
+
+def _one_border(rule: str, scale: float) -> int:
     up = math.ceil(scale)
     return {"0": 0, "s": up, "floor-s": math.floor(scale), "s+6": up + 6, "s-max-8": min(up, 8)}[rule]
 

@@ -16,6 +16,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
+from bench.api.scale import Scale
+
 RECORD_COLUMNS = (
     "method",
     "variant",
@@ -80,7 +82,7 @@ class CellId:
     method: str
     variant: str
     dataset: str
-    scale: float
+    scale: Scale
     seed: int
 
 
@@ -180,7 +182,7 @@ class Record:
             "output": None if self.output is None else vars(self.output),
             "scores": [vars(score) | {"value": _spelt(score.value)} for score in self.scores],
         }
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=str)
 
     @staticmethod
     def from_json(line: str | bytes) -> Record:

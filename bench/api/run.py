@@ -19,6 +19,7 @@ from bench.api.errors import RequestError
 from bench.api.method import weights_label
 from bench.api.protocol import Protocol
 from bench.api.record import CellId, UnitStatus, first_fault
+from bench.api.scale import Scale
 
 RUN_VERSION = 2
 """Of run.json. Version 1 did not say what an image was made by and from."""
@@ -248,7 +249,7 @@ class RecordRow:
     variant: str
     dataset: str
     image: str
-    scale: float
+    scale: Scale
     seed: int
     metric: str
     value: float | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.api.errors import RequestError
-from bench.api.scale import Size
+from bench.api.sizes import Size
 
 
 def parse_size(text: str, option: str, *, square: bool = False) -> Size:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Size, sr_size
+from bench.api import Scale, Size, sr_size
 from bench.data.embedded import sample_folder
 from bench.imaging import imresize, read_image
 
@@ -35,7 +35,7 @@ class Case:
     group: str
     lr: Size
     size: Size
-    scale: float
+    scale: Scale
     kind: Kind = "photo"
     quick: bool = True
 
@@ -61,7 +61,7 @@ class Case:
         return torch.from_numpy(self.pixels().transpose(2, 0, 1).copy())
 
 
-def _at(group: str, lr: Size, scale: float, kind: Kind = "photo", *, quick: bool = True) -> Case:
+def _at(group: str, lr: Size, scale: Scale, kind: Kind = "photo", *, quick: bool = True) -> Case:
     return Case(group, lr, sr_size(lr, scale), scale, kind, quick)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from bench.api import Size, Tiling, UnitError
+from bench.api import Size, Tiling, UnitError, factors, format_scale
 from bench.check.cases import FIRST, FLAT, GRAY, OVERSHOOT, TILED, Case
 from bench.check.check import check
 from bench.check.subject import SEED, Subject, as_broken, difference
@@ -117,8 +117,8 @@ def tiles_are_the_whole(subject: Subject) -> str | None:
         except UnitError as fault:
             raise as_broken(fault, case) from fault
         rms, most = 255 * float((split - whole).square().mean().sqrt()), 255 * difference(split, whole)
-        slack = 1 if case.scale == round(case.scale) else 2
-        told.append(f"{rms:.2g} at x{case.scale:g} ({most:.2g} at most)")
+        slack = 1 if all(factor.is_integer() for factor in factors(case.scale)) else 2
+        told.append(f"{rms:.2g} at x{format_scale(case.scale)} ({most:.2g} at most)")
         if rms > _TILE_RMS * slack or most > _TILE_MOST * slack:
             raise Broken(
                 expected=f"the whole image from {_TILE}-px tiles within {_TILE_RMS * slack:g}/255 for {case.label}",

@@ -91,7 +91,7 @@ def show_set(
 
 def write_lr(
     dataset: Annotated[str, typer.Argument(metavar="SET", help="A set's name or a folder.")],
-    scales: Annotated[str, typer.Option(help="Comma-separated, may be fractional: 2,3.6,8.")],
+    scales: Annotated[str, typer.Option(help="Comma-separated, may be fractional, or a factor per axis: 2,3.6,1.5x2.")],
     out: Annotated[Path, typer.Option(help="A new folder: OUT/x4/<image>.png, and OUT/sizes.csv.")],
     protocol: Annotated[
         str | None, typer.Option(help="A named protocol ('bench protocols') or FILE.yaml. Default: the set's own.")

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def profile(
     methods: Annotated[str, typer.Option(help="METHOD, METHOD:WEIGHTS or NAME=METHOD:WEIGHTS, by commas.")] = "",
     lr: Annotated[str, typer.Option(help="WIDTHxHEIGHT of the LR image, or the side of a square.")] = "128x128",
-    scales: Annotated[str, typer.Option(help="Such as 4,8,12; may be fractional.")] = "4",
+    scales: Annotated[str, typer.Option(help="Such as 4,8,12; may be fractional, or height x width: 1.5x2.")] = "4",
     weights: opt.Weights = None,
     set_: opt.Set = None,
     name: opt.Name = None,

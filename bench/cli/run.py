@@ -26,7 +26,8 @@ def run(
         ),
     ] = None,
     scales: Annotated[
-        str | None, typer.Option(help="Comma-separated, may be fractional: 2,3.6,8.", show_default=False)
+        str | None,
+        typer.Option(help="Comma-separated, may be fractional, or height x width: 2,3.6,1.5x2.", show_default=False),
     ] = None,
     datasets: opt.Datasets = None,
     metrics: opt.Metrics = None,

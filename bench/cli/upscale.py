@@ -23,7 +23,7 @@ def upscale(
     method: Annotated[str, typer.Argument(help="'bench methods' lists them.")],
     source: Annotated[Path, typer.Argument(metavar="IN", help="The image.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Where the result goes, a .png file.")],
-    scale: Annotated[str | None, typer.Option(help="A number of at least 1, may be fractional.")] = None,
+    scale: Annotated[str | None, typer.Option(help="At least 1, may be fractional, or height x width: 1.5x2.")] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT of the result, exactly.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     stages: Annotated[Path | None, typer.Option(help="Folder for the intermediate images of a cascade.")] = None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
-from bench.api import Dataset, DatasetKind, RequestError
+from bench.api import Dataset, DatasetKind, RequestError, Scale
 from bench.data.cards import Card, Loader
 from bench.data.folder import FolderDataset
 from bench.data.images import image_files, list_images
@@ -147,7 +147,7 @@ def _without_hr(path: Path) -> Dataset:
     )
 
 
-def _some(folder: Path, places: list[tuple[float | None, Path]], expected: str) -> list[tuple[float | None, Path]]:
+def _some(folder: Path, places: list[tuple[Scale | None, Path]], expected: str) -> list[tuple[Scale | None, Path]]:
     if not places:
         raise RequestError(f"no image in {folder}: expected images directly inside it, or in subfolders {expected}")
     return places

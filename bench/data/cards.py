@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import bench
-from bench.api import PRESETS, RequestError
+from bench.api import PRESETS, RequestError, WrittenScale
 from bench.api.yaml_model import read_yaml
 
 Loader = Literal["folder", "paired", "lr-only", "union", "embedded"]
@@ -60,7 +60,7 @@ class Card(BaseModel):
     hr: tuple[str, ...] = ()
     """Subfolders with HR images (LR images for an LR-only set), beside the common ones."""
     lr: tuple[str, ...] = ()
-    scales: tuple[float, ...] = ()
+    scales: tuple[WrittenScale, ...] = ()
     """Scales of a paired set's LR images."""
     parts: tuple[str, ...] = ()
     downloads: tuple[Download, ...] = ()

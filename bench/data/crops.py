@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Size, UnitError
+from bench.api import Scale, Size, UnitError, factors, format_scale
 
 U8 = NDArray[np.uint8]
 
@@ -46,22 +46,23 @@ def centre_square(pixels: U8, side: int) -> U8:
     return centre(pixels, (side, side))
 
 
-def centre_pair(hr: U8, lr: U8, scale: float, side: int) -> tuple[U8, U8]:
+def centre_pair(hr: U8, lr: U8, scale: Scale, side: int) -> tuple[U8, U8]:
     """The centre of LR with side / scale pixels, and the HR pixels above it.
 
     Raises:
-        UnitError: a scale that does not divide the side, or an LR image that is too small.
+        UnitError: a factor that does not divide the side, or an LR image that is too small.
     """
-    if not float(scale).is_integer() or side % int(scale):
+    down, across = (int(factor) for factor in factors(scale))
+    if (down, across) != factors(scale) or side % down or side % across:
         raise UnitError(
-            f"a centre crop of {side} px of a given pair needs a whole scale that divides it, got {scale:g}"
+            f"a centre crop of {side} px of a given pair needs whole factors that divide it, got x{format_scale(scale)}"
         )
-    factor = int(scale)
-    part = side // factor
-    if min(lr.shape[:2]) < part:
+    height, width = side // down, side // across
+    if lr.shape[0] < height or lr.shape[1] < width:
         raise UnitError(
-            f"the protocol takes the centre {part} px of the LR image, which has {lr.shape[0]} x {lr.shape[1]}"
+            f"the protocol takes the centre {height} x {width} px of the LR image, which has {lr.shape[0]} x "
+            f"{lr.shape[1]}"
         )
-    top, left = (lr.shape[0] - part) // 2, (lr.shape[1] - part) // 2
-    area = hr[top * factor : top * factor + side, left * factor : left * factor + side]
-    return area, lr[top : top + part, left : left + part]
+    top, left = (lr.shape[0] - height) // 2, (lr.shape[1] - width) // 2
+    area = hr[top * down : top * down + side, left * across : left * across + side]
+    return area, lr[top : top + height, left : left + width]

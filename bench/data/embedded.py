@@ -9,7 +9,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.api import Dataset, DatasetKind, ImageRef, Sample, Unavailable
+from bench.api import Dataset, DatasetKind, ImageRef, Sample, Scale, Unavailable
 
 SAMPLE_FILES = (
     "astronaut.png",
@@ -31,7 +31,7 @@ class SampleDataset(Dataset):
     kind = DatasetKind.HR_ONLY
     default_protocol = "sample"
 
-    def samples(self, scale: float) -> Sequence[Sample]:
+    def samples(self, scale: Scale) -> Sequence[Sample]:
         """The eight images, sorted by id.
 
         Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.api import Dataset, DatasetKind, ImageRef, Sample, format_scale
+from bench.api import Dataset, DatasetKind, ImageRef, Sample, Scale, format_scale
 from bench.data.images import header_size
 from bench.data.pair import pair_fits
 
@@ -26,7 +26,7 @@ class FileList:
     faults: tuple[str, ...]
 
 
-def file_list(dataset: Dataset, scale: float) -> FileList:
+def file_list(dataset: Dataset, scale: Scale) -> FileList:
     """Read the names and headers of a set; nothing is decoded.
 
     Raises:
@@ -57,7 +57,7 @@ def _file(ref: ImageRef) -> str:
     return f"{ref.path} ({shape})"
 
 
-def _fault(sample: Sample, scale: float) -> str:
+def _fault(sample: Sample, scale: Scale) -> str:
     for ref in (sample.hr, sample.lr):
         if ref is not None and header_size(ref.path) is None:
             what = "a link that leads nowhere" if ref.path.is_symlink() and not ref.path.exists() else "no image"

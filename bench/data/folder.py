@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.api import Dataset, DatasetKind, ImageRef, Sample
+from bench.api import Dataset, DatasetKind, ImageRef, Sample, Scale
 from bench.data.images import list_images
 from bench.data.wording import forms, not_used
 
@@ -47,7 +47,7 @@ class FolderDataset(Dataset):
         self.beside = tuple(beside)
         self.notes = tuple(notes)
 
-    def samples(self, scale: float) -> Sequence[Sample]:
+    def samples(self, scale: Scale) -> Sequence[Sample]:
         """The same images for every scale, sorted by id.
 
         Raises:
@@ -58,7 +58,7 @@ class FolderDataset(Dataset):
             return [Sample(key, hr=None, lr=ImageRef(path)) for key, path in images]
         return [Sample(key, hr=ImageRef(path)) for key, path in images]
 
-    def reading(self, scale: float) -> tuple[str, ...]:
+    def reading(self, scale: Scale) -> tuple[str, ...]:
         """How many images of which side, and which were not used; nothing of the HR images of one flat folder.
 
         Raises:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.api import Dataset, Protocol, RequestError, Size, UnitError, format_scale
+from bench.api import Dataset, Protocol, RequestError, Scale, Size, UnitError, format_scale
 from bench.data.pair import prepare
 from bench.imaging.atomic import atomic_write
 from bench.imaging.io import write_png
@@ -35,14 +35,14 @@ class LrFile:
     """
 
     image: str
-    scale: float
+    scale: Scale
     path: Path
     lr: Size
     asked: Size
 
 
 def write_lr_files(
-    dataset: Dataset, scales: Sequence[float], protocol: Protocol, out: Path, *, limit: int | None = None
+    dataset: Dataset, scales: Sequence[Scale], protocol: Protocol, out: Path, *, limit: int | None = None
 ) -> list[LrFile]:
     """Write the LR images that a run gives to its methods (seed 0, where a protocol draws degradations).
 

@@ -12,8 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import ImageRef, Protocol, Sample, Size, UnitError, derive_seed, format_scale, lr_size, sr_size
-from bench.api.scale import LrRule
+from bench.api import (
+    ImageRef,
+    Protocol,
+    Sample,
+    Scale,
+    ScalePair,
+    Size,
+    UnitError,
+    derive_seed,
+    factors,
+    format_scale,
+    lr_size,
+    sr_size,
+)
+from bench.api.sizes import LrRule
 from bench.data.crops import centre, centre_pair, centre_square, hw, square, top_left
 from bench.data.decoded import read_once
 from bench.imaging.colour import studio_luma_u8
@@ -51,7 +64,7 @@ class Pair:
         return self.size if self.whole is None else self.whole
 
 
-def prepare(sample: Sample, scale: float, protocol: Protocol, *, need_lr: bool = True) -> Pair:
+def prepare(sample: Sample, scale: Scale, protocol: Protocol, *, need_lr: bool = True) -> Pair:
     """Read one sample and make its HR and LR images.
 
     Args:
@@ -77,7 +90,7 @@ def prepare(sample: Sample, scale: float, protocol: Protocol, *, need_lr: bool =
         raise UnitError(str(fault)) from fault
 
 
-def _by_rule(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
+def _by_rule(sample: Sample, scale: Scale, protocol: Protocol, need_lr: bool) -> Pair:
     hr = _source(sample, protocol)
     whole = hr.shape[:2]
     if protocol.hr_mod > 1:
@@ -85,9 +98,12 @@ def _by_rule(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) ->
     rule = _lr_rule(protocol)
     lr_shape = lr_size(hw(hr), scale, rule)
     if min(lr_shape) < 1:
+        largest = f"the largest scale for it is {min(hr.shape[:2])}"
+        if isinstance(scale, ScalePair):
+            largest = f"the largest factors for it are {hr.shape[0]} x {hr.shape[1]}"
         raise UnitError(
             f"x{format_scale(scale)} leaves no LR image: HR is {hr.shape[0]} x {hr.shape[1]} px (height x width), so "
-            f"LR would be {lr_shape[0]} x {lr_shape[1]}; the largest scale for it is {min(hr.shape[:2])}"
+            f"LR would be {lr_shape[0]} x {lr_shape[1]}; {largest}"
         )
     asked = sr_size(lr_shape, scale)
     size = _shared(hw(hr), asked)
@@ -98,11 +114,13 @@ def _by_rule(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) ->
     elif need_lr:
         # the whole image: a nominal grid may reach beyond its last pixel, or leave some out
         kernel, depth = protocol.downsampler_at(scale), protocol.lr_depth
-        lr = _as_lr(downsample(hr, lr_shape, kernel=kernel, depth=depth, scale=scale))
+        lr = _as_lr(downsample(hr, lr_shape, kernel=kernel, depth=depth, scale=factors(scale)))
     return Pair(_as_plane(cropped, protocol), lr, lr_shape, size, asked)
 
 
-def _fixed_lr(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
+def _fixed_lr(sample: Sample, scale: Scale, protocol: Protocol, need_lr: bool) -> Pair:
+    if reason := protocol.refused(scale):
+        raise UnitError(f"x{format_scale(scale)}: {reason}")
     source = square(_source(sample, protocol))
     side = protocol.lr_side or 0  # Protocol refuses a fixed-lr rule without it
     (target, _) = size = sr_size((side, side), scale)
@@ -118,7 +136,7 @@ def _fixed_lr(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -
     return Pair(_as_plane(hr, protocol), lr, (side, side), size)
 
 
-def _given_pair(hr_ref: ImageRef, lr_ref: ImageRef, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
+def _given_pair(hr_ref: ImageRef, lr_ref: ImageRef, scale: Scale, protocol: Protocol, need_lr: bool) -> Pair:
     """The LR image of the set. Such a pair is gray only where both files are: otherwise the gray one is read as RGB, so
     that luma of both is on one range."""
     hr_file, lr_file = _load(hr_ref, protocol), _load(lr_ref, protocol)
@@ -139,7 +157,7 @@ def _given_pair(hr_ref: ImageRef, lr_ref: ImageRef, scale: float, protocol: Prot
     return Pair(_as_plane(hr, protocol), _as_lr(lr) if need_lr else None, hw(lr), size, asked)
 
 
-def _lr_only(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) -> Pair:
+def _lr_only(sample: Sample, scale: Scale, protocol: Protocol, need_lr: bool) -> Pair:
     if sample.lr is None:
         raise UnitError(f"{sample.id} has neither an HR nor an LR image")
     file = _load(sample.lr, protocol)
@@ -147,7 +165,7 @@ def _lr_only(sample: Sample, scale: float, protocol: Protocol, need_lr: bool) ->
     return Pair(None, _as_lr(lr) if need_lr else None, hw(lr), sr_size(hw(lr), scale))
 
 
-def pair_fits(hr: Size, lr: Size, scale: float, rule: LrRule = "floor-crop") -> bool:
+def pair_fits(hr: Size, lr: Size, scale: Scale, rule: LrRule = "floor-crop") -> bool:
     """Whether an LR image belongs to an HR image at this scale.
 
     HR must be LR times the scale, or be larger by less than one LR pixel, which is cropped; under another rule than
@@ -212,7 +230,7 @@ def draw_degradation(image_id: str, protocol: Protocol) -> Degradation | None:
     return DRAWS[protocol.degradation](derive_seed(protocol.degradation_seed, image_id))
 
 
-def _degraded(hr: U8, size: Size, image_id: str, scale: float, protocol: Protocol) -> F32:
+def _degraded(hr: U8, size: Size, image_id: str, scale: Scale, protocol: Protocol) -> F32:
     degradation = draw_degradation(image_id, protocol)
     if degradation is None:
         return _as_lr(downsample(hr, size, kernel=protocol.downsampler_at(scale), depth=protocol.lr_depth))

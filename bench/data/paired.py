@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.api import Dataset, DatasetKind, ImageRef, RequestError, Sample, format_scale
+from bench.api import Dataset, DatasetKind, ImageRef, RequestError, Sample, Scale, format_scale
 from bench.data.images import header_size
 from bench.data.pair import pair_fits
 from bench.data.pairing import FilePair, Pairing, pair_folders, pair_together
@@ -50,7 +50,7 @@ class PairedDataset(Dataset):
         """The folder of HR images, of the first scale where there is one per scale."""
         return self.places[0].hr
 
-    def samples(self, scale: float) -> Sequence[Sample]:
+    def samples(self, scale: Scale) -> Sequence[Sample]:
         """The pairs for one scale, sorted by id.
 
         An id is the name of the HR file; where that tells the scale (`baby_HR_x2`), the image's part of it.
@@ -63,7 +63,7 @@ class PairedDataset(Dataset):
         _check_scale(self.name, pairs, scale)
         return [Sample(key, ImageRef(pair.hr), ImageRef(pair.lr)) for key, pair in pairs.items()]
 
-    def reading(self, scale: float) -> tuple[str, ...]:
+    def reading(self, scale: Scale) -> tuple[str, ...]:
         """Which files were paired, and which were not used.
 
         Raises:
@@ -78,13 +78,13 @@ class PairedDataset(Dataset):
         text = f"{self.root or self.name}: read as {count} pair{'s' if count != 1 else ''}: {hr} + {lr}"
         return (text + not_used(sorted({*self.beside, *pairing.unused})), *self.notes)
 
-    def _pairing(self, scale: float) -> tuple[Place, Pairing]:
+    def _pairing(self, scale: Scale) -> tuple[Place, Pairing]:
         place = self._place(scale)
         if place.together:
             return place, pair_together(place.hr, place.layout, scale, name=self.name)
         return place, pair_folders(place.hr, place.lr, scale, name=self.name)
 
-    def _place(self, scale: float) -> Place:
+    def _place(self, scale: Scale) -> Place:
         """The one place of this scale; a folder whose name tells no scale counts where its sizes fit."""
         possible = [place for place in self.places if place.scale in (scale, None)]
         if len(possible) > 1:
@@ -101,7 +101,7 @@ class PairedDataset(Dataset):
             f"give {self.hr} alone to have them made by the protocol"
         )
 
-    def _fits(self, place: Place, scale: float) -> bool:
+    def _fits(self, place: Place, scale: Scale) -> bool:
         try:
             pairs = pair_folders(place.hr, place.lr, scale, name=self.name).pairs
             _check_scale(self.name, pairs, scale)
@@ -110,7 +110,7 @@ class PairedDataset(Dataset):
         return True
 
 
-def _check_scale(name: str, pairs: dict[str, FilePair], scale: float) -> None:
+def _check_scale(name: str, pairs: dict[str, FilePair], scale: Scale) -> None:
     """Refuse a set whose sizes all tell another scale; a single odd pair fails by itself when it is read."""
     seen = ""
     for pair in pairs.values():
@@ -119,7 +119,7 @@ def _check_scale(name: str, pairs: dict[str, FilePair], scale: float) -> None:
             continue
         if pair_fits(large, small, scale):
             return
-        ratio = format_scale(round(large[0] / small[0], 3))
+        ratio = "x".join(dict.fromkeys(f"{a / b:.4g}" for a, b in zip(large, small, strict=True)))
         seen = seen or f"{pair.hr.name} is {large[0]} x {large[1]}, {pair.lr.name} {small[0]} x {small[1]} (x{ratio})"
     if seen:
         raise RequestError(

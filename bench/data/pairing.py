@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, Scale, format_scale
 from bench.data.images import list_images
 from bench.data.layouts import LAYOUTS, Layout
 from bench.data.templates import Match, match
@@ -68,9 +68,9 @@ class _Owner:
     image: str
     id: str
     layout: str
-    scales: tuple[float | None, float | None]
+    scales: tuple[Scale | None, Scale | None]
 
-    def fits(self, scale: float) -> bool:
+    def fits(self, scale: Scale) -> bool:
         """Neither name tells another scale."""
         return all(said is None or said == scale for said in self.scales)
 
@@ -95,7 +95,7 @@ def roles(files: Iterable[Path], layout: Layout) -> Roles:
     return Roles(hr, lr, tuple(other), tuple(unread), len(images["hr"] & images["lr"]))
 
 
-def pair_folders(hr: Path, lr: Path, scale: float, *, name: str) -> Pairing:
+def pair_folders(hr: Path, lr: Path, scale: Scale, *, name: str) -> Pairing:
     """Pair the images of two folders.
 
     Args:
@@ -110,7 +110,7 @@ def pair_folders(hr: Path, lr: Path, scale: float, *, name: str) -> Pairing:
     return _pair(list_images(hr), list_images(lr), scale, LAYOUTS, where)
 
 
-def pair_together(folder: Path, layout: Layout, scale: float, *, name: str) -> Pairing:
+def pair_together(folder: Path, layout: Layout, scale: Scale, *, name: str) -> Pairing:
     """Pair the images of a folder that holds both.
 
     Raises:
@@ -122,12 +122,12 @@ def pair_together(folder: Path, layout: Layout, scale: float, *, name: str) -> P
 
 
 def _pair(
-    hr: Mapping[str, Path], lr: Mapping[str, Path], scale: float, layouts: Sequence[Layout], where: str
+    hr: Mapping[str, Path], lr: Mapping[str, Path], scale: Scale, layouts: Sequence[Layout], where: str
 ) -> Pairing:
     index = _index(hr, layouts)
     owned: dict[str, tuple[str, _Owner]] = {}
     strangers: list[Path] = []
-    elsewhere: dict[Path, float] = {}
+    elsewhere: dict[Path, Scale] = {}
     for key, path in lr.items():
         owners = [_Owner(key, key, key, "equal names", (None, None))] if key in hr else list(_owners(key, index))
         fitting = {owner.key: owner for owner in reversed(owners) if owner.fits(scale)}
@@ -135,9 +135,9 @@ def _pair(
             readings = " or ".join(f"{hr[o.key].name} ({o.layout})" for o in fitting.values())
             raise RequestError(f"{where}: {path.name} could be the LR image of {readings}; rename one of them")
         if not fitting:
-            told = [said for owner in owners for said in owner.scales if said not in (None, scale)]
+            told = [said for owner in owners for said in owner.scales if said is not None and said != scale]
             if told:
-                elsewhere[path] = float(told[0] or 0)
+                elsewhere[path] = told[0]
             else:
                 strangers.append(path)
             continue
@@ -169,7 +169,7 @@ class _HrName:
 
     key: str
     id: str
-    scale: float | None
+    scale: Scale | None
 
 
 _Index = Sequence[tuple[Layout, Mapping[str, Sequence[_HrName]]]]
@@ -196,14 +196,14 @@ def _owners(key: str, index: _Index) -> Iterator[_Owner]:
                 yield _Owner(name.key, read.image, name.id, layout.name, (name.scale, read.scale))
 
 
-def _tells_another(key: str, scale: float, layouts: Iterable[Layout]) -> bool:
+def _tells_another(key: str, scale: Scale, layouts: Iterable[Layout]) -> bool:
     """An HR name tells another scale, so that it is no HR image of this one."""
     reads = [read for layout in layouts for read in _all(layout.hr_names, key)]
     told = [read.scale for read in reads if read.scale is not None]
     return bool(told) and scale not in told
 
 
-def _refuse(alone: Sequence[Path], strangers: Sequence[Path], scale: float, where: str) -> None:
+def _refuse(alone: Sequence[Path], strangers: Sequence[Path], scale: Scale, where: str) -> None:
     parts = [f"{len(alone)} HR without LR ({some(alone)})"] if alone else []
     parts += [f"{len(strangers)} LR without HR ({some(strangers)})"] if strangers else []
     if parts:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, Scale, format_scale
 from bench.data.layouts import FLAT, LAYOUTS, Layout
 from bench.data.pairing import roles
 from bench.data.templates import Match
@@ -25,7 +25,7 @@ class Place:
 
     hr: Path
     lr: Path
-    scale: float | None
+    scale: Scale | None
     layout: Layout
 
     @property
@@ -104,7 +104,7 @@ def read_together(root: Path) -> Reading | None:
     return next(iter(readings), None)
 
 
-def lr_places(root: Path, extra: Sequence[str] = ()) -> list[tuple[float | None, Path]]:
+def lr_places(root: Path, extra: Sequence[str] = ()) -> list[tuple[Scale | None, Path]]:
     """The folders of LR images in a folder of LR images: itself, or by scale, or by track and scale.
 
     Args:
@@ -118,7 +118,7 @@ def lr_places(root: Path, extra: Sequence[str] = ()) -> list[tuple[float | None,
     return [(read.scale, path) for read, path in _each(tree, (*extra, *plain.lr))]
 
 
-def hr_places(root: Path) -> list[tuple[float | None, Path]]:
+def hr_places(root: Path) -> list[tuple[Scale | None, Path]]:
     """The folders of HR images in a folder of HR images: itself, or one per scale, as RCAN's HR/Set5 has them."""
     tree = Tree(root)
     if tree.at(root).images:
@@ -127,7 +127,7 @@ def hr_places(root: Path) -> list[tuple[float | None, Path]]:
 
 
 def joined(
-    hr: Iterable[tuple[float | None, Path]], lr: Iterable[tuple[float | None, Path]], layout: Layout
+    hr: Iterable[tuple[Scale | None, Path]], lr: Iterable[tuple[Scale | None, Path]], layout: Layout
 ) -> tuple[Place, ...]:
     """All places where the scales of HR and LR folders do not contradict each other."""
     sides = list(hr)

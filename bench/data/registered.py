@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.api import Dataset, DatasetKind, RequestError, Sample, Unavailable
+from bench.api import Dataset, DatasetKind, RequestError, Sample, Scale, Unavailable
 from bench.data.cards import Card
 from bench.data.embedded import SampleDataset
 from bench.data.folder import FolderDataset
@@ -83,7 +83,7 @@ class CardDataset(Dataset):
             raise Unavailable(f"{folder} holds no pairs of HR and LR images. {how_to_get(self.card)}")
         return PairedDataset(self.name, places, root=folder, default_protocol=self.default_protocol, beside=beside)
 
-    def samples(self, scale: float) -> Sequence[Sample]:
+    def samples(self, scale: Scale) -> Sequence[Sample]:
         """The samples for one scale, sorted by id.
 
         Raises:
@@ -100,7 +100,7 @@ class CardDataset(Dataset):
             )
         return samples
 
-    def reading(self, scale: float) -> tuple[str, ...]:
+    def reading(self, scale: Scale) -> tuple[str, ...]:
         """What is beside the images of the set and not used.
 
         Raises:

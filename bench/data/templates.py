@@ -1,6 +1,7 @@
 """Names of folders and files with fields in them, such as `LR_bicubic/X{scale}` and `{image}_LR{scale}`.
 
-Fields: {image} and {set} are any text, {scale} is a number (4, 3.6, 4.00 or RealArbiSR's 1dot5), {number} whole digits,
+Fields: {image} and {set} are any text, {scale} is a number (4, 3.6, 4.00 or RealArbiSR's 1dot5)
+or two of them (1.5x2, height x width), {number} whole digits,
 {track} a word (bicubic), {kind} a letter and perhaps a digit (DIV2K's m, d, w1). Letters match in any case.
 """
 
@@ -10,10 +11,13 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from bench.api import RequestError, Scale, parse_scale
+
+_NUMBER = r"\d+(?:(?:\.|dot)\d+)?"
 _FIELDS = {
     "image": r".+",
     "set": r"[^/]+",
-    "scale": r"\d+(?:(?:\.|dot)\d+)?",
+    "scale": rf"{_NUMBER}(?:x{_NUMBER})?",
     "number": r"\d+",
     "track": r"[A-Za-z]\w*",
     "kind": r"[a-z]\d?",
@@ -32,7 +36,7 @@ class Match:
     image: str = ""
     set: str = ""
     track: str = ""
-    scale: float | None = None
+    scale: Scale | None = None
 
 
 def match(template: str, name: str, *, file: bool = False) -> Match | None:
@@ -49,16 +53,22 @@ def match(template: str, name: str, *, file: bool = False) -> Match | None:
     fields = found.groupdict()
     scale = fields.get("scale")
     track = fields.get("track") or fields.get("kind") or ""
-    return Match(fields.get("image", ""), fields.get("set", ""), track, None if scale is None else scale_of(scale))
+    try:
+        return Match(fields.get("image", ""), fields.get("set", ""), track, None if scale is None else scale_of(scale))
+    except RequestError:  # "X0" and "x0.5" name no scale
+        return None
 
 
-def scale_of(text: str) -> float:
+def scale_of(text: str) -> Scale:
     """The scale that a name tells.
 
-    >>> scale_of("4"), scale_of("3.60"), scale_of("1dot5")
-    (4.0, 3.6, 1.5)
+    Raises:
+        RequestError: numbers that are no scale.
+
+    >>> scale_of("4"), scale_of("3.60"), scale_of("1dot5"), str(scale_of("1.5x2"))
+    (4.0, 3.6, 1.5, '1.5x2')
     """
-    return float(text.lower().replace("dot", "."))
+    return parse_scale(text.lower().replace("dot", "."))
 
 
 @lru_cache(maxsize=512)

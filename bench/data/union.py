@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.api import Dataset, Sample, Unavailable
+from bench.api import Dataset, Sample, Scale, Unavailable
 
 
 class UnionDataset(Dataset):
@@ -31,7 +31,7 @@ class UnionDataset(Dataset):
         self.kind = kinds.pop()
         self.default_protocol = default_protocol
 
-    def samples(self, scale: float) -> Sequence[Sample]:
+    def samples(self, scale: Scale) -> Sequence[Sample]:
         """The samples of all parts, sorted by id.
 
         Raises:

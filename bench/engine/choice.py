@@ -176,13 +176,22 @@ def read_options(spec: MethodSpec, name: str, values: Mapping[str, str]) -> Meth
         given = options.model_dump(exclude_unset=True) | dict.fromkeys(absent)
         return spec.options.model_validate(given) if absent else options
     except ValidationError as fault:
-        first = fault.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "options"
-        if first["type"] == "missing":
-            raise RequestError(f"'{name}' needs to know its {where}: give it with --set {name}.{where}=VALUE") from None
-        raise RequestError(
-            f"{name}.{where}: {first['msg'].lower()}, got {first.get('input')!r}; use --set {name}.{where}=VALUE"
-        ) from None
+        raise RequestError(_option_fault(fault.errors(include_url=False)[0], name, values)) from None
+
+
+def _option_fault(fault: Any, name: str, values: Mapping[str, str]) -> str:
+    """What is wrong with the options of a row: the option as it is typed, or those typed where it is all of them."""
+    # behind the option's name, the place goes on inside its value
+    key = str(fault["loc"][0]) if fault["loc"] else ""
+    if fault["type"] == "missing":
+        return f"'{name}' needs to know its {key}: give it with --set {name}.{key}=VALUE"
+    text = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] != "value_error":  # pydantic's own words; what follows them holds values, whose case counts
+        text = text[:1].lower() + text[1:]
+    if key:
+        return f"{name}.{key}: {text}, got {values.get(key, fault.get('input'))!r}; use --set {name}.{key}=VALUE"
+    given = " ".join(f"--set {name}.{option}={value}" for option, value in values.items())
+    return f"{given or name}: {text}"
 
 
 def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label: str) -> MethodChoice:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import BenchError, ComingUnit, Method, MethodSpec, Protocol, RequestError, Size, Upscaled
+from bench.api import BenchError, ComingUnit, Method, MethodSpec, Protocol, RequestError, Scale, Size, Upscaled
 from bench.engine.choice import MethodChoice
 from bench.engine.faults import attributed, describe
 from bench.engine.keys import weights_hash
@@ -77,7 +77,7 @@ class Runner:
                 "than when its results were planned; type the same command again, finished work is kept"
             )
 
-    def prepare(self, units: Iterable[ComingUnit], protocol: Protocol, *, scale: float, seed: int) -> None:
+    def prepare(self, units: Iterable[ComingUnit], protocol: Protocol, *, scale: Scale, seed: int) -> None:
         """Tell the method which images come next.
 
         Args:
@@ -101,7 +101,7 @@ class Runner:
         protocol: Protocol,
         *,
         image: str,
-        scale: float,
+        scale: Scale,
         seed: int,
         keep: Size | None = None,
     ) -> Inferred:
@@ -141,7 +141,7 @@ class Runner:
         require_finite(sr, self.choice.name)
         return Inferred(quantise(sr.numpy(), protocol), result.tile, tuple(result.stages), seconds)
 
-    def call(self, lr: torch.Tensor, size: Size, *, image: str, scale: float, seed: int) -> Upscaled:
+    def call(self, lr: torch.Tensor, size: Size, *, image: str, scale: Scale, seed: int) -> Upscaled:
         """What the method itself returns for one image: untiled, its size and values not looked at.
 
         Args:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
-from bench.api import MethodSpec, RequestError
+from bench.api import MethodSpec, RequestError, Scale
 from bench.engine.source_text import read_source
 from bench.engine.sources import Sources, method_sources, pipeline_sources
 from bench.imaging.hashing import content_hash
@@ -86,7 +86,7 @@ def method_key(spec: MethodSpec, weights: Path | None, options: dict[str, Any], 
     )
 
 
-def output_key(*, method: str, source: str, pair: str, image: str, scale: float, seed: int, extra: str = "") -> str:
+def output_key(*, method: str, source: str, pair: str, image: str, scale: Scale, seed: int, extra: str = "") -> str:
     """The key of one SR image.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import ComingUnit, Protocol, Size, Sought, UnitError
+from bench.api import ComingUnit, Protocol, Scale, Size, Sought, UnitError
 from bench.engine.choice import MethodChoice
 from bench.engine.faults import attributed
 from bench.engine.inference import Inferred, Runner, slack_of
@@ -24,7 +24,7 @@ class LookUp:
         """Args: choice: Its options go to the reader; there are no weights."""
         self.choice = choice
 
-    def prepare(self, units: Iterable[ComingUnit], protocol: Protocol, *, scale: float, seed: int) -> None:
+    def prepare(self, units: Iterable[ComingUnit], protocol: Protocol, *, scale: Scale, seed: int) -> None:
         """Nothing: an image is looked up in its turn; arguments as `Runner.prepare`."""
 
     def infer(
@@ -34,7 +34,7 @@ class LookUp:
         protocol: Protocol,
         *,
         image: str,
-        scale: float,
+        scale: Scale,
         seed: int,
         keep: Size | None = None,
     ) -> Inferred:

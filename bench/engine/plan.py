@@ -19,6 +19,7 @@ from bench.api import (
     RequestError,
     RunManifest,
     Sample,
+    Scale,
     format_scale,
 )
 from bench.engine.agreement import disagreement
@@ -142,12 +143,12 @@ class MetricPlan:
 
     kinds: dict[str, MetricKind]
     unavailable: dict[str, str]
-    signatures: dict[tuple[bool, float], dict[str, str]]
+    signatures: dict[tuple[bool, Scale], dict[str, str]]
     with_lr: frozenset[str] = frozenset()
     needs_lr: frozenset[str] = frozenset()
     needs_hr: frozenset[str] = frozenset()
 
-    def signed(self, dataset: str, scale: float) -> dict[str, str]:
+    def signed(self, dataset: str, scale: Scale) -> dict[str, str]:
         """metric -> signature for a dataset of the request at a scale; empty where the request has no such scale."""
         return self.signatures.get((dataset in self.with_lr, scale), {})
 
@@ -158,7 +159,7 @@ class MetricPlan:
         return [name for name in names if sample is None or sample.hr is not None or name not in self.needs_hr]
 
 
-Samples = Mapping[tuple[str, float], list[Sample]]
+Samples = Mapping[tuple[str, Scale], list[Sample]]
 """(dataset, scale) -> the images that a run looks at."""
 
 
@@ -209,17 +210,13 @@ def make_plan(
     return Plan(request, cells, dict(sets.values()))
 
 
-def select_samples(dataset: Dataset, scale: float, protocol: Protocol, limit: int | None) -> list[Sample]:
+def select_samples(dataset: Dataset, scale: Scale, protocol: Protocol, limit: int | None) -> list[Sample]:
     """The samples that a run looks at: the protocol's first ones, then the user's limit.
 
     Raises:
         RequestError: nothing is left.
     """
-    samples = list(dataset.samples(scale))
-    if protocol.first is not None:
-        samples = samples[: protocol.first]
-    if limit is not None:
-        samples = samples[:limit]
+    samples = list(dataset.samples(scale))[: protocol.first][:limit]
     if not samples:
         raise RequestError(f"dataset {dataset.name} has no image at x{format_scale(scale)}")
     return samples

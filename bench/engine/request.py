@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.api import Dataset, Protocol, RequestError
+from bench.api import Dataset, Protocol, RequestError, Scale
 from bench.engine.choice import MethodChoice
 from bench.metrics.base import Metric
 
@@ -38,7 +38,7 @@ class RunRequest:
 
     methods: tuple[MethodChoice, ...]
     datasets: tuple[Dataset, ...]
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     metrics: tuple[Metric, ...]
     protocol: Protocol
     seeds: tuple[int, ...] = (0,)

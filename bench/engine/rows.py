@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bench.api import CellId, CellPlan, MetricRef, RecordRow, RunManifest, Score, UnitStatus
+from bench.api import CellId, CellPlan, MetricRef, RecordRow, RunManifest, Scale, Score, UnitStatus
 from bench.engine.agreement import disagreement, older_sentence
 from bench.engine.folder import CellFolder, RunFolder, StoredUnit, Units
 from bench.engine.keys import digest, score_key
@@ -104,10 +104,10 @@ class _Reader:
                 yield from row.crossed(self._partner_key(plan, image))
         yield from self._whole_set(plan)
 
-    def _partner_key(self, plan: CellPlan, image: str) -> Callable[[float], list[str]]:
+    def _partner_key(self, plan: CellPlan, image: str) -> Callable[[Scale], list[str]]:
         """Reference scale -> output keys that this image's unit may have there, as planned."""
 
-        def keys(reference: float) -> list[str]:
+        def keys(reference: Scale) -> list[str]:
             own = plan.cell
             other = CellId(own.method, own.variant, own.dataset, reference, own.seed)
             units = [self.agreed(partner).get(image) for partner in self._plans.get(other, ())]
@@ -184,7 +184,7 @@ class _Row:
             elif f"fault of {metric}|{signature}" in self.unit.scores:
                 yield self.row(metric, signature, None, UnitStatus.FAILED)
 
-    def crossed(self, partner_keys: Callable[[float], list[str]]) -> Iterator[RecordRow]:
+    def crossed(self, partner_keys: Callable[[Scale], list[str]]) -> Iterator[RecordRow]:
         """Numbers across scales, of which the other image is as planned too."""
         output = self.unit.output
         if output is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import MetricValue, Output, Protocol, Sample, UnitError
+from bench.api import MetricValue, Output, Protocol, Sample, Scale, UnitError
 from bench.data import prepare
 from bench.engine.origin import unchanged
 from bench.imaging import read_png_exact, write_png
@@ -60,7 +60,7 @@ class ScoreJob:
 
     path: Path
     sample: Sample
-    scale: float
+    scale: Scale
     metrics: tuple[str, ...]
     seed: int = 0
     source: str = ""

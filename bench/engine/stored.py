@@ -21,6 +21,7 @@ from bench.api import (
     RequestError,
     RunManifest,
     Sample,
+    Scale,
     UnitStatus,
     format_scale,
 )
@@ -126,7 +127,7 @@ class StoredRun:
         self._protocol, self._data, self._root = protocol, data, data_root
         runs = [RunFolder(folder) for folder in folders]
         self._folders = [(run, manifest) for run in runs if (manifest := run.manifest()) is not None]
-        self._sets: dict[tuple[str, float], list[Mapping[str, Sample] | BenchError]] = {}
+        self._sets: dict[tuple[str, Scale], list[Mapping[str, Sample] | BenchError]] = {}
         self._last: tuple[object, References] | None = None
 
     def cells(self) -> Iterator[StoredCell]:
@@ -213,7 +214,7 @@ class StoredRun:
         return found
 
 
-def _listed(dataset: Dataset, scale: float) -> Mapping[str, Sample] | BenchError:
+def _listed(dataset: Dataset, scale: Scale) -> Mapping[str, Sample] | BenchError:
     try:
         return {sample.id: sample for sample in dataset.samples(scale)}
     except BenchError as fault:

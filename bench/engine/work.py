@@ -325,7 +325,7 @@ class Work:
             lr=pair.lr_shape,
             hr=pair.size,
             scale=scale,
-            shave=max(self.request.protocol.shave_at(scale), self.request.protocol.ssim_shave_at(scale)),
+            shave=self.request.protocol.widest_shave_at(scale),
             metrics=self._infos,
         ):
             self.tally.warn(f"{cell.id.dataset} {text}")

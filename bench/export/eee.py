@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.api import MethodSpec, RequestError, RunManifest, format_scale
+from bench.api import MethodSpec, RequestError, RunManifest, ScalePair, format_scale
 from bench.api.paths import safe_name
 from bench.export.eee_models import (
     ConfidenceInterval,
@@ -120,7 +120,11 @@ def _result(number: Number, hub_id: str | None) -> EvaluationResult:
             evaluation_description=f"super-resolution by {scale}: {number.info.summary}",
             metric_id=entry.metric,
             metric_name=number.info.display,
-            metric_parameters={"scale": number.scale, "protocol": entry.protocol, "signature": entry.signature},
+            metric_parameters={
+                "scale": scale if isinstance(number.scale, ScalePair) else number.scale,
+                "protocol": entry.protocol,
+                "signature": entry.signature,
+            },
             lower_is_better=number.lower_is_better,
         ),
         score_details=ScoreDetails(score=number.value, details=score, uncertainty=interval),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analysis import RunFrames, Selection
-from bench.api import Direction, MetricInfo, RequestError, format_scale
+from bench.api import Direction, MetricInfo, RequestError, Scale, format_scale
 from bench.leaderboard.entry import Card, Entry
 from bench.leaderboard.measured import measured_board
 from bench.metrics.catalog import known_infos
@@ -34,7 +34,7 @@ class Number:
     value: float
 
     @property
-    def scale(self) -> float:
+    def scale(self) -> Scale:
         """Of the images; a measured number has one."""
         return self.entry.scale or 1.0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.analysis import RunFrames
-from bench.api import RequestError
+from bench.api import RequestError, format_scale
 from bench.imaging.atomic import atomic_write
 from bench.report.exports import shown_frame
 
@@ -62,6 +62,8 @@ def _write(path: Path, frame: pd.DataFrame, protocols: Mapping[str, Sequence[str
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if frame["scale"].dtype == object:  # a column of parquet has one type, and a pair is no number
+        frame = frame.assign(scale=frame["scale"].map(format_scale))
     types = {"i": pa.int64(), "f": pa.float64()}
     schema = pa.schema([(str(name), types.get(frame[name].dtype.kind, pa.string())) for name in frame.columns])
     # from_pandas: a NaN of a frame is "no number", which parquet can say apart from a number that is not finite

@@ -28,7 +28,7 @@ class CascadeFigure(FigureRequest, ABC):
 
     methods: Annotated[str, typer.Argument(metavar="METHOD[,METHOD…]", help="'bench methods' lists them.")]
     data: Annotated[str, typer.Option(help="Images: a folder or a set's name.")]
-    scale: Annotated[str, typer.Option(help="A number of at least 1, may be fractional.")]
+    scale: Annotated[str, typer.Option(help="At least 1, may be fractional, or height x width: 1.5x2.")]
     out: Path
     set_: opt.Set = None
     versus: Annotated[

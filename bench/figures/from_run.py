@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bench.api import PLAIN, MetricRef, RequestError, Signature, UnitStatus, unknown_name
+from bench.api import PLAIN, MetricRef, RequestError, Scale, Signature, UnitStatus, unknown_name
 from bench.api.lists import renamed
 from bench.figures import options as opt
 from bench.figures.contract import FigureRequest
@@ -105,7 +105,7 @@ class Chosen:
         return good.drop_duplicates([*_CELL, "image", "seed"], keep="last")
 
     def images(
-        self, dataset: str, scale: float, metric: str, row: MethodRow, seed: int | None = None
+        self, dataset: str, scale: Scale, metric: str, row: MethodRow, seed: int | None = None
     ) -> dict[str, float]:
         """Image -> value of a metric, averaged over seeds or of one of them; empty where there is none."""
         found = _at(self.records, dataset, scale, metric, row)
@@ -114,11 +114,11 @@ class Chosen:
             found = found.loc[found["seed"] == seed]
         return {str(image): float(value) for image, value in found.groupby("image")["value"].mean().items()}
 
-    def signatures(self, dataset: str, scale: float, metric: str, row: MethodRow) -> list[str]:
+    def signatures(self, dataset: str, scale: Scale, metric: str, row: MethodRow) -> list[str]:
         """How the numbers of a cell were made; empty where there are none."""
         return [s for s in dict.fromkeys(_at(self.rows, dataset, scale, metric, row)["signature"]) if s]
 
-    def plain_mean(self, dataset: str, scale: float, metric: str, row: MethodRow) -> bool:
+    def plain_mean(self, dataset: str, scale: Scale, metric: str, row: MethodRow) -> bool:
         """Whether the mean of a cell is the plain one of its images."""
         signatures = self.signatures(dataset, scale, metric, row)
         return all(Signature.parse(s).averaging.aggregation == PLAIN for s in signatures)
@@ -132,7 +132,7 @@ class Chosen:
 _CELL = ["method", "variant", "dataset", "scale", "metric", "signature"]
 
 
-def _at(frame: pd.DataFrame, dataset: str, scale: float, metric: str, row: MethodRow) -> pd.DataFrame:
+def _at(frame: pd.DataFrame, dataset: str, scale: Scale, metric: str, row: MethodRow) -> pd.DataFrame:
     """The lines of one cell."""
     here = (frame["dataset"] == dataset) & (frame["scale"] == scale) & (frame["metric"] == metric)
     return frame.loc[here & (frame["method"] == row.method) & (frame["variant"] == row.variant)]

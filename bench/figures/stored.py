@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Protocol, RequestError, UnitError, format_scale
+from bench.api import Protocol, RequestError, Scale, UnitError, format_scale
 from bench.engine.scoring import as_compared
 from bench.engine.stored import RUN_AGAIN, References, StoredCell, StoredImage, StoredRun
 from bench.report.model import MethodRow
@@ -29,7 +29,7 @@ class View:
     """
 
     image: str
-    scale: float
+    scale: Scale
     seed: int
     protocol: Protocol
     hr: NDArray[np.uint8] | None
@@ -46,12 +46,12 @@ class StoredViews:
         """Args: run: Its folders, opened."""
         self._run = run
 
-    def images(self, dataset: str, scale: float) -> list[str]:
+    def images(self, dataset: str, scale: Scale) -> list[str]:
         """The ids of a dataset's images at a scale, in their order."""
         cells = [cell for cell in self._run.cells() if (cell.id.dataset, cell.id.scale) == (dataset, scale)]
         return sorted({image for cell in cells for image in cell.images})
 
-    def view(self, dataset: str, scale: float, image: str, rows: Iterable[MethodRow], *, seed: int | None) -> View:
+    def view(self, dataset: str, scale: Scale, image: str, rows: Iterable[MethodRow], *, seed: int | None) -> View:
         """An image at a scale, with the results of some rows.
 
         Args:
@@ -88,7 +88,7 @@ class StoredViews:
         fixed = given.sample.hr is None or given.protocol.size_rule == "fixed-lr"
         return View(image, scale, there[0].id.seed, given.protocol, hr, lr, size, results, fixed)
 
-    def _cell(self, dataset: str, scale: float, image: str, row: MethodRow, seed: int | None) -> StoredCell | None:
+    def _cell(self, dataset: str, scale: Scale, image: str, row: MethodRow, seed: int | None) -> StoredCell | None:
         """The cell that holds an image of a row; a method without chance has one seed, which stands for all."""
         key = (row.method, row.variant, dataset, scale)
         own = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.api import RequestError, Size, format_scale
+from bench.api import RequestError, Scale, Size, format_scale, format_times
 from bench.figures.boxes import disagreement, spread_images, widest_disagreement
 from bench.figures.from_run import Chosen
 from bench.figures.pictures import U8, Box, as_shown, enlarged_lr
@@ -57,10 +57,10 @@ class Images:
 
     def __init__(self, stored: StoredViews, chosen: Chosen, seed: int | None) -> None:
         self._stored, self._chosen, self._seed = stored, chosen, seed
-        self._views: dict[tuple[str, float], View] = {}
+        self._views: dict[tuple[str, Scale], View] = {}
         self.dataset = chosen.one_dataset
 
-    def view(self, image: str, scale: float) -> View:
+    def view(self, image: str, scale: Scale) -> View:
         """An image at a scale."""
         key = (image, scale)
         if key not in self._views:
@@ -72,7 +72,7 @@ class Images:
         """Give back the memory of an image."""
         self._views = {key: view for key, view in self._views.items() if key[0] != image}
 
-    def names(self, scale: float) -> list[str]:
+    def names(self, scale: Scale) -> list[str]:
         """All images at a scale."""
         return self._stored.images(self.dataset, scale)
 
@@ -114,7 +114,7 @@ def choose(images: Images, chosen: Chosen, metrics: Sequence[MetricColumn], wish
             )
         boxes = {image: _apart(images.view(image, scale), wish.size)[0] for image in names}
         at = "the median image" if wish.count == 1 else "images at even ranks"
-        said = f"Shown: {at} by {metric.display} at ×{format_scale(scale)}, averaged over the methods."
+        said = f"Shown: {at} by {metric.display} at {format_times(scale)}, averaged over the methods."
         return Choice(boxes, said, _box_rule(chosen))
     ranked: list[tuple[float, str, Box]] = []
     for image in images.names(scale):
@@ -124,7 +124,7 @@ def choose(images: Images, chosen: Chosen, metrics: Sequence[MetricColumn], wish
         if image not in [name for _, name, _ in ranked]:
             images.forget(image)
     what = "the image" if wish.count == 1 else "the images"
-    said = f"Shown: {what} of the largest disagreement at ×{format_scale(scale)}."
+    said = f"Shown: {what} of the largest disagreement at {format_times(scale)}."
     return Choice({image: box for _, image, box in ranked}, said, _box_rule(chosen))
 
 
@@ -172,11 +172,11 @@ def _apart(view: View, size: Size) -> tuple[Box, float]:
 
 def _box_rule(chosen: Chosen) -> str:
     what = "the methods differ" if len(chosen.table.methods) > 1 else "result and reference differ"
-    at = f" at ×{format_scale(chosen.table.scales[0])}" if len(chosen.table.scales) > 1 else ""
+    at = f" at {format_times(chosen.table.scales[0])}" if len(chosen.table.scales) > 1 else ""
     return f"Boxes: where {what} most{at} (mean standard deviation of the levels)."
 
 
-def _means(chosen: Chosen, dataset: str, scale: float, metric: MetricColumn) -> dict[str, float]:
+def _means(chosen: Chosen, dataset: str, scale: Scale, metric: MetricColumn) -> dict[str, float]:
     """Image -> mean over the methods, for images of which all have a value."""
     own = [chosen.images(dataset, scale, metric.name, row) for row in chosen.table.methods]
     shared = set(own[0]).intersection(*own[1:])

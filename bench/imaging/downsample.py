@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.imaging.errors import ImageError
-from bench.imaging.resize import Size, imresize, imresize_u8
+from bench.imaging.resize import Factor, Size, imresize, imresize_u8
 
 DownsampleKernel = Literal["matlab-bicubic", "pillow-bicubic", "torch-bicubic", "opencv-area"]
 Depth = Literal["u8", "float"]
@@ -25,7 +25,7 @@ def downsample(
     *,
     kernel: DownsampleKernel,
     depth: Depth = "u8",
-    scale: float | None = None,
+    scale: Factor | None = None,
 ) -> NDArray[np.float32]:
     """Make an LR image.
 
@@ -35,7 +35,8 @@ def downsample(
         kernel: matlab-bicubic: `imresize`; pillow-bicubic: Pillow's BICUBIC; torch-bicubic: torch's antialiased
             bicubic on the CPU; opencv-area: INTER_AREA.
         depth: "u8": the values that an 8-bit LR file would hold, rounded where the library rounds; "float": unrounded.
-        scale: matlab-bicubic only: the factor (at least 1) by which both axes shrink where it is not shape / size.
+        scale: matlab-bicubic only: the factor (at least 1) by which both axes shrink, or (height, width) each, where it
+            is not shape / size.
     Returns:
         (h, w[, 3]) float32 on the scale 0..255; "float" is not clipped, so bicubic may overshoot by a few levels.
     Raises:
@@ -53,13 +54,14 @@ def downsample(
     if scale is None:
         lr = _DOWNSAMPLERS[kernel](image, whole, depth == "u8")
     elif kernel == "matlab-bicubic":
-        lr = _matlab(image, whole, depth == "u8", 1 / scale)
+        shrunk = (1 / scale[0], 1 / scale[1]) if isinstance(scale, tuple) else 1 / scale
+        lr = _matlab(image, whole, depth == "u8", shrunk)
     else:
         raise ImageError(f"{kernel} shrinks to a size, not by a factor: only matlab-bicubic has a nominal grid")
     return np.ascontiguousarray(lr, dtype=np.float32)
 
 
-def _matlab(image: NDArray[np.uint8], size: Size, rounded: bool, scale: float | None = None) -> NDArray[Any]:
+def _matlab(image: NDArray[np.uint8], size: Size, rounded: bool, scale: Factor | None = None) -> NDArray[Any]:
     return imresize_u8(image, size, scale=scale) if rounded else imresize(image, size, scale=scale)
 
 

@@ -20,6 +20,11 @@ from bench.imaging.weights import Kernel, average_matrix, kernel_matrix
 Float64 = NDArray[np.float64]
 Size = tuple[int, int]
 """(height, width)."""
+Factor = float | tuple[float, float]
+"""What both axes are multiplied by, or (height, width) each."""
+
+MatrixOf = Callable[[int, int, float | None], csr_array]
+"""(length, out_length, factor of the grid where it is not their ratio) -> the weights of one axis."""
 
 _COLUMN_STRIP = 2048
 """Values per strip of the vertical pass: rows of that length stay in the first-level cache."""
@@ -27,26 +32,25 @@ _ROW_STRIP_BYTES = 2 << 20
 """Bytes of one strip of the horizontal pass, which is transposed there and back inside the second-level cache."""
 
 
-def imresize(image: NDArray[Any], size: Size, *, antialias: bool = True, scale: float | None = None) -> Float64:
+def imresize(image: NDArray[Any], size: Size, *, antialias: bool = True, scale: Factor | None = None) -> Float64:
     """Resize with MATLAB's bicubic `imresize`, in floating point.
 
     Args:
         image: (H, W) or (H, W, C), any real dtype and range.
         size: Output (height, width); the scale per axis is size / shape.
         antialias: Widen the kernel when shrinking, as MATLAB does unless told otherwise.
-        scale: The factor of both axes where it is not size / shape, as in `imresize(image, 1/3)`, whose size is
-            ceil(shape / 3).
+        scale: The factor of both axes, or (height, width) of each, where it is not size / shape, as in
+            `imresize(image, 1/3)`, whose size is ceil(shape / 3).
     Returns:
         (height, width[, C]) float64, not clipped.
     Raises:
         ImageError: an empty image, another number of axes, or a size below 1.
     """
-    matrix = _bicubic(antialias, scale)
-    return _separable(image, size, matrix, np.dtype(np.float64), scaled=scale is not None)
+    return _separable(image, size, _bicubic(antialias), np.dtype(np.float64), scale=scale)
 
 
 def imresize_u8(
-    image: NDArray[np.uint8], size: Size, *, antialias: bool = True, scale: float | None = None
+    image: NDArray[np.uint8], size: Size, *, antialias: bool = True, scale: Factor | None = None
 ) -> NDArray[np.uint8]:
     """MATLAB's bicubic `imresize` of a uint8 image: rounded (half away from zero) and clipped after each pass.
 
@@ -61,7 +65,7 @@ def imresize_u8(
     """
     if image.dtype != np.uint8:
         raise ImageError(f"imresize_u8 expects uint8 pixels, got {image.dtype}; use imresize for other types")
-    return _separable(image, size, _bicubic(antialias, scale), np.dtype(np.uint8), scaled=scale is not None)
+    return _separable(image, size, _bicubic(antialias), np.dtype(np.uint8), scale=scale)
 
 
 def interpolate(
@@ -86,39 +90,42 @@ def interpolate(
         ImageError: as in `imresize`, or an unknown kernel.
     """
     widen = kernel != "nearest" if antialias is None else antialias
-    return _separable(image, size, lambda a, b: kernel_matrix(a, b, kernel, widen, dtype), np.dtype(dtype))
+    return _separable(image, size, lambda a, b, _: kernel_matrix(a, b, kernel, widen, dtype), np.dtype(dtype))
 
 
 def area(image: NDArray[Any], size: Size) -> Float64:
     """Adaptive averaging, as torch's `interpolate(mode="area")`; arguments and errors as in `imresize`."""
-    return _separable(image, size, average_matrix, np.dtype(np.float64))
+    return _separable(image, size, lambda a, b, _: average_matrix(a, b), np.dtype(np.float64))
 
 
-def _bicubic(antialias: bool, scale: float | None) -> Callable[[int, int], csr_array]:
-    return lambda length, out_length: kernel_matrix(length, out_length, "bicubic", antialias, "float64", scale)
+def _bicubic(antialias: bool) -> MatrixOf:
+    return lambda length, out_length, scale: kernel_matrix(length, out_length, "bicubic", antialias, "float64", scale)
 
 
 def _separable(
     image: NDArray[Any],
     size: Size,
-    matrix: Callable[[int, int], csr_array],
+    matrix: MatrixOf,
     dtype: np.dtype[Any],
     *,
-    scaled: bool = False,
+    scale: Factor | None = None,
 ) -> NDArray[Any]:
-    """Args: scaled: both axes have one factor, so the rows go first and equal sizes are no sign of nothing to do."""
+    """Args: scale: as in `imresize`; the axis of the smaller factor goes first, the rows where both are equal, and
+    equal sizes are no sign of nothing to do."""
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise ImageError(f"expected a non-empty image (H, W) or (H, W, C), got shape {image.shape}")
     if len(size) != 2 or min(size) < 1:
         raise ImageError(f"expected an output (height, width) of at least 1 x 1, got {tuple(size)}")
     (height, width), (out_height, out_width) = image.shape[:2], (int(size[0]), int(size[1]))
-    rows = scaled or out_height / height <= out_width / width
+    scaled = scale is not None
+    down, across = (scale, scale) if scale is None or isinstance(scale, float | int) else scale
+    rows = out_height / height <= out_width / width if down is None or across is None else down <= across
     planes = image if image.ndim == 3 else image[:, :, None]
     for vertical in (rows, not rows):
         if vertical and (scaled or out_height != height):
-            planes = _resize_rows(planes, out_height, matrix(height, out_height), dtype)
+            planes = _resize_rows(planes, out_height, matrix(height, out_height, down), dtype)
         elif not vertical and (scaled or out_width != width):
-            planes = _resize_columns(planes, out_width, matrix(width, out_width), dtype)
+            planes = _resize_columns(planes, out_width, matrix(width, out_width, across), dtype)
     result = np.array(planes, dtype=dtype) if planes.base is image or planes is image else planes
     return result if image.ndim == 3 else result[:, :, 0]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bench.analysis.contamination import UNSTATED, Exposure, Seen
-from bench.api import Direction
+from bench.api import Direction, Scale
 
 Row = tuple[str, str]
 """(method, variant)."""
@@ -89,7 +89,7 @@ class Entry:
 
     card: int
     dataset: str
-    scale: float | None
+    scale: Scale | None
     metric: str
     value: float | None
     text: str
@@ -150,8 +150,8 @@ class Matrix:
     card: int
     dataset: str
     metric: str
-    scales: tuple[float, ...]
-    references: tuple[float, ...]
+    scales: tuple[Scale, ...]
+    references: tuple[Scale, ...]
     values: tuple[tuple[float | None, ...], ...]
 
 

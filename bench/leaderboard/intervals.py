@@ -12,9 +12,9 @@ import pandas as pd
 from bench.analysis.aggregate import SET_IMAGE
 from bench.analysis.crossscale import over_references
 from bench.analysis.significance import student_half_width
-from bench.api import PLAIN, Signature, UnitStatus
+from bench.api import PLAIN, Scale, Signature, UnitStatus
 
-MeanKey = tuple[str, str, str, float, str, str]
+MeanKey = tuple[str, str, str, Scale, str, str]
 """(method, variant, dataset, scale, metric, signature)."""
 _MEAN = ["method", "variant", "dataset", "scale", "metric", "signature"]
 

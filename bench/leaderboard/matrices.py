@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from bench.api import PER_SCALE, MetricRef, Signature
+from bench.api import PER_SCALE, MetricRef, Scale, Signature
 from bench.leaderboard.entry import Entry, Matrix
 
 
@@ -31,7 +31,7 @@ def over_scales(signature: str, *more: str) -> str:
 
 
 def _matrices(entries: Iterable[Entry]) -> Iterator[Matrix]:
-    cells: dict[tuple[int, str, str, str], dict[tuple[float, float], float | None]] = defaultdict(dict)
+    cells: dict[tuple[int, str, str, str], dict[tuple[Scale, Scale], float | None]] = defaultdict(dict)
     for entry in entries:
         ref = MetricRef.parse(entry.metric)
         if entry.scale is not None and ref.reference is not None:

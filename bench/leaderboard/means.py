@@ -10,7 +10,18 @@ from functools import cached_property
 from pathlib import Path
 
 from bench.analysis.contamination import exposure
-from bench.api import NO_VARIANT, SUMMARY_COLUMNS, UNTRAINED, MetricInfo, MetricRef, RequestError, RowInfo, Signature
+from bench.api import (
+    NO_VARIANT,
+    SUMMARY_COLUMNS,
+    UNTRAINED,
+    MetricInfo,
+    MetricRef,
+    RequestError,
+    RowInfo,
+    Scale,
+    Signature,
+    parse_scale,
+)
 from bench.leaderboard.cards import run_card
 from bench.leaderboard.entry import Board, Card, Entry
 from bench.leaderboard.matrices import split_references
@@ -72,8 +83,7 @@ class _Line:
     @cached_property
     def protocols(self) -> tuple[str, ...]:
         """The presets that sign numbers as this one is signed."""
-        scale = _number(self.values, "scale", self.where)
-        return protocol_names(self.values["metric"], self.values["signature"], scale) if scale is not None else ()
+        return protocol_names(self.values["metric"], self.values["signature"], _scale(self.values, self.where))
 
 
 def _once(lines: Sequence[_Line]) -> list[_Line]:
@@ -127,6 +137,13 @@ def _row(method: str, variant: str) -> RowInfo:
     )
 
 
+def _scale(line: Mapping[str, str], where: str) -> Scale:
+    try:
+        return parse_scale(line["scale"])
+    except RequestError as fault:
+        raise RequestError(f"{where}, column scale: expected a number, seen '{line['scale']}' ({fault})") from None
+
+
 def _entry(
     source: _Line, place: int, cards: Sequence[Card], infos: Mapping[str, MetricInfo], common: tuple[str, ...]
 ) -> Entry:
@@ -135,9 +152,7 @@ def _entry(
     info = infos.get(MetricRef.parse(metric).name)
     mean, sd = _number(line, "mean", where), _number(line, "seed_sd", where)
     n, expected = _count(line, "n", where), _count(line, "expected", where)
-    scale = _number(line, "scale", where)
-    if scale is None or not math.isfinite(scale):
-        raise RequestError(f"{where}, column scale: expected a number, seen '{line['scale']}'")
+    scale = _scale(line, where)
     if line["signature"] and Signature.parse(line["signature"]).tokens[0] != MetricRef.parse(metric).name:
         raise RequestError(f"{where}, column signature: expected one of {metric}, seen '{line['signature']}'")
     complete = mean is not None and n == expected

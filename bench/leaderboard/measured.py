@@ -16,7 +16,7 @@ from bench.analysis.aggregate import UNAVAILABLE_NOTE
 from bench.analysis.contamination import exposure
 from bench.analysis.costs import cell_seconds
 from bench.analysis.origins import check_one_origin, check_one_set
-from bench.api import Direction, MetricInfo, MetricRef
+from bench.api import Direction, MetricInfo, MetricRef, Scale
 from bench.engine.folder import RunFolder
 from bench.leaderboard.cards import run_card
 from bench.leaderboard.entry import Board, Card, Entry, Row, ShownMetric
@@ -94,13 +94,13 @@ class _Entries:
         return mean_intervals(self.frames.records)
 
     @cached_property
-    def seconds(self) -> Mapping[tuple[str, str, str, float], float]:
+    def seconds(self) -> Mapping[tuple[str, str, str, Scale], float]:
         """The method's seconds per image of each cell."""
         return cell_seconds(self.frames.records)
 
     def entry(self, line: Mapping[Any, Any]) -> Entry:
         """The entry of a row of the summary."""
-        key = (str(line["method"]), str(line["variant"]), str(line["dataset"]), float(line["scale"]))
+        key = (str(line["method"]), str(line["variant"]), str(line["dataset"]), line["scale"])
         metric, signature, note = str(line["metric"]), str(line["signature"]), str(line["note"])
         low, high = self.intervals.get((*key, metric, signature), (None, None))
         mean, sd = float(line["mean"]), float(line["seed_sd"])

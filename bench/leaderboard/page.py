@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from bench import __version__
-from bench.api import format_scale
+from bench.api import format_times
 from bench.leaderboard.entry import Board, Entry
 from bench.leaderboard.pictures import Scene
 from bench.leaderboard.ranks import Ranking
@@ -75,7 +75,7 @@ def render_page(board: Board, rankings: Sequence[Ranking], scenes: Sequence[Scen
         rankings=rankings,
         cards=board.cards,
         metrics={metric.name: metric for metric in board.metrics},
-        scale=format_scale,
+        scale=format_times,
         counts=_counts(board),
         notes=board.notes,
         scenes=len(scenes),

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import RequestError, UnitError, format_scale
+from bench.api import RequestError, Scale, UnitError, format_scale
 from bench.api.paths import safe_name
 from bench.engine.scoring import as_compared
 from bench.engine.stored import References, StoredCell, StoredRun
@@ -62,7 +62,7 @@ class Scene:
 
     dataset: str
     image: str
-    scale: float
+    scale: Scale
     size: tuple[int, int]
     hr: str = ""
     lr: str = ""
@@ -100,7 +100,7 @@ class _Which(NamedTuple):
 
     dataset: str
     image: str
-    scale: float
+    scale: Scale
     pair: str
 
 

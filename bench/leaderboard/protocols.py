@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 
-from bench.api import PRESETS, MetricRef, RequestError, Signature
+from bench.api import PRESETS, MetricRef, RequestError, Scale, Signature
 from bench.metrics.catalog import make_metric
 
 _MEASURED = ("w", "weights", "n", "ref")
 """Tokens that tell what was at hand, not what the protocol says."""
 
 
-def protocol_names(metric: str, signature: str, scale: float) -> tuple[str, ...]:
+def protocol_names(metric: str, signature: str, scale: Scale) -> tuple[str, ...]:
     """The presets under which a metric has this signature at a scale."""
     return _signed(MetricRef.parse(metric).name, scale).get(_bare(signature), ()) if signature else ()
 
@@ -32,7 +32,7 @@ def in_common(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _signed(metric: str, scale: float) -> Mapping[str, tuple[str, ...]]:
+def _signed(metric: str, scale: Scale) -> Mapping[str, tuple[str, ...]]:
     """Signature without measured tokens -> names of the presets that give it."""
     found: dict[str, tuple[str, ...]] = {}
     with suppress(RequestError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.analysis.ranks import block_ranks
-from bench.api import Direction
+from bench.api import Direction, Scale
 from bench.leaderboard.entry import Board, Entry, ShownMetric
 from bench.leaderboard.matrices import over_scales
 
@@ -46,7 +46,7 @@ class Ranking:
     protocol: str
     dataset: str
     metric: str
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     rows: tuple[MeanRank, ...]
 
 
@@ -72,7 +72,7 @@ def mean_ranks(board: Board) -> tuple[Ranking, ...]:
     that a method that was run at a few scales moves nobody.
     """
     metrics = {metric.name: metric for metric in board.metrics}
-    cells: dict[Group, dict[float, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    cells: dict[Group, dict[Scale, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for group, places in _groups(board).items():
         for place in places:
             entry = board.entries[place]
@@ -101,7 +101,7 @@ def mean_ranks(board: Board) -> tuple[Ranking, ...]:
 
 
 def _places(
-    whole: Sequence[int], scales: Mapping[float, Mapping[int, float]], direction: Direction
+    whole: Sequence[int], scales: Mapping[Scale, Mapping[int, float]], direction: Direction
 ) -> dict[int, tuple[float, ...]]:
     """Card -> its place at every scale among the cards that have them all; nothing for fewer than two of these."""
     if len(whole) < 2:

@@ -10,10 +10,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from bench.analysis.contamination import exposure
-from bench.api import MetricRef, RequestError, Signature, format_scale
+from bench.api import MetricRef, RequestError, Scale, ScalePair, Signature, as_scale, format_scale, largest_factor
 from bench.leaderboard.entry import Board, Card, Entry, Kind
 from bench.leaderboard.matrices import split_references
 from bench.leaderboard.measured import shown_metrics
@@ -24,6 +24,24 @@ from bench.report.model import printed
 FILE = "result.json"
 GUIDE = "see 'Sending results' in results/README.md"
 Text = Annotated[str, Field(min_length=1, max_length=400)]
+LARGEST_SCALE = 1000
+
+
+def _scale(value: object) -> Scale:
+    try:
+        scale = as_scale(value)
+    except RequestError:
+        scale = None
+    number_as_text = isinstance(value, str) and isinstance(scale, float)
+    if scale is None or number_as_text or largest_factor(scale) > LARGEST_SCALE:
+        wanted = f'a scale greater than or equal to 1, at most {LARGEST_SCALE}, such as 4 or "1.5x2" (height x width)'
+        raise ValueError(f"{wanted}||{str(value)[:80]}")
+    return scale
+
+
+SentScale = Annotated[
+    Annotated[float, Field(ge=1, le=LARGEST_SCALE, allow_inf_nan=False)] | ScalePair, BeforeValidator(_scale)
+]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -65,7 +83,7 @@ class SentValue(_Part):
     """One mean."""
 
     dataset: Text
-    scale: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)]
+    scale: SentScale
     metric: Text
     """As `bench metrics` lists it."""
     value: Annotated[float, Field(allow_inf_nan=False)]

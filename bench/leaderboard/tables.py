@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.api import Direction, format_scale
+from bench.api import Direction, Scale, format_times
 from bench.leaderboard.entry import Board, Entry, ShownMetric
 from bench.leaderboard.ranks import Ranking
 from bench.report.escape import markdown, markdown_code
@@ -106,10 +106,10 @@ def _ranking(ranking: Ranking, board: Board) -> dict[str, Any]:
 
 
 def _table(entries: Sequence[Entry], board: Board) -> str:
-    scales = sorted({entry.scale for entry in entries}, key=lambda scale: scale or 0.0)
+    scales = sorted({entry.scale for entry in entries}, key=lambda scale: (scale is not None, scale or 0.0))
     methods = list(dict.fromkeys(entry.card for entry in entries))
-    cells: Mapping[tuple[int, float | None], Entry] = {(entry.card, entry.scale): entry for entry in entries}
-    head = ["Method", *("" if scale is None else f"×{format_scale(scale)}" for scale in scales)]
+    cells: Mapping[tuple[int, Scale | None], Entry] = {(entry.card, entry.scale): entry for entry in entries}
+    head = ["Method", *("" if scale is None else f"{format_times(scale)}" for scale in scales)]
     rows = [
         [markdown(board.cards[card].display), *(_cell(cells.get((card, scale))) for scale in scales)]
         for card in methods

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import PLAIN, MetricInfo, MetricKind, Protocol, Signature, UnitError
+from bench.api import PLAIN, MetricInfo, MetricKind, Protocol, Scale, Signature, UnitError
 from bench.api.protocol import Colour
+from bench.api.sizes import Border, border_size
 from bench.metrics.weights import WeightsFile, unavailable_files
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -41,7 +42,7 @@ class ScoredPair:
     sr: Pixels
     hr: Pixels | None
     lr: NDArray[np.float32] | None
-    scale: float
+    scale: Scale
     protocol: Protocol
     memo: dict[str, Any] = field(default_factory=dict)
     reference_memo: dict[str, Any] = field(default_factory=dict)
@@ -97,7 +98,7 @@ class Metric(ABC):
         return ()
 
     @abstractmethod
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """How the number is made, such as `psnr|y601s|shave:s|q:u8|agg:img|lr:matlab-bicubic|size:floor-crop|v1`."""
 
     def unavailable(self) -> str | None:
@@ -118,7 +119,7 @@ class SetMetric(Metric):
     """A metric of whole sets; its value is published with the number of images only."""
 
     @abstractmethod
-    def signature(self, protocol: Protocol, scale: float, *, n: int | None = None) -> str:
+    def signature(self, protocol: Protocol, scale: Scale, *, n: int | None = None) -> str:
         """As `Metric.signature`, with the number of images where it is known."""
 
     @abstractmethod
@@ -159,7 +160,7 @@ class CrossScaleMetric(Metric):
         raise UnitError(f"{self.info.name} compares two scales, not one image with its reference")
 
 
-def build_signature(info: MetricInfo, *own: str, protocol: Protocol, scale: float) -> str:
+def build_signature(info: MetricInfo, *own: str, protocol: Protocol, scale: Scale) -> str:
     """The signature that every metric uses: its own tokens, then how SR, LR and the mean were made.
 
     Args:
@@ -175,23 +176,25 @@ def build_signature(info: MetricInfo, *own: str, protocol: Protocol, scale: floa
     return Signature((info.name, *(token for token in own if token), *made, VERSION)).text
 
 
-def shaved(image: Plane, border: int, *, smallest: int = 1) -> Plane:
+def shaved(image: Plane, border: Border, *, smallest: int = 1) -> Plane:
     """The image without a border, as a view.
 
     Args:
         image: (H, W) or (H, W, 3).
-        border: Pixels to ignore on each side.
+        border: Pixels to ignore on each side, or (above and below, left and right).
         smallest: The smallest side that is still of use.
     Raises:
         UnitError: a side of what is left is below `smallest`.
     """
-    height, width = image.shape[0] - 2 * border, image.shape[1] - 2 * border
+    top, left = border_size(border)
+    height, width = image.shape[0] - 2 * top, image.shape[1] - 2 * left
     if min(height, width) < smallest:
+        shave = f"{border} px" if isinstance(border, int) else f"{top} rows and {left} columns"
         raise UnitError(
-            f"expected at least {smallest} x {smallest} px after a shave of {border} px on each side, "
+            f"expected at least {smallest} x {smallest} px after a shave of {shave} on each side, "
             f"got {max(height, 0)} x {max(width, 0)} of {image.shape[0]} x {image.shape[1]} (height x width)"
         )
-    return image[border : border + height, border : border + width]
+    return image[top : top + height, left : left + width]
 
 
 def _make_plane(pixels: Pixels, colour: Colour) -> Plane:

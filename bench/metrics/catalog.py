@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -47,6 +48,24 @@ _MAKE_PYIQA = "bench.metrics.pyiqa_metrics:make_pyiqa"
 
 for _name, _target in BUILT_IN.items():
     METRICS.add(_name, _target, origin="assr-bench")
+
+
+_LUMA = re.compile(r"y[-_]?(?P<before>psnr|ssim)|(?P<after>psnr|ssim)[-_]?y(?:[-_]?channel)?", re.IGNORECASE)
+
+
+def _luma_hint(name: str) -> str:
+    """What "psnr_y" means here: which channel is compared is the protocol's, for it is no other metric."""
+    match = _LUMA.fullmatch(name)
+    if match is None:
+        return ""
+    metric = (match["before"] or match["after"]).lower()
+    return (
+        f"On the luma channel it is --metrics {metric} under a protocol of luma: --protocol basicsr-y (LR made in RGB) "
+        "or classic-y (LR made of luma)."
+    )
+
+
+METRICS.hint = _luma_hint
 
 
 def metric_names() -> list[str]:

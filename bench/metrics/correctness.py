@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from bench.api import Direction, MetricInfo, MetricKind, Protocol, UnitError, sr_size
+from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale, UnitError, sr_size
 from bench.metrics.base import Metric, Plane, ScoredPair, build_signature
 from bench.metrics.strips import as_levels, row_strips
 
@@ -46,7 +46,7 @@ class _Share(Metric):
 
     needs_lr = True
 
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """improvement|rgb|nd|up:bilinear|threshold:q75|rate:0.05|softmin:0.25|shave:0|..."""
         how = (f"threshold:q{QUANTILE * 100:g}", f"rate:{RATE:g}", f"softmin:{TEMPERATURE:g}")
         return build_signature(self.info, "rgb", "nd", "up:bilinear", *how, "shave:0", protocol=protocol, scale=scale)
@@ -100,7 +100,7 @@ class Hallucination(_Share):
     )
 
 
-def correctness(sr: Plane, hr: Plane, lr: NDArray[np.float32], scale: float) -> Shares:
+def correctness(sr: Plane, hr: Plane, lr: NDArray[np.float32], scale: Scale) -> Shares:
     """The three shares of one image.
 
     Args:
@@ -165,7 +165,7 @@ class _Lines:
             yield _Distances(_distance(lr, hr), _distance(sr, hr), _distance(sr, lr))
 
 
-def _enlarged_rows(lr: NDArray[np.float32], hr: Plane, scale: float) -> _Enlarged:
+def _enlarged_rows(lr: NDArray[np.float32], hr: Plane, scale: Scale) -> _Enlarged:
     """LR at the size that its method was asked for, cut to HR from the top left, as the result is."""
     from bench.imaging import interpolate
     from bench.imaging.weights import kernel_matrix

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.api import Direction, MetricInfo, MetricKind, Protocol, UnitError
+from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale, UnitError
 from bench.metrics.base import Pixels, SetMetric, build_signature
 from bench.metrics.download import obtain
 from bench.metrics.pyiqa_names import missing_package
@@ -50,7 +50,7 @@ class FID(SetMetric):
     file: ClassVar[WeightsFile] = pyiqa_file("pt_inception-2015-12-05-6726825d.pth")
     _network: Any = None
 
-    def signature(self, protocol: Protocol, scale: float, *, n: int | None = None) -> str:
+    def signature(self, protocol: Protocol, scale: Scale, *, n: int | None = None) -> str:
         """Such as `fid|rgb|mode:clean|dims:2048|ref:hr|n:100|pyiqa@0.1.16|w:6726825d…|shave:0|…|v1`.
 
         Args:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench.api import Direction, MetricInfo, MetricKind, Protocol, UnitError
+from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale, UnitError
 from bench.metrics.base import Metric, ScoredPair, build_signature
 from bench.metrics.download import obtain
 from bench.metrics.lpips_files import ALEX, SQUEEZE, VGG, LPIPSFiles
@@ -42,7 +42,7 @@ class LPIPS(Metric):
     files: ClassVar[LPIPSFiles] = ALEX
     _network: TiledNetwork[Any] | None = None
 
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """Such as `lpips|rgb|net:alex-v0.1|in:[-1,1]|lpips@0.1.4|w:7be5be79+df73285e|shave:0|…|v1`."""
         own = ("rgb", f"net:{self.files.net}-v0.1", "in:[-1,1]", package_token("lpips"), self.files.token(), "shave:0")
         return build_signature(self.info, *own, protocol=protocol, scale=scale)

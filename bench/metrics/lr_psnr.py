@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Direction, MetricInfo, MetricKind, Protocol, UnitError
+from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale, UnitError
 from bench.metrics.base import Metric, Pixels, ScoredPair, build_signature
 from bench.metrics.strips import as_levels, row_strips
 
@@ -32,7 +32,7 @@ class LRPSNR(Metric):
     needs_hr = False
     may_be_infinite = True
 
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """lr_psnr|rgb|shave:0|..."""
         return build_signature(self.info, "rgb", "shave:0", protocol=protocol, scale=scale)
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Direction, MetricInfo, MetricKind, Protocol, Unavailable, UnitError
+from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale, Unavailable, UnitError
 from bench.metrics.base import Metric, Plane, ScoredPair, build_signature, shaved
 from bench.metrics.download import obtain
 from bench.metrics.ggd import fit_aggd, signed_moments
@@ -47,7 +47,7 @@ class NIQE(Metric):
         smallest_side=BLOCK,
     )
 
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """niqe|luma|k:f32|w:hash|shave|..."""
         own = (protocol.nr_colour, *niqe_tokens(self.weights_root), f"shave:{protocol.nr_shave}")
         return build_signature(self.info, *own, protocol=protocol, scale=scale)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.api import Direction, MetricInfo, MetricKind, Protocol, UnitError
+from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale, UnitError
 from bench.metrics.base import Metric, Plane, ScoredPair, build_signature, shaved
 from bench.metrics.download import obtain
 from bench.metrics.forest import read_model
@@ -29,7 +29,7 @@ class NRQM(Metric):
         paper="Ma et al., Learning a no-reference quality metric for single-image super-resolution, 2017",
     )
 
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """nrqm|luma|w:hash|shave|..."""
         own = (protocol.nr_colour, hash_token((MODEL,), self.weights_root), f"shave:{protocol.nr_shave}")
         return build_signature(self.info, *own, protocol=protocol, scale=scale)

@@ -6,7 +6,7 @@ other no-reference metrics; averaging per-image values equals combining averages
 
 from __future__ import annotations
 
-from bench.api import Direction, MetricInfo, MetricKind, Protocol, Unavailable
+from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale, Unavailable
 from bench.metrics.base import Metric, ScoredPair, build_signature, shaved
 from bench.metrics.niqe import BLOCK, PARAMETERS, load_parameters, niqe, niqe_tokens
 from bench.metrics.nrqm import MODEL, nrqm
@@ -31,7 +31,7 @@ class PI(Metric):
         smallest_side=BLOCK + 2 * SHAVE,
     )
 
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """pi|y601s-u8|k:f32|w:niqe hash|w:nrqm hash|shave:4|..."""
         own = (COLOUR, *niqe_tokens(self.weights_root), hash_token((MODEL,), self.weights_root), f"shave:{SHAVE}")
         return build_signature(self.info, *own, protocol=protocol, scale=scale)

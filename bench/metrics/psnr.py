@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from bench.api import Aggregation, Direction, MetricInfo, MetricKind, Protocol
+from bench.api import Aggregation, Direction, MetricInfo, MetricKind, Protocol, Scale
 from bench.metrics.base import Metric, Plane, ScoredPair, build_signature, shaved
 from bench.metrics.strips import as_levels, row_strips
 
@@ -53,7 +53,7 @@ class PSNR(Metric):
     )
     may_be_infinite = True
 
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """psnr|colour|shave|..."""
         return build_signature(self.info, protocol.psnr_colour, protocol.shave_token(), protocol=protocol, scale=scale)
 

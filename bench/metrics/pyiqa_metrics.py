@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Direction, MetricInfo, MetricKind, Protocol, Unavailable, UnitError
+from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale, Unavailable, UnitError
 from bench.imaging import imresize
 from bench.metrics.base import Metric, Pixels, ScoredPair, build_signature
 from bench.metrics.download import obtain
@@ -33,7 +33,7 @@ class Pyiqa(Metric):
     _model: Any = None
     _reason: str | None = None
 
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """Such as `musiq|rgb|in:full|pyiqa@0.1.16|w:e95806b9…|shave:0|…|v1`."""
         files = FILES.get(self.pyiqa_name)
         weights = "w:unlisted" if files is None else hash_token(files, self.weights_root) if files else ""

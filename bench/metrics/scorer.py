@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import MetricKind, MetricValue, Protocol, Unavailable, UnitError
+from bench.api import MetricKind, MetricValue, Protocol, Scale, Unavailable, UnitError
 from bench.metrics.base import Metric, Pixels, ScoredPair
 from bench.metrics.catalog import make_metric
 
@@ -49,7 +49,7 @@ class Scorer:
         self._signatures: dict[tuple[str, float], str] = {}
         self._references = ReferenceCache(int(reference_cache_mb * 2**20))
 
-    def signatures(self, scale: float) -> dict[str, str]:
+    def signatures(self, scale: Scale) -> dict[str, str]:
         """Metric -> signature at this scale; no torch import."""
         return {name: metric.signature(self.protocol, scale) for name, metric in self._metrics.items()}
 
@@ -67,7 +67,7 @@ class Scorer:
         sr: Pixels,
         hr: Pixels | None,
         lr: NDArray[np.float32] | None,
-        scale: float,
+        scale: Scale,
         reference_id: str,
         *,
         metrics: Iterable[str] | None = None,
@@ -99,7 +99,7 @@ class Scorer:
         finally:
             self._references.trim()
 
-    def _signature(self, name: str, scale: float) -> str:
+    def _signature(self, name: str, scale: Scale) -> str:
         if (name, scale) not in self._signatures:
             self._signatures[name, scale] = self._metrics[name].signature(self.protocol, scale)
         return self._signatures[name, scale]

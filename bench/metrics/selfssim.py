@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Direction, MetricInfo, MetricKind, Protocol, UnitError
+from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale, UnitError
 from bench.imaging import imresize
 from bench.metrics.base import CrossScaleMetric, Pixels, build_signature
 from bench.metrics.msssim import ms_ssim
@@ -74,7 +74,7 @@ class SelfSSIM(CrossScaleMetric):
         paper="CasArbi, arXiv 2506.07813, table II; definition inferred",
     )
 
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """Such as `selfssim|rgb|resize:matlab-bicubic|ref:column|shave:0|q:u8|…|v1`."""
         own = ("rgb", "resize:matlab-bicubic", "ref:column", "shave:0")
         return build_signature(self.info, *own, protocol=protocol, scale=scale)
@@ -98,7 +98,7 @@ class SelfMSSSIMNearest(SelfSSIM):
         paper="Ntavelis et al. 2022, arXiv 2204.02273, as released",
     )
 
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """Such as `selfssim_msssim_nn|rgb|resize:nearest|levels:5|ref:column|shave:0|…|v1`."""
         own = ("rgb", "resize:nearest", "levels:5", "ref:column", "shave:0")
         return build_signature(self.info, *own, protocol=protocol, scale=scale)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Direction, MetricInfo, MetricKind, Protocol
+from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale
 from bench.metrics.base import Metric, Plane, ScoredPair, build_signature, shaved
 from bench.metrics.strips import load_levels, row_strips
 
@@ -40,7 +40,7 @@ class SSIM(Metric):
         paper="Wang et al., Image quality assessment: from error visibility to structural similarity, 2004",
     )
 
-    def signature(self, protocol: Protocol, scale: float) -> str:
+    def signature(self, protocol: Protocol, scale: Scale) -> str:
         """ssim|colour|shave|..., with clamp where the contrast term is clamped."""
         clamp = "clamp" if protocol.ssim_clamp else ""
         return build_signature(

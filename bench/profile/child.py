@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.api import RequestError, Size, UnitError, Upscaled
+from bench.api import RequestError, Scale, Size, UnitError, Upscaled
 from bench.profile.measured import Loading, Machine, Measured, Stage
 from bench.profile.request import ProfileRequest, Task
 
@@ -155,7 +155,7 @@ def _measured(runner: Runner, task: Task, request: ProfileRequest, meter: Meter)
     )
 
 
-def _call(runner: Runner, lr: torch.Tensor, size: Size, scale: float, request: ProfileRequest) -> Upscaled:
+def _call(runner: Runner, lr: torch.Tensor, size: Size, scale: Scale, request: ProfileRequest) -> Upscaled:
     """One image as a run computes it, without what the harness does to it before and after."""
     import torch
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench.api import RequestError, Size
+from bench.api import RequestError, Scale, Size
 from bench.api.record import first_fault
 from bench.profile.timing import Spread
 
@@ -123,7 +123,7 @@ class Measured:
 
     lr: Size
     size: Size
-    scale: float
+    scale: Scale
     seconds: tuple[float, ...]
     stages: tuple[Stage, ...] = ()
     stages_why: str = ""

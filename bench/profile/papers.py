@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.reported import ReportedRow, reported_rows, table_title
-from bench.api import Direction, RequestError, format_scale
+from bench.api import Direction, RequestError, Scale, format_times
 from bench.profile.measured import Profile
 from bench.profile.table import significant
 from bench.report.latex import render_latex
@@ -38,7 +38,7 @@ class Cost:
     name: str
     source: str
     parameters: str | None
-    seconds: Mapping[float, str]
+    seconds: Mapping[Scale, str]
 
 
 def render_papers(profile: Profile, layout: str, output: str) -> str:
@@ -61,7 +61,7 @@ def render_papers(profile: Profile, layout: str, output: str) -> str:
 def across(profile: Profile) -> Grid:
     """Methods across."""
     costs, scales = _costs(profile), _scales(profile)
-    times = [GridRow(f"Time ×{format_scale(s)} (s)", tuple(_cell(c.seconds.get(s)) for c in costs)) for s in scales]
+    times = [GridRow(f"Time {format_times(s)} (s)", tuple(_cell(c.seconds.get(s)) for c in costs)) for s in scales]
     counts = GridRow("Parameters (M)", tuple(_cell(cost.parameters) for cost in costs))
     sources = [cost.source for cost in costs]
     return Grid(
@@ -110,7 +110,7 @@ def _costs(profile: Profile) -> list[Cost]:
     return [*measured, *_reported(set(_scales(profile)))]
 
 
-def _reported(scales: set[float]) -> Iterator[Cost]:
+def _reported(scales: set[Scale]) -> Iterator[Cost]:
     rows = [row for row in reported_rows() if row.metric in (SECONDS, PARAMETERS) and row.value]
     for table in dict.fromkeys(row.name for row in rows):
         own = [row for row in rows if row.name == table]
@@ -129,7 +129,7 @@ def _source(rows: Sequence[ReportedRow]) -> str:
     return f"reported, {hardware}" if hardware else "reported"
 
 
-def _scales(profile: Profile) -> list[float]:
+def _scales(profile: Profile) -> list[Scale]:
     return sorted({task.scale for row in profile.methods for task in row.measured})
 
 

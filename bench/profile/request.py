@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.api import RequestError, Size, format_scale, parse_scales, sr_size
+from bench.api import RequestError, Scale, Size, format_scale, parse_factors, sr_size
 from bench.engine.choice import MethodChoice, choose_methods
 from bench.engine.request import check_device
 from bench.plugins import load_plugin
@@ -18,7 +18,7 @@ class Task:
 
     lr: Size
     size: Size
-    scale: float
+    scale: Scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class ProfileRequest:
         return found
 
 
-def tasks_of_scales(lr: Size, scales: Sequence[float]) -> tuple[Task, ...]:
+def tasks_of_scales(lr: Size, scales: Sequence[Scale]) -> tuple[Task, ...]:
     """One LR size at several scales, the smallest first."""
     return tuple(Task(lr, sr_size(lr, scale), scale) for scale in sorted(scales))
 
@@ -111,7 +111,7 @@ def parse_growth(sides: str, scale: str) -> tuple[Task, ...]:
     Raises:
         RequestError: a bad list, several scales, or a side that leaves no LR pixel.
     """
-    scales = parse_scales(scale)
+    scales = parse_factors(scale, "--scale")
     if len(scales) != 1:
         raise RequestError(f"--scale {scale}: expected one scale, for growth is measured along the size")
     tasks = []

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from bench.api import NO_VARIANT, format_scale
+from bench.api import NO_VARIANT, format_scale, format_times
 from bench.profile.measured import FLOPS_PER_MAC, Measured, MethodProfile, Profile
 from bench.profile.timing import Spread
 from bench.report.plain import PlainBlock, PlainTable
@@ -49,7 +49,7 @@ def agreement(profile: Profile, before: Profile) -> list[str]:
     """How two profiles of the same methods and sizes compare, as sentences."""
     theirs = {(row.display, task.lr, task.size): task.spread for row in before.methods for task in row.measured}
     pairs = [
-        (f"{row.display} ×{format_scale(task.scale)}", task.spread, theirs[row.display, task.lr, task.size])
+        (f"{row.display} {format_times(task.scale)}", task.spread, theirs[row.display, task.lr, task.size])
         for row in profile.methods
         for task in row.measured
         if (row.display, task.lr, task.size) in theirs
@@ -81,7 +81,7 @@ def _lines(row: MethodProfile) -> Iterator[tuple[str, ...]]:
     for task in row.measured:
         macs = task.operations.macs
         yield (
-            f"×{format_scale(task.scale)}",
+            f"{format_times(task.scale)}",
             _size(task.size),
             "--" if macs is None else significant(macs / 1e9),
             *_times(task.spread, task.megapixels),

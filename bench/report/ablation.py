@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.analysis.ablation import mean_difference
-from bench.api import RequestError
+from bench.api import RequestError, Scale
 from bench.report.grid import Grid, GridBlock, GridRow, Head, metric_head
 from bench.report.model import CellKey, MethodRow, MetricColumn, Table, TableCell, signed
 
@@ -55,7 +55,7 @@ def ablation(table: Table, title: str) -> Grid:
 
 
 def _difference(
-    table: Table, dataset: str, scale: float, metric: MetricColumn, row: MethodRow, default: MethodRow
+    table: Table, dataset: str, scale: Scale, metric: MetricColumn, row: MethodRow, default: MethodRow
 ) -> TableCell:
     if row == default:
         return _ITSELF

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.analysis.ablation import AblationCell, AblationResult, PrintedValue, RowKey
 from bench.analysis.significance import LEVEL, TEST_NAME, Verdict, fewest_images
-from bench.api import MetricInfo, MetricRef, RowInfo, format_scale
+from bench.api import MetricInfo, MetricRef, RowInfo, Scale, format_times
 from bench.report.comparison import metric_title
 from bench.report.directions import direction_notes
 from bench.report.grid import Head
@@ -96,7 +96,7 @@ def ablation_records(result: AblationResult, text: AblationText) -> list[dict[st
     return records
 
 
-def _record(row: RowInfo, place: tuple[str, float, str], cell: AblationCell, paper: dict[str, Any]) -> dict[str, Any]:
+def _record(row: RowInfo, place: tuple[str, Scale, str], cell: AblationCell, paper: dict[str, Any]) -> dict[str, Any]:
     compared = cell.comparison
     found = compared.found if compared is not None else None
     return {
@@ -119,7 +119,7 @@ def _record(row: RowInfo, place: tuple[str, float, str], cell: AblationCell, pap
     }
 
 
-def _paper(result: AblationResult, text: AblationText, row: RowInfo, scale: float, metric: str) -> dict[str, Any]:
+def _paper(result: AblationResult, text: AblationText, row: RowInfo, scale: Scale, metric: str) -> dict[str, Any]:
     """What a paper prints of this row and of the default, at this scale if it has it."""
     scales = {scale for _, scale in result.places}
     own = printed_at(text.reported.get(row.key, ()), scale, metric, scales)
@@ -136,7 +136,7 @@ def _paper(result: AblationResult, text: AblationText, row: RowInfo, scale: floa
 
 
 def printed_at(
-    values: Sequence[PrintedValue], scale: float, metric: str, measured: Collection[float] = ()
+    values: Sequence[PrintedValue], scale: Scale, metric: str, measured: Collection[Scale] = ()
 ) -> PrintedValue | None:
     """The printed value of a metric that is to be held beside a measured one.
 
@@ -187,7 +187,7 @@ def _measured(
     text: AblationText,
     infos: Mapping[str, MetricInfo],
     metrics: Sequence[str],
-    place: tuple[str, float],
+    place: tuple[str, Scale],
 ) -> PlainBlock | None:
     if not any((row.key, (*place, metric)) in result.cells for row in result.rows for metric in metrics):
         return None
@@ -200,7 +200,7 @@ def _measured(
     rows += [[f"{label} (absent)", *["--"] * (2 * len(metrics))] for label in text.absent]
     counts = {cell.n for (_, where), cell in result.cells.items() if where[:2] == place and cell.mean is not None}
     images = f", {max(counts)} {'image' if max(counts) == 1 else 'images'}" if counts else ""
-    return PlainBlock(f"{place[0]} ×{format_scale(place[1])}{images}", rows)
+    return PlainBlock(f"{place[0]} {format_times(place[1])}{images}", rows)
 
 
 def _cell(cell: AblationCell | None, info: MetricInfo | None) -> list[str]:
@@ -216,7 +216,7 @@ def _cell(cell: AblationCell | None, info: MetricInfo | None) -> list[str]:
 
 
 def _reported(
-    result: AblationResult, text: AblationText, metrics: Sequence[str], scale: float | None, dataset: str
+    result: AblationResult, text: AblationText, metrics: Sequence[str], scale: Scale | None, dataset: str
 ) -> PlainBlock | None:
     """What the paper prints, with the differences that its own numbers have."""
 
@@ -235,7 +235,7 @@ def _reported(
             line += [value.text if value is not None else "--", delta]
         if own:
             rows.append(line)
-    where = f"×{format_scale(scale)}" if scale is not None else "scale not stated"
+    where = f"{format_times(scale)}" if scale is not None else "scale not stated"
     return PlainBlock(f"reported: {dataset} {where}", rows) if rows else None
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 
 import pandas as pd
 
+from bench.api import Scale
 from bench.report.grid import Grid
 from bench.report.notes import Code, default_caption, footnote_reason, note_lines, part_caption
 from bench.report.plain import json_value
@@ -50,7 +51,7 @@ class JsonSignature:
     """How the numbers of a metric were made; empty `scales` and `datasets` stand for all of the table."""
 
     metric: str
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     datasets: tuple[str, ...]
     signature: str
 
@@ -82,7 +83,7 @@ class JsonTable:
     label: str
     protocol: str
     datasets: tuple[str, ...]
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     metrics: tuple[JsonMetric, ...]
     methods: tuple[JsonMethod, ...]
     signatures: tuple[JsonSignature, ...]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analysis import RunFrames
 from bench.analysis.reported import TRAINED, ReportedRow, reported_rows, table_title
-from bench.api import RequestError, Signature, format_scale, weights_label
+from bench.api import RequestError, Scale, Signature, format_scale, format_times, weights_label
 from bench.registry import METHODS
 from bench.report.grid import Grid, GridBlock, GridRow, Head
 from bench.report.model import (
@@ -105,7 +105,7 @@ def beside_reported(table: Table, title: str) -> Grid:
     return Grid(
         table=table,
         groups=tuple(
-            Head(f"×{format_scale(scale)} {metric.display}", direction=metric.direction, span=3)
+            Head(f"{format_times(scale)} {metric.display}", direction=metric.direction, span=3)
             for scale, metric in places
         ),
         columns=tuple(Head(text) for _ in places for text in ("reported", "measured", "Δ")),
@@ -115,7 +115,7 @@ def beside_reported(table: Table, title: str) -> Grid:
 
 
 def _cells(
-    table: Table, name: str, dataset: str, places: list[tuple[float, MetricColumn]], row: MethodRow
+    table: Table, name: str, dataset: str, places: list[tuple[Scale, MetricColumn]], row: MethodRow
 ) -> list[TableCell]:
     """Reported, measured and their difference, place by place; best and second are of another comparison."""
     cells = []

@@ -12,7 +12,7 @@ from bench.analysis import RunFrames
 from bench.analysis.aggregate import UNAVAILABLE_NOTE
 from bench.analysis.origins import check_one_origin, check_one_set
 from bench.analysis.signatures import check_one_protocol, signature_lines
-from bench.api import UNTRAINED, MetricInfo, MetricRef, RequestError, RowInfo, Signature
+from bench.api import UNTRAINED, MetricInfo, MetricRef, RequestError, RowInfo, Scale, Signature
 from bench.report.beside import with_published
 from bench.report.efficiency import with_costs
 from bench.report.layout import AUTO, PER_IMAGE
@@ -189,7 +189,7 @@ def _ranked(table: Table) -> Table:
 
 
 def _images(rows: pd.DataFrame) -> tuple[ImageCount, ...]:
-    images: dict[str, dict[float, int]] = {}
+    images: dict[str, dict[Scale, int]] = {}
     for dataset, scale, expected in rows[["dataset", "scale", "expected"]].itertuples(index=False, name=None):
         own = images.setdefault(dataset, {})
         own[scale] = max(own.get(scale, 0), int(expected))

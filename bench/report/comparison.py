@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.analysis.comparison import CellComparison, Comparison
 from bench.analysis.significance import LEVEL, RESAMPLES, TEST_NAME, Verdict, fewest_images
-from bench.api import MetricInfo, MetricRef, format_scale
+from bench.api import MetricInfo, MetricRef, format_times
 from bench.report.model import signed
 from bench.report.plain import PlainBlock, PlainTable
 
@@ -42,7 +42,7 @@ def _row(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> tuple[str, ..
     known, digits = cell.found, _digits(cell.metric, infos)
     interval = f"[{signed(known.low, digits)},{signed(known.high, digits)}]"
     return (
-        f"×{format_scale(cell.scale)}",
+        f"{format_times(cell.scale)}",
         metric_title(cell.metric, infos),
         str(known.n),
         signed(known.mean, digits),
@@ -89,7 +89,7 @@ def _extremes(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> str:
     ]
     text = "; ".join(parts)
     text = text if cell.best else f"A {text}"
-    return f"{cell.dataset} ×{format_scale(cell.scale)} {metric_title(cell.metric, infos)}: {text}."
+    return f"{cell.dataset} {format_times(cell.scale)} {metric_title(cell.metric, infos)}: {text}."
 
 
 def _record(cell: CellComparison) -> dict[str, Any]:

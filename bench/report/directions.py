@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.api import MetricInfo, format_scale
+from bench.api import MetricInfo, format_times
 from bench.report.comparison import metric_title
 
 _NAMED = 4
@@ -26,7 +26,7 @@ def direction_notes(records: Sequence[Mapping[str, Any]], infos: Mapping[str, Me
         if not own:
             continue
         other = [r for r in own if not same_direction(r)]
-        where = [f"{r['variant']} on {r['dataset']} ×{format_scale(r['scale'])}" for r in other]
+        where = [f"{r['variant']} on {r['dataset']} {format_times(r['scale'])}" for r in other]
         named = "; ".join(where[:_NAMED]) + (f"; and {len(where) - _NAMED} more" if len(where) > _NAMED else "")
         yield (
             f"{metric_title(metric, infos)} moves as reported{_elsewhere(own)} in {len(own) - len(other)} of "
@@ -37,7 +37,7 @@ def direction_notes(records: Sequence[Mapping[str, Any]], infos: Mapping[str, Me
 def _elsewhere(records: Sequence[Mapping[str, Any]]) -> str:
     """The scale that the paper printed, where it is not the measured one."""
     at = {r["reported_at"] for r in records if r["reported_at"] not in (r["scale"], None)}
-    return f" at {', '.join(f'×{format_scale(scale)}' for scale in sorted(at))}" if at else ""
+    return f" at {', '.join(f'{format_times(scale)}' for scale in sorted(at))}" if at else ""
 
 
 def _comparable(record: Mapping[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.api import Direction, format_scale
+from bench.api import Direction, Scale, format_times
 from bench.report.model import MetricColumn, Table, TableCell
 
 DEFAULT_LABEL = "tab:assr-bench"
@@ -20,7 +20,7 @@ class Head:
     """A heading: text, arrow (direction) and how many columns it spans; a `scale` is set as ×s."""
 
     text: str = ""
-    scale: float | None = None
+    scale: Scale | None = None
     direction: Direction | None = None
     span: int = 1
 
@@ -28,7 +28,7 @@ class Head:
     def plain(self) -> str:
         """The heading in unescaped text."""
         arrow = {Direction.HIGHER: " ↑", Direction.LOWER: " ↓", None: ""}[self.direction]
-        return (self.text if self.scale is None else f"×{format_scale(self.scale)}") + arrow
+        return (self.text if self.scale is None else f"{format_times(self.scale)}") + arrow
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bench.api import Direction, RequestError
+from bench.api import Direction, RequestError, format_times
 from bench.report.alignment import Alignment
 from bench.report.escape import BENCHCHAR, keep_ends, latex, latex_code
 from bench.report.grid import Grid, GridBlock, Head
@@ -129,7 +129,7 @@ def _block(block: GridBlock, columns: Sequence[Alignment], letters: dict[str, st
 
 
 def _head(head: Head) -> str:
-    text = latex(head.text) if head.scale is None else rf"$\times${head.plain[1:]}"
+    text = latex(head.text) if head.scale is None else latex(format_times(head.scale))
     return text + _ARROWS[head.direction]
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, Scale, format_times
 from bench.report.ablation import ablation
 from bench.report.beside import beside_reported
 from bench.report.efficiency import efficiency
@@ -103,11 +103,11 @@ def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], room: Roo
         parts = [(table.part(datasets=[name]), name) for name in table.datasets]
     elif len(table.scales) > 1 and all(grid.width > room.width for grid in grids):
         halves = _halves(table.scales)
-        parts = [(table.part(scales=h), ", ".join(f"×{format_scale(s)}" for s in h)) for h in halves]
+        parts = [(table.part(scales=h), ", ".join(f"{format_times(s)}" for s in h)) for h in halves]
     elif len(table.metrics) > 1:
         parts = [(table.part(metrics=h), ", ".join(m.display for m in h)) for h in _halves(table.metrics)]
     elif len(table.scales) > 1:
-        parts = [(table.part(scales=h), ", ".join(f"×{format_scale(s)}" for s in h)) for h in _halves(table.scales)]
+        parts = [(table.part(scales=h), ", ".join(f"{format_times(s)}" for s in h)) for h in _halves(table.scales)]
     else:
         return _by_rows(grids[0], room)
     return [grid for part, own in parts for grid in _fit(part, makers, room, "; ".join(t for t in (title, own) if t))]
@@ -160,7 +160,7 @@ def _by_scale(table: Table, title: str) -> Grid:
     )
 
 
-def _block(table: Table, title: Head, places: Sequence[tuple[str, float, MetricColumn]]) -> GridBlock:
+def _block(table: Table, title: Head, places: Sequence[tuple[str, Scale, MetricColumn]]) -> GridBlock:
     """One row per method; a method that has nothing to do with these columns is left out."""
     rows = [
         GridRow(row.display, tuple(table.cell(dataset, scale, metric.name, row) for dataset, scale, metric in places))

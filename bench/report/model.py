@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bench.analysis.signatures import SignatureLine
-from bench.api import Direction, MetricRef
+from bench.api import Direction, MetricRef, Scale
 
 
 class Mark(StrEnum):
@@ -79,7 +79,7 @@ class CellKey:
     """Where a cell stands."""
 
     dataset: str
-    scale: float
+    scale: Scale
     metric: str
     method: str
     variant: str
@@ -90,7 +90,7 @@ class ImageCount:
     """Number of images of a dataset; `scales` is empty where it is the same at every scale."""
 
     dataset: str
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     images: int
 
 
@@ -125,7 +125,7 @@ class Table:
     """The whole table; `part` returns a smaller one with the notes that still apply."""
 
     datasets: tuple[str, ...]
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     metrics: tuple[MetricColumn, ...]
     methods: tuple[MethodRow, ...]
     cells: Mapping[CellKey, TableCell]
@@ -137,14 +137,14 @@ class Table:
     label: str = ""
     row_notes: tuple[str, ...] = ()
     """Those of `notes` that are of rows, whatever their numbers are of."""
-    costs: Mapping[tuple[str, float, MethodRow], RowCost] = field(default_factory=dict)
+    costs: Mapping[tuple[str, Scale, MethodRow], RowCost] = field(default_factory=dict)
     """(dataset, scale, row) -> its cost; filled for the layouts that show it."""
     by_image: Mapping[CellKey, Mapping[str, float]] = field(default_factory=dict)
     """Cell -> image -> value; filled for the layout that shows it."""
     published: Mapping[tuple[str, CellKey], Published] = field(default_factory=dict)
     """(printed table, cell) -> its number there; filled for the layout that shows it."""
 
-    def cell(self, dataset: str, scale: float, metric: str, row: MethodRow) -> TableCell:
+    def cell(self, dataset: str, scale: Scale, metric: str, row: MethodRow) -> TableCell:
         """The cell, NOT_HERE where the run holds nothing of it."""
         return self.cells.get(CellKey(dataset, scale, metric, row.method, row.variant), NOT_HERE)
 
@@ -152,7 +152,7 @@ class Table:
         self,
         *,
         datasets: Iterable[str] | None = None,
-        scales: Iterable[float] | None = None,
+        scales: Iterable[Scale] | None = None,
         metrics: Iterable[MetricColumn] | None = None,
     ) -> Table:
         """The same table restricted to some datasets, scales or metrics; marks stay as they are."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from bench.analysis import RunFrames
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, Scale, format_times
 from bench.report.grid import Grid, GridBlock, GridRow, Head
 from bench.report.model import CellKey, Mark, MethodRow, MetricColumn, Table, TableCell, mark_printed, printed
 from bench.report.ties import CellValues
@@ -42,7 +42,7 @@ def per_image(table: Table, title: str) -> Grid:
         for scale in table.scales:
             lines = _lines(table, dataset, scale)
             if lines:
-                blocks.append(GridBlock(Head(f"{dataset} ×{format_scale(scale)}"), tuple(lines)))
+                blocks.append(GridBlock(Head(f"{dataset} {format_times(scale)}"), tuple(lines)))
     return Grid(
         table=table,
         groups=tuple(Head(m.display, direction=m.direction, span=len(table.methods)) for m in table.metrics),
@@ -53,7 +53,7 @@ def per_image(table: Table, title: str) -> Grid:
     )
 
 
-def _lines(table: Table, dataset: str, scale: float) -> list[GridRow]:
+def _lines(table: Table, dataset: str, scale: Scale) -> list[GridRow]:
     """The images of a set at one scale, then their mean."""
     columns = [(metric, row, _key(dataset, scale, metric, row)) for metric in table.metrics for row in table.methods]
     names = sorted({name for _, _, key in columns for name in table.by_image.get(key, ())})
@@ -80,5 +80,5 @@ def _marked(values: dict[MethodRow, float | None], metric: MetricColumn) -> list
     ]
 
 
-def _key(dataset: str, scale: float, metric: MetricColumn, row: MethodRow) -> CellKey:
+def _key(dataset: str, scale: Scale, metric: MetricColumn, row: MethodRow) -> CellKey:
     return CellKey(dataset, scale, metric.name, row.method, row.variant)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.api import MetricInfo, format_scale
+from bench.api import MetricInfo, Scale, format_times
 from bench.report.model import printed
 from bench.report.plain import PlainBlock, PlainTable
 
-_Key = tuple[str, str, str, float, str]
+_Key = tuple[str, str, str, Scale, str]
 """(method, variant, dataset, scale, metric)."""
 _KEY = ["method", "variant", "dataset", "scale", "metric"]
 
@@ -65,7 +65,7 @@ def protocol_table(
             head = {"method": name, "dataset": dataset, "scale": scale, "metric": metric, own.protocol: base[key]}
             records.append({**head, **{f"{p} - {own.protocol}": shift for p, shift in shifts.items()}})
         display = info.display if info is not None else metric
-        blocks.append(PlainBlock(f"{dataset} ×{format_scale(scale)} {display}", rows))
+        blocks.append(PlainBlock(f"{dataset} {format_times(scale)} {display}", rows))
     marks = {column.protocol: "*" if column.other_pair else "" for column in applied}
     return PlainTable(
         caption=f"Stored images under {own.protocol}, and what scoring them as other protocols do adds.",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from io import StringIO
 
 from bench.analysis.reported import TRAINED, ReportedRow, reported_rows, reported_table, table_title
-from bench.api import Direction, MetricInfo, MetricRef, Signature, format_scale
+from bench.api import Direction, MetricInfo, MetricRef, Signature, format_scale, format_times
 from bench.metrics.catalog import known_infos
 from bench.report.exports import render
 from bench.report.grid import Grid, GridBlock, GridRow, Head
@@ -201,7 +201,7 @@ def _references_down(row: ReportedRow, infos: Mapping[str, MetricInfo]) -> Place
     """Blocks are methods, rows the scales that a comparison starts from, columns those that it goes to."""
     reference = MetricRef.parse(row.metric).reference
     of_itself = row.scale if reference is None else reference
-    name = f"×{format_scale(of_itself)}" if of_itself is not None else ""
+    name = f"{format_times(of_itself)}" if of_itself is not None else ""
     if reference is None:
         return Place(Head(_label(row)), name, Head(), _metric(row, infos))
     return Place(Head(_label(row)), name, Head("SelfSSIM", direction=Direction.HIGHER), _scale(row))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from bench.api import format_scale
+from bench.api import Scale, format_times
 from bench.report.escape import markdown
 
 _DUST = 1e-9
@@ -37,7 +37,7 @@ class ReproducedCell:
     weights: str
     protocol: str
     dataset: str
-    scale: float
+    scale: Scale
     metric: str
     source: str
     published: float | None
@@ -124,12 +124,12 @@ def _section(title: str, cells: Sequence[ReproducedCell]) -> list[str]:
     for cell in cells:
         published, measured, delta = cell.printed()
         lines.append(
-            f"| {markdown(cell.dataset)} | ×{format_scale(cell.scale)} | {cell.metric.upper()} | {published} | "
+            f"| {markdown(cell.dataset)} | {format_times(cell.scale)} | {cell.metric.upper()} | {published} | "
             f"{measured} | {delta} | {markdown(cell.verdict)} |"
         )
     signatures: dict[str, dict[str, None]] = {}
     for cell in cells:
         if cell.signature:
-            signatures.setdefault(cell.signature, {})[f"×{format_scale(cell.scale)}"] = None
+            signatures.setdefault(cell.signature, {})[f"{format_times(cell.scale)}"] = None
     lines += [""] + [f"- `{text}` ({', '.join(scales)})" for text, scales in signatures.items()]
     return lines

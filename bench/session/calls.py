@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.api import RequestError
+from bench.api import RequestError, Scale, as_scale
 from bench.api.lists import names as name_list
 from bench.engine.events import Listener, Tally
 from bench.engine.request import RunRequest
@@ -75,7 +75,7 @@ class Run:
         *,
         methods: Names = (),
         datasets: Names = (),
-        scales: Sequence[float] = (),
+        scales: Sequence[Scale] = (),
         metrics: Names = (),
         protocol: str | None = None,
         signature: Names = (),
@@ -108,7 +108,7 @@ class Run:
         selection = Selection(
             methods=_names(methods),
             datasets=_names(datasets),
-            scales=tuple(float(scale) for scale in scales),
+            scales=tuple(map(as_scale, scales)),
             metrics=_names(metrics),
             protocol=protocol,
             signature=_names(signature),
@@ -134,7 +134,7 @@ class Run:
 
 def run(
     methods: Names,
-    scales: str | float | Sequence[float],
+    scales: str | Scale | Sequence[Scale],
     *,
     datasets: Names | Path | Sequence[Path] = ("sample",),
     metrics: Names | None = None,
@@ -203,7 +203,7 @@ def score(
     sr_folder: Path | str,
     hr: Path | str | None = None,
     *,
-    scale: float | None = None,
+    scale: Scale | None = None,
     protocol: str | None = None,
     metrics: Names | None = None,
     pattern: str = "",
@@ -256,7 +256,7 @@ def score_config(
     sr_folder: Path | str,
     hr: Path | str | None,
     *,
-    scale: str | float | None,
+    scale: str | Scale | None,
     protocol: str | None,
     metrics: Names | None,
     pattern: str,

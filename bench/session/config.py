@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from bench.api import RequestError, format_scale, parse_scale
+from bench.api import RequestError, Scale, ScalePair, as_scale, format_scale
 from bench.api.protocol import DegradationName
 
 DEFAULT_OUT = Path("results/runs/default")
@@ -54,14 +55,12 @@ def _sets(value: object) -> object:
 
 
 def _scales(value: object) -> object:
-    words = _words(value)
-    if isinstance(words, int | float) and not isinstance(words, bool):
-        words = (words,)
+    words = (value,) if isinstance(value, Real | ScalePair) else _words(value)
     if isinstance(words, tuple):
         if not words:
             raise ValueError(_NOTHING)
         try:
-            return tuple(dict.fromkeys(parse_scale(str(word)) for word in words))
+            return tuple(dict.fromkeys(map(as_scale, words)))
         except RequestError as fault:
             raise ValueError(str(fault)) from None
     return words
@@ -122,7 +121,7 @@ class RunConfig(BaseModel):
 
     methods: Words
     """METHOD, METHOD:WEIGHTS or NAME=METHOD:WEIGHTS."""
-    scales: Annotated[tuple[float, ...], BeforeValidator(_scales)]
+    scales: Annotated[tuple[Scale, ...], BeforeValidator(_scales)]
     datasets: Annotated[tuple[str, ...], BeforeValidator(_sets)] = ("sample",)
     """Names or folders."""
     metrics: Words | None = None

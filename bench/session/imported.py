@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, Scale, format_scale
 from bench.api.scale import parse_scale
 from bench.data import resolve_dataset
 from bench.session.config import RunConfig, make_config
@@ -38,7 +38,7 @@ def import_configs(
     hr: str,
     *,
     rows: Collection[str] = (),
-    scales: Collection[float] = (),
+    scales: Collection[Scale] = (),
     scale: str | None = None,
     out: Path | None = None,
     set: Sequence[str] = (),
@@ -69,7 +69,7 @@ def import_configs(
     references = [sample.hr.path for sample in samples if sample.hr is not None]
     read = survey(folder, images, dataset=dataset.name, scale=known, references=references)
     chosen = _choose(read, folder, rows, scales)
-    groups: dict[tuple[float, ...], list[Row]] = {}
+    groups: dict[tuple[Scale, ...], list[Row]] = {}
     for row in chosen:
         groups.setdefault(tuple(row.images), []).append(row)
     configs = []
@@ -93,7 +93,7 @@ def import_configs(
     return Imported(read, chosen, len(images), tuple(configs))
 
 
-def _choose(read: Survey, folder: Path, rows: Collection[str], scales: Collection[float]) -> tuple[Row, ...]:
+def _choose(read: Survey, folder: Path, rows: Collection[str], scales: Collection[Scale]) -> tuple[Row, ...]:
     names = [row.name for row in read.rows]
     if unknown := [name for name in rows if name not in names]:
         raise RequestError(f"--rows {unknown[0]}: {folder} holds {', '.join(names) or 'no rows'}")

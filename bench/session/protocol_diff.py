@@ -16,7 +16,7 @@ import pandas as pd
 
 from bench.analysis import Planned, records_frame, summarise
 from bench.analysis.planned import cell_tuple
-from bench.api import CellId, MetricKind, Protocol, RequestError, RunManifest, UnitStatus
+from bench.api import CellId, MetricKind, Protocol, RequestError, RunManifest, Scale, UnitStatus
 from bench.api.knobs import Half
 from bench.api.protocol import KNOBS
 from bench.engine.executor import EXECUTORS, fitting_workers
@@ -125,7 +125,7 @@ def scoring_half(own: Protocol, other: Protocol) -> Protocol:
     return replace(own, name=other.name, summary=other.summary, source=other.source, **values)
 
 
-def pair_differences(own: Protocol, other: Protocol, scales: Sequence[float]) -> dict[str, tuple[object, object]]:
+def pair_differences(own: Protocol, other: Protocol, scales: Sequence[Scale]) -> dict[str, tuple[object, object]]:
     """The knobs by which two protocols make other HR or LR pixels at some of these scales; empty where they do not."""
     if all(own.pair_id(scale) == other.pair_id(scale) for scale in scales):
         return {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.api import BenchError, RequestError, unknown_name
+from bench.api import BenchError, RequestError, Scale, unknown_name
 from bench.data import resolve_dataset
 from bench.metrics.catalog import metric_info
 from bench.report.reproduced import ReproducedCell
@@ -27,7 +27,7 @@ class Piece:
     card: PublishedCard
     protocol: str
     datasets: tuple[str, ...]
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     metrics: tuple[str, ...]
 
     def config(self, *, out: Path, **others: Any) -> RunConfig:
@@ -54,15 +54,15 @@ class Piece:
 
 def pieces_of(card: PublishedCard) -> tuple[Piece, ...]:
     """The runs that give every figure of a card and no other cell."""
-    metrics: dict[tuple[str, str, float], list[str]] = {}
+    metrics: dict[tuple[str, str, Scale], list[str]] = {}
     for table in card.figures:
         for dataset, values in table.values.items():
             for scale in values:
                 metrics.setdefault((table.protocol, dataset, scale), []).append(table.metric)
-    scales: dict[tuple[str, str, tuple[str, ...]], list[float]] = {}
+    scales: dict[tuple[str, str, tuple[str, ...]], list[Scale]] = {}
     for (protocol, dataset, scale), names in metrics.items():
         scales.setdefault((protocol, dataset, tuple(dict.fromkeys(names))), []).append(scale)
-    datasets: dict[tuple[str, tuple[float, ...], tuple[str, ...]], list[str]] = {}
+    datasets: dict[tuple[str, tuple[Scale, ...], tuple[str, ...]], list[str]] = {}
     for (protocol, dataset, names), found in scales.items():
         datasets.setdefault((protocol, tuple(found), names), []).append(dataset)
     return tuple(
@@ -145,7 +145,7 @@ def _why_no_weights(card: PublishedCard) -> str:
     return ""
 
 
-def _why_no_set(name: str, scales: Sequence[float], data_root: Path | None) -> str:
+def _why_no_set(name: str, scales: Sequence[Scale], data_root: Path | None) -> str:
     try:
         resolve_dataset(name, data_root=data_root).samples(scales[0])
     except BenchError as fault:
@@ -155,7 +155,7 @@ def _why_no_set(name: str, scales: Sequence[float], data_root: Path | None) -> s
 
 def _compare(piece: Piece, run: Run | None, missing: Mapping[str, str]) -> Iterator[ReproducedCell]:
     """The figures of a piece beside the means of its run."""
-    means: dict[tuple[str, float, str], dict[Any, Any]] = {}
+    means: dict[tuple[str, Scale, str], dict[Any, Any]] = {}
     display = piece.card.display
     if run is not None:
         display = run.frames.rows[0].display

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.api import Dataset, Protocol, RequestError
+from bench.api import Dataset, Protocol, RequestError, format_scale
 from bench.data import resolve_dataset
 from bench.engine.choice import choose_methods
 from bench.engine.events import Listener
@@ -34,6 +34,9 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
     name = config.protocol or default_protocol(sets)
     preset = named_protocol(name, alpha=config.alpha, sr_size=config.sr_size, degradation=config.degradation)
     protocol = with_knobs(preset, knobs)
+    for scale in config.scales:
+        if reason := protocol.refused(scale):
+            raise RequestError(f"--scales {format_scale(scale)}: {reason}; leave it out, or choose another --protocol")
     methods = choose_methods(
         config.methods, weights=config.weights, overrides=options, versus=config.versus, labels=config.name
     )

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.api import format_scale, lr_size, sr_size
+from bench.api import Scale, format_scale, lr_size, shave_pixels, sr_size
+from bench.api.sizes import Border, border_size
 from bench.data.images import image_files
 from bench.imaging.colour import studio_luma
 from bench.imaging.resize import imresize_u8
@@ -37,7 +38,7 @@ class ValidationPair:
 class SetValidation:
     """A folder of HR images at a few scales; the pairs are made once."""
 
-    def __init__(self, folder: Path, scales: Sequence[float] = (2.0, 3.0, 4.0)) -> None:
+    def __init__(self, folder: Path, scales: Sequence[Scale] = (2.0, 3.0, 4.0)) -> None:
         self.name = folder.name
         images = [read_rgb(path) for path in image_files(folder)]
         self._pairs = {scale: [_pair(image, scale) for image in images] for scale in scales}
@@ -52,28 +53,28 @@ class SetValidation:
         """
         found = {}
         for scale, pairs in self._pairs.items():
-            values = [_psnr_y(_to_u8(upscale(p.lr, p.luma.shape)), p.luma, math.ceil(scale)) for p in pairs]  # pyright: ignore[reportArgumentType]
+            values = [_psnr_y(_to_u8(upscale(p.lr, p.luma.shape)), p.luma, shave_pixels("s", scale)) for p in pairs]  # pyright: ignore[reportArgumentType]
             mean, bicubic = float(np.mean(values)), float(np.mean([p.bicubic for p in pairs]))
             found[f"{self.name}/psnr_y_x{format_scale(scale)}"] = mean
             found[f"{self.name}/gain_x{format_scale(scale)}"] = mean - bicubic
         return found
 
 
-def _pair(image: NDArray[np.uint8], scale: float) -> ValidationPair:
+def _pair(image: NDArray[np.uint8], scale: Scale) -> ValidationPair:
     small = lr_size((image.shape[0], image.shape[1]), scale)
     size = sr_size(small, scale)
     hr = image[: size[0], : size[1]]
     lr = imresize_u8(hr, small)
     luma = studio_luma(hr)
     tensor = torch.from_numpy(lr).permute(2, 0, 1)[None].float() / 255
-    return ValidationPair(tensor, luma, _psnr_y(imresize_u8(lr, size), luma, math.ceil(scale)))
+    return ValidationPair(tensor, luma, _psnr_y(imresize_u8(lr, size), luma, shave_pixels("s", scale)))
 
 
 def _to_u8(image: torch.Tensor) -> NDArray[np.uint8]:
     return (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
-def _psnr_y(sr: NDArray[np.uint8], luma: NDArray[np.float64], shave: int) -> float:
-    inner = slice(shave, -shave or None)
-    error = (studio_luma(sr) - luma)[inner, inner]
+def _psnr_y(sr: NDArray[np.uint8], luma: NDArray[np.float64], shave: Border) -> float:
+    top, left = border_size(shave)
+    error = (studio_luma(sr) - luma)[top : -top or None, left : -left or None]
     return 10 * math.log10(255**2 / max(float(np.mean(error**2)), 1e-10))

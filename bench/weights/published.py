@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.api import PRESETS, MethodSpec, RequestError, unknown_name
+from bench.api import PRESETS, MethodSpec, RequestError, WrittenScale, unknown_name
 from bench.api.yaml_model import read_yaml
 from bench.plugins import method_spec
 from bench.registry import METHODS
@@ -64,7 +64,7 @@ class Figures(BaseModel):
     """Largest difference from a printed value that counts as reproduced."""
     source: str
     """Which table it is."""
-    values: Mapping[str, Mapping[float, float | None]]
+    values: Mapping[str, Mapping[WrittenScale, float | None]]
     """dataset -> scale -> value; None: to be measured, but no printed value is known."""
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
-from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale, Tiling
 from methods.blocks.parts import content_of
 
 _HERE = Path(__file__).parent
@@ -104,7 +104,7 @@ class CasrOptions(MethodOptions):
         return self
 
 
-def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
+def fingerprint(options: MethodOptions, image: str, scale: Scale) -> str:
     """What the folders of SD-Turbo, SAM and DepthAnything hold; hub ids are options and stand for themselves."""
     said = cast("CasrOptions", options)
     return content_of((("sd", said.sd_path), ("sam", said.sam_path), ("depth", said.depth_path)))

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from pydantic import Field, model_validator
 
-from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale, Tiling
 from methods.blocks.parts import content_of
 
 _HERE = Path(__file__).parent
@@ -116,7 +116,7 @@ class CassrOptions(MethodOptions):
         return self
 
 
-def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
+def fingerprint(options: MethodOptions, image: str, scale: Scale) -> str:
     """What the folder of Stable Diffusion holds, and the version of the library that runs `iam_weights`."""
     said = cast("CassrOptions", options)
     library = f"spandrel {version('spandrel')}" if said.iam_weights is not None else ""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import ComingUnit, Size, UnitError, format_scale
+from bench.api import ComingUnit, Scale, ScalePair, Size, UnitError, factors, format_scale
 from bench.imaging.io import write_png
 from methods.command.info import CommandOptions
 from methods.command.lr_file import lr_pixels
@@ -26,7 +26,7 @@ class Batch:
     The files lie in a temporary folder that goes away with this object.
     """
 
-    def __init__(self, options: CommandOptions, units: Iterable[ComingUnit], *, scale: float, seed: int) -> None:
+    def __init__(self, options: CommandOptions, units: Iterable[ComingUnit], *, scale: Scale, seed: int) -> None:
         """Write the LR files and run the program, once; without images it is not run.
 
         Args:
@@ -47,7 +47,7 @@ class Batch:
             self._gone()
             raise
 
-    def holds(self, unit: ComingUnit, scale: float) -> bool:
+    def holds(self, unit: ComingUnit, scale: Scale) -> bool:
         """Whether this very image was handed over."""
         _, size, seed = self._names.get(unit.image, ("", None, None))
         return scale == self._scale and (size, seed) == (unit.size, unit.seed)
@@ -83,10 +83,14 @@ class Batch:
                     f"{', '.join(inside[:4]) or 'nothing'}; name it with --set command.result=..., such as "
                     "{image}_x{scale}.png"
                 ) from None
-        path = folder / pattern.format(image=name, scale=scale, float_scale=float(self._scale))
+        path = folder / pattern.format(image=name, scale=scale, float_scale=self._float_scale())
         if not path.is_file():
             raise UnitError(f"no file {path.relative_to(folder)} in {{output_dir}} (command.result={pattern})")
         return path
+
+    def _float_scale(self) -> float | str:
+        """What {float_scale} stands for: 4.0, or the text 1.5x2.0."""
+        return self._scale if not isinstance(self._scale, ScalePair) else "x".join(map(str, factors(self._scale)))
 
     def _run(self, units: Iterable[ComingUnit], seed: int) -> Ended:
         source, target = self._root / "input", self._root / "output"

@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
-from bench.api import MethodInfo, MethodOptions, MethodSpec
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale
 
 PER_IMAGE = ("input", "output")
 PER_FOLDER = ("input_dir", "output_dir")
@@ -96,7 +96,7 @@ def _fields(arguments: list[str], known: tuple[str, ...]) -> set[str]:
     return fields
 
 
-def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
+def fingerprint(options: MethodOptions, image: str, scale: Scale) -> str:
     """The hashes of the program and of every file named in its arguments; what those read in turn is not seen."""
     from bench.imaging.hashing import file_sha256
 

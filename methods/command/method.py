@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.api import ComingUnit, Method, MethodInfo, Size, UnitError, Upscaled, format_scale
+from bench.api import ComingUnit, Method, MethodInfo, Scale, Size, UnitError, Upscaled, format_scale
 from bench.imaging.io import write_png
 from methods.command.batch import Batch
 from methods.command.info import COMMAND, CommandOptions
@@ -29,16 +29,16 @@ class Command(Method):
     options: CommandOptions
 
     _image: str = "image"
-    _scale: float | None = None
+    _scale: Scale | None = None
     _batch: Batch | None = None
 
-    def prepare(self, units: Iterable[ComingUnit], *, scale: float, seed: int) -> None:
+    def prepare(self, units: Iterable[ComingUnit], *, scale: Scale, seed: int) -> None:
         """Run a program that takes a folder on all images to come; what it does not write fails in its turn."""
         if self.options.takes_folder:
             self._batch = None  # the files of the one before go away
             self._batch = Batch(self.options, units, scale=scale, seed=seed)
 
-    def begin(self, *, image: str, scale: float) -> None:
+    def begin(self, *, image: str, scale: Scale) -> None:
         """Remember the image, and the nominal scale; without it {scale} is the ratio of the heights."""
         self._image, self._scale = image, scale
 
@@ -61,7 +61,7 @@ class Command(Method):
         planes = pixels.transpose(2, 0, 1) if pixels.ndim == 3 else pixels[None]
         return Upscaled(torch.from_numpy(planes.astype(np.float32) / full).expand(3, *pixels.shape[:2]))
 
-    def _one(self, lr: torch.Tensor, size: Size, scale: float, seed: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    def _one(self, lr: torch.Tensor, size: Size, scale: Scale, seed: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
         with tempfile.TemporaryDirectory(prefix="assr-bench-") as name:
             folder = Path(name)
             source, result = folder / "lr.png", folder / "sr.png"

@@ -64,7 +64,7 @@ def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
         folder: Where the outputs lie; its subfolder "x<scale>" is taken instead where there is one and no pattern.
         image: Image id; a "/" in it names a subfolder, and so does the set of a pooled set's id: for `Set5-baby` a
             subfolder Set5 is taken where there is one.
-        scale: As file names show it, "4" or "3.6".
+        scale: As file names show it, "4", "3.6" or "1.5x2".
         pattern: With {image} and the fields of `scale_fields`; empty: `<image>.<any suffix>`, else the one file whose
             name goes on with this scale (`baby_x4.png`, `babyx4_SwinIR.png`), else the one that goes on with a word
             that all files of the folder end with (`baby_SwinIR.png`). Never a guess between two.
@@ -100,11 +100,15 @@ def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
 def scale_fields(scale: str) -> dict[str, str]:
     """The ways in which programs write a scale into a file name, by the name of the field in a pattern.
 
-    >>> scale_fields("4")
-    {'scale': '4', 'float_scale': '4.0', 'scale_2f': '4.00'}
+    >>> scale_fields("4")["scale_2f"], scale_fields("1.5x2")["scale_2f"], scale_fields("1.5x2")["scale_w_2f"]
+    ('4.00', '1.50x2.00', '2.00')
     """
-    value = float(scale)
-    return {"scale": scale, "float_scale": str(value), "scale_2f": f"{value:.2f}"}
+    values = [float(part) for part in scale.split("x")]
+    ways = {"": scale.split("x"), "float": [str(value) for value in values], "2f": [f"{value:.2f}" for value in values]}
+    fields = {"scale": scale, "float_scale": "x".join(ways["float"]), "scale_2f": "x".join(ways["2f"])}
+    for axis, place in (("h", 0), ("w", -1)):
+        fields |= {f"scale_{axis}": ways[""][place], f"scale_{axis}_2f": ways["2f"][place]}
+    return fields
 
 
 def read_sr(
@@ -158,9 +162,9 @@ class _Images:
         return [file for file, rest in self._beginning(stem) if not rest]
 
     def by_scale(self, stem: str, scale: str) -> list[Path]:
-        """Files `<stem><scale>...`."""
+        """Files `<stem><scale>...`, where no digit of another scale and no second factor of a pair follows."""
         digits = re.escape(scale)
-        rest = re.compile(rf"[ _.-]?(?:[xX]{digits}|{digits}[xX])(?![0-9.]*[0-9]).*", re.DOTALL)
+        rest = re.compile(rf"[ _.-]?(?:[xX]{digits}|{digits}[xX])(?![0-9.]*[0-9]|[xX][0-9]).*", re.DOTALL)
         return [file for file, ending in self._beginning(stem) if rest.fullmatch(ending)]
 
     def by_ending(self, stem: str) -> list[Path]:

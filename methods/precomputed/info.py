@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import Field, field_validator
 
-from bench.api import MethodInfo, MethodOptions, MethodSpec, Sought, UnitError, format_scale
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale, Sought, UnitError, format_scale
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PATTERN_FIELDS = {"image", "scale", "float_scale", "scale_2f"}
+_OF_AXES = ("scale_h", "scale_w", "scale_h_2f", "scale_w_2f")
+PATTERN_FIELDS = {"image", "scale", "float_scale", "scale_2f", *_OF_AXES}
 
 
 class PrecomputedOptions(MethodOptions):
@@ -24,7 +25,8 @@ class PrecomputedOptions(MethodOptions):
     pattern: str = Field(
         default="",
         description="File name below the folder with {image} and {scale} (4), {float_scale} (4.0) or {scale_2f} "
-        "(4.00), such as 'x{scale}/{image}.png'. Default: the image id with any suffix, else the one file "
+        "(4.00), or the factor of one axis ({scale_h}, {scale_w}, {scale_h_2f}, {scale_w_2f}), such as "
+        "'x{scale}/{image}.png'. Default: the image id with any suffix, else the one file "
         "called after it.",
     )
     luma: bool = Field(
@@ -50,12 +52,13 @@ class PrecomputedOptions(MethodOptions):
         fields = {name for _, name, _, _ in parts if name is not None}
         if any(spec for _, _, spec, _ in parts) or "image" not in fields or not fields <= PATTERN_FIELDS:
             raise ValueError(
-                "{image} must stand in it, {scale}, {float_scale} and {scale_2f} may, and nothing else in braces"
+                "{image} must stand in it, {scale}, {float_scale}, {scale_2f}, {scale_h}, {scale_w}, {scale_h_2f} and "
+                "{scale_w_2f} may, and nothing else in braces"
             )
         return pattern
 
 
-def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
+def fingerprint(options: MethodOptions, image: str, scale: Scale) -> str:
     """The hash of the file that this unit will read, so that a changed file is seen; "missing" where there is none."""
     from bench.imaging.hashing import file_sha256
     from methods.precomputed.files import locate
@@ -75,7 +78,7 @@ def look_up(options: MethodOptions, sought: Sought) -> NDArray[np.float32]:
     return sr_planes(given.folder, sought, pattern=given.pattern, luma=given.luma)
 
 
-def missing(options: MethodOptions, image: str, scale: float) -> str:
+def missing(options: MethodOptions, image: str, scale: Scale) -> str:
     """Why no file is found for a unit; empty where one is."""
     from methods.precomputed.files import locate
 

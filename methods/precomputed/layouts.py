@@ -11,20 +11,22 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, Scale, format_scale, parse_scale
 from bench.imaging.io import is_image_name
 from methods.precomputed.files import scale_fields
 
 _NUMBER = r"\d+(?:\.\d+)?"
+_PAIR = rf"{_NUMBER}(?:x{_NUMBER})?"
+"""A scale, or one per axis (height x width)."""
 _FOLDERS = (
-    ("x{scale}/", re.compile(rf"()[xX]({_NUMBER})")),
-    ("METHOD/VARIANT_x{scale}/", re.compile(rf"(.+?)(?:[_-]SR|[_-])[xX]({_NUMBER})")),
+    ("x{scale}/", re.compile(rf"()[xX]({_PAIR})")),
+    ("METHOD/VARIANT_x{scale}/", re.compile(rf"(.+?)(?:[_-]SR|[_-])[xX]({_PAIR})")),
     ("X{scale}_{scale}/", re.compile(r"()(?:rrLR_)?X(\d+\.\d\d)_(\d+\.\d\d)")),
 )
 """Rules for the name of a folder: how a message calls it; group 1 is the variant, the others are scales."""
 
 _ENDING = re.compile(
-    rf"(?:[ _.-]?(?:[xX](?P<x>{_NUMBER})|(?P<y>{_NUMBER})[xX])(?![0-9.]*[0-9])(?P<tail>(?:[ _.-].*?)?)"
+    rf"(?:[ _.-]?(?:[xX](?P<x>{_PAIR})|(?P<y>{_NUMBER})[xX])(?![0-9.]*[0-9])(?P<tail>(?:[ _.-].*?)?)"
     r"|(?P<word>[ _.-](?![xX]?\d)[^\W\d_].*?)|)"
     r"(?:_(?P<last>\d+\.\d+))?",
     re.DOTALL,
@@ -50,7 +52,7 @@ class Row:
     name: str
     rule: str
     pattern: str
-    images: dict[float, tuple[str, ...]]
+    images: dict[Scale, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class _Reading:
     image: str
     name: str
     rule: str
-    scale: float
+    scale: Scale
 
 
 @dataclass
@@ -84,14 +86,23 @@ class _Parts:
 
     pieces: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    scales: list[tuple[str, float]] = field(default_factory=list)
+    scales: list[tuple[str, Scale]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
 
-    def scale(self, rule: str, text: str) -> str:
-        """Note the scale that a rule read in a name; gives the mark that stands for it in the template."""
+    def scale(self, rule: str, text: str, whole: str = "") -> str:
+        """Note the scale that a rule read in a name; gives the mark that stands for it in the template.
+
+        Args:
+            rule: How a message calls it.
+            text: What stands in the name.
+            whole: The scale that this is the factor of one axis of.
+        """
         self.texts.append(text)
-        self.scales.append((rule, float(text)))
+        try:
+            self.scales.append((rule, parse_scale(whole or text)))
+        except RequestError:
+            raise _NoResultError(f"of no scale that there is ({whole or text})") from None
         return _SCALE
 
 
@@ -104,7 +115,7 @@ def survey(
     images: Collection[str],
     *,
     dataset: str = "",
-    scale: float | None = None,
+    scale: Scale | None = None,
     references: Collection[Path] = (),
 ) -> Survey:
     """Read the names in a folder of SR images; no file is opened.
@@ -134,7 +145,7 @@ def survey(
     return Survey(_rows(readings), {reason: tuple(places) for reason, places in unused.items()})
 
 
-def _read(place: str, images: Collection[str], root: str, dataset: str, scale: float | None) -> _Reading:
+def _read(place: str, images: Collection[str], root: str, dataset: str, scale: Scale | None) -> _Reading:
     path = PurePosixPath(place)
     if not is_image_name(path.name):
         raise _NoResultError("not an image")
@@ -171,13 +182,11 @@ def _read_folder(part: str, parts: _Parts, dataset: str) -> None:
         else:
             raise _NoResultError(f"in a folder below that of a scale that is not called after the set '{dataset}'")
         return
-    if len(set(match.groups()[1:])) > 1:
-        raise _NoResultError("of two scales, one per axis")
     parts.rules.append(rule)
     parts.names += [match[1]] if match[1] else []
-    piece, at = "", 0
+    piece, at, whole = "", 0, "x".join(match.groups()[1:])
     for group in range(2, len(match.groups()) + 1):
-        piece += _literal(part[at : match.start(group)]) + parts.scale(f"'{rule}' ({part})", match[group])
+        piece += _literal(part[at : match.start(group)]) + parts.scale(f"'{rule}' ({part})", match[group], whole)
         at = match.end(group)
     parts.pieces.append(piece + _literal(part[at:]))
 
@@ -242,7 +251,7 @@ def _rows(readings: dict[str, _Reading]) -> tuple[Row, ...]:
     for template, files in by_template.items():
         first_place, first = next(iter(files.items()))
         pattern = _pattern(template, list(files.values()), first_place)
-        images: dict[float, list[str]] = {}
+        images: dict[Scale, list[str]] = {}
         for reading in files.values():
             images.setdefault(reading.scale, []).append(reading.image)
         row = Row(first.name, first.rule, pattern, {s: tuple(names) for s, names in sorted(images.items())})

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 
-from bench.api import Method, MethodInfo, Size, Sought, UnitError, Upscaled
+from bench.api import Method, MethodInfo, Scale, Size, Sought, UnitError, Upscaled
 from methods.precomputed.files import sr_planes
 from methods.precomputed.info import PRECOMPUTED, PrecomputedOptions
 
@@ -21,7 +21,7 @@ class Precomputed(Method):
     _image = ""
     _scale = 1.0
 
-    def begin(self, *, image: str, scale: float) -> None:
+    def begin(self, *, image: str, scale: Scale) -> None:
         """Remember the unit."""
         self._image, self._scale = image, scale
 

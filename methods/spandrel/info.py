@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from bench.api import MethodInfo, MethodOptions, MethodSpec, Tiling
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale, Tiling
 
 WEIGHTS_HOW = (
     "give a checkpoint of an architecture that spandrel knows (ESRGAN, SwinIR, HAT, SPAN, Compact, ...) with "
@@ -26,7 +26,7 @@ class SpandrelOptions(MethodOptions):
     )
 
 
-def fingerprint(options: MethodOptions, image: str, scale: float) -> str:
+def fingerprint(options: MethodOptions, image: str, scale: Scale) -> str:
     """The version of the library, whose code is the network."""
     return f"spandrel {version('spandrel')}"
 

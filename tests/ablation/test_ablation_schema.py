@@ -60,7 +60,7 @@ def test_an_option_that_is_a_list_is_what_would_be_typed(tmp_path: Path):
     [
         ("title: Guidance", "titel: Guidance", 2, "titel: there is no such key; there are title, source"),
         ("scales: [5.3, 12]", "scale: [5.3, 12]", 6, "run.scale: there is no such key; there are scales, datasets"),
-        ("scales: [5.3, 12]", "scales: [5.3, 0.5]", 6, "run.scales.1: Input should be greater than or equal to 1"),
+        ("scales: [5.3, 12]", "scales: [5.3, 0.5]", 6, "run.scales.1: scale 0.5 cannot be used; scales are numbers"),
         ("protocol: face-idm", "protocol: face-idn", 7, "Did you mean 'face-idm'"),
         ("default: prev", "default: previous", 1, "default 'previous' is none of the variants off, prev"),
         ("scg: off", "scq: off", 11, "unknown option of casarbi 'scq'. Did you mean 'scg'"),

@@ -18,6 +18,8 @@ from bench.api import (
     RequestError,
     derive_seed,
     get_protocol,
+    parse_scale,
+    unit_doubts,
     validity_warnings,
 )
 from bench.api import protocol as protocol_module
@@ -173,6 +175,49 @@ def test_shaves_of_the_presets_that_name_their_own() -> None:
     assert dataclasses.replace(gsasr, shave=3).ssim_shave_at(12) == 3
     assert lut.shave_token() == "shave:floor-s"
     assert lut.ssim_shave_token() == "shave:0"
+
+
+def test_a_pair_of_factors_has_a_border_per_axis() -> None:
+    """Wrong: one border for both axes (the larger factor's, or the mean's), rows taken for columns, or two equal
+    borders that are no longer one number."""
+    pair = parse_scale("1.5x4")
+    assert get_protocol("classic-y").shave_at(pair) == (2, 4)
+    assert get_protocol("liif-div2k").shave_at(pair) == (8, 10)
+    assert get_protocol("classic-y").shave_at(parse_scale("1.5x1.9")) == 2
+    assert get_protocol("gsasr").shave_at(parse_scale("12x30")) == 8
+    assert get_protocol("lut-y").shave_at(pair) == (1, 4)
+    assert get_protocol("lut-y").ssim_shave_at(pair) == 0
+    assert get_protocol("lut-y").widest_shave_at(pair) == (1, 4)
+    crossed = dataclasses.replace(get_protocol("classic-y"), shave=3, ssim_shave="s")
+    assert crossed.widest_shave_at(pair) == (3, 4)
+    signed = get_protocol("classic-y")
+    assert signed.scoring_tokens(pair) == signed.scoring_tokens(4)
+
+
+def test_the_larger_factor_decides_the_downsampler() -> None:
+    """Wrong: the mean (1.5 x 6 is x3) under a limit that one axis is beyond."""
+    liif = get_protocol("liif-benchmark")
+    assert liif.coarse_above == 4
+    assert [liif.downsampler_at(parse_scale(text)) for text in ("1.5x6", "6x1.5", "4x1.5")] == [
+        liif.coarse_downsampler,
+        liif.coarse_downsampler,
+        liif.downsampler,
+    ]
+
+
+def test_a_square_lr_has_no_scale_per_axis() -> None:
+    """Wrong: a face squeezed along one axis, and scored."""
+    square = get_protocol("face-idm")
+    assert "no scale per axis" in square.refused(parse_scale("1.5x2"))
+    assert square.refused(8) == ""
+    assert get_protocol("sample").refused(parse_scale("1.5x2")) == ""
+
+
+def test_doubts_hold_each_axis_against_its_own_border() -> None:
+    """Wrong: the border of one axis held against the side of the other."""
+    assert unit_doubts(lr=None, hr=(100, 400), shave=(5, 20)) == []
+    assert "the shave removes" in unit_doubts(lr=None, hr=(100, 400), shave=(6, 20))[0]
+    assert "the shave removes" in unit_doubts(lr=None, hr=(100, 400), shave=(5, 21))[0]
 
 
 def test_contradictory_knobs_are_refused() -> None:

@@ -18,11 +18,19 @@ WORDS = ("--protocol", "sample", "--metrics", "psnr", "--workers", 0, "--out", "
 IMAGES = ("p0", "p1", "p2")
 
 
-def lay(photos: Path, root: Path, name: str, scale: float, noise: int, images: tuple[str, ...] = IMAGES) -> None:
+def lay(
+    photos: Path,
+    root: Path,
+    name: str,
+    scale: float | tuple[float, float],
+    noise: int,
+    images: tuple[str, ...] = IMAGES,
+) -> None:
     """Somebody's images under a name with IMAGE in it, each with noise of its own."""
     for image in images:
         pixels = read_image(photos / f"{image}.png").pixels.astype(int)
-        size = [int(np.floor(side / scale + 1e-9) * scale) for side in pixels.shape[:2]]
+        both = scale if isinstance(scale, tuple) else (scale, scale)
+        size = [int(np.floor(side / factor + 1e-9) * factor) for side, factor in zip(pixels.shape, both, strict=False)]
         pixels = pixels[: size[0], : size[1]]
         changed = pixels + np.random.default_rng(noise).integers(-noise, noise + 1, pixels.shape)
         path = root / name.replace("IMAGE", image)
@@ -97,17 +105,45 @@ def test_inputs_and_references_of_lerf_are_named_and_not_scored(bench: Callable,
     for kind, noise in (("LUTft", 9), ("gt", 0), ("lr", 1)):
         lay(photos, newcomer / "results", f"lerf-l/X2.00_2.00/Photos/IMAGE_{kind}.png", 2, noise)
     lay(photos, newcomer / "results", "lerf-l/X2.00_2.00/Set14/IMAGE_LUTft.png", 2, 9)
-    lay(photos, newcomer / "results", "lerf-l/X2.00_2.40/Photos/IMAGE_LUTft.png", 2, 9)
     (newcomer / "results/lerf-l/X2.00_2.00/Photos/p0_LUTft_hyper.npy").write_bytes(b"")
     done = bench("import", "results", "Photos", *WORDS)
     assert (done.code, done.err) == (0, "")
     assert "an input or a reference (_lr, _hr, _gt): 6 files" in done.out
     assert "not called after the set 'Photos': 3 files" in done.out
-    assert "of two scales, one per axis: 3 files" in done.out
     assert "not an image: 1 file (lerf-l/X2.00_2.00/Photos/p0_LUTft_hyper.npy)" in done.out
     got = values(newcomer / "run")
     assert {scale for _, scale, _ in got} == {"2"}
     assert len(got) == 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lerf-l/XHEIGHT.00_WIDTH.00/Photos/IMAGE_LUTft.png",
+        "lerf/rrLR_XHEIGHT.00_WIDTH.00/IMAGE_LUTft.png",
+        "ours/xHEIGHTxWIDTH/IMAGE.png",
+        "HAT/HAT-S_SRxHEIGHTxWIDTH/IMAGE.png",
+        "IMAGE_xHEIGHTxWIDTH_ours.png",
+    ],
+)
+def test_folders_of_a_factor_per_axis_are_rows_of_pairs(
+    bench: Callable, photos: Path, newcomer: Path, name: str
+) -> None:
+    """Catches width x height, a pair read as one of its factors, and a file of another pair taken for this one."""
+    pairs = {(2, 3): 4, (3, 2): 8}
+    for (height, width), noise in pairs.items():
+        place = name.replace("HEIGHT", str(height)).replace("WIDTH", str(width))
+        lay(photos, newcomer / "published", place, (height, width), noise)
+    done = bench("import", "published", "Photos", *WORDS)
+    assert (done.code, done.err) == (0, ""), done.err
+    assert "x2x3 3/3, x3x2 3/3 images" in done.out
+    got = values(newcomer / "run")
+    assert {scale for _, scale, _ in got} == {"2x3", "3x2"}
+    assert len(got) == 6
+    for (_, scale, image), value in got.items():
+        height, width = scale.split("x")
+        path = name.replace("HEIGHT", height).replace("WIDTH", width).replace("IMAGE", image)
+        assert float(value) == pytest.approx(true_psnr(photos, newcomer / "published" / path, image), abs=1e-9)
     assert all(float(value) < 60 for value in got.values())
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.api import ImageRef, Sample, UnitError, get_protocol, lr_size
+from bench.api import ImageRef, Sample, ScalePair, UnitError, get_protocol, lr_size
 from bench.data import prepare
 from bench.imaging import ImageError, imresize, imresize_u8
 from bench.imaging.downsample import downsample
@@ -51,6 +51,29 @@ def test_lr_of_the_ceil_rule_is_matlabs_on_its_nominal_grid(tmp_path, save_image
     assert pair.lr is not None
     assert pair.lr_shape == expected.shape[:2]
     np.testing.assert_allclose(pair.lr * 255, expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("scale", [ScalePair(1.5, 4), ScalePair(3.7, 2), ScalePair(1, 2.5)])
+def test_lr_of_two_factors_is_matlabs_on_the_grid_of_each_axis(tmp_path, save_image, scale):
+    """Catches one factor on both axes, width x height, and the grid of an axis that ends where the image does."""
+    hr = save_image(tmp_path / "a.png", (35, 50)).astype(np.float64)
+    pair = prepare(Sample("a", ImageRef(tmp_path / "a.png")), scale, FLOAT_CEIL)
+    rows = hr if scale.height == 1 else np.apply_along_axis(matlabs_resize, 0, hr, 1 / scale.height)
+    expected = np.apply_along_axis(matlabs_resize, 1, rows, 1 / scale.width)
+    assert pair.lr is not None
+    assert pair.lr_shape == expected.shape[:2] == lr_size((35, 50), scale, "ceil")
+    np.testing.assert_allclose(pair.lr * 255, expected, atol=2e-4)
+
+
+def test_the_axis_of_the_smaller_factor_is_shrunk_first():
+    """Catches rows first whatever the factors: in 8 bit, where each pass rounds, that is another image."""
+    image = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+    small = imresize_u8(image, (32, 12), scale=(1 / 1.5, 1 / 4))
+    columns = imresize_u8(image, (48, 12), scale=(1, 1 / 4))
+    assert np.array_equal(small, imresize_u8(columns, (32, 12), scale=(1 / 1.5, 1)))
+    assert np.array_equal(small, imresize_u8(image, (32, 12)))
+    rows = imresize_u8(image, (32, 48), scale=(1 / 1.5, 1))
+    assert not np.array_equal(small, imresize_u8(rows, (32, 12), scale=(1, 1 / 4)))
 
 
 def test_a_factor_equals_a_size_where_it_divides_the_image():

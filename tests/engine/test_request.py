@@ -76,6 +76,33 @@ def test_null_switches_an_option_off_that_may_be_absent_and_is_text_elsewhere() 
         choose("lte", overrides=("lte.chunk=null",))
 
 
+@pytest.mark.parametrize(
+    ("names", "overrides", "said"),
+    [
+        (("casarbi",), ("casarbi.scg=Nothing",), "casarbi.scg: input should be 'off', 'lr' or 'prev', got 'Nothing'"),
+        (
+            ("casr",),
+            ("casr.prompt=ram",),
+            "--set casr.prompt=ram: prompt ram needs a tagger: --set casr.tagger=PACKAGE",
+        ),
+        (("casr",), ("casr.fixed=4,Qx",), "casr.fixed: .*, got '4,Qx'; use --set casr.fixed=VALUE"),
+        (("a=casr",), ("a.fixed=Qx",), "a.fixed: .*, got 'Qx'; use --set a.fixed=VALUE"),
+    ],
+)
+def test_a_wrong_option_is_named_as_it_was_typed(names: tuple[str, ...], overrides: tuple[str, ...], said: str) -> None:
+    """Catches a message in lower case, an option "casr.options" that there is none of, and an option that is called
+    by a place inside its value (casr.fixed.0)."""
+    with pytest.raises(RequestError, match=said) as fault:
+        choose_methods(names, weights=None, overrides=overrides)
+    assert ".options" not in str(fault.value)
+
+
+def test_an_unknown_method_is_told_how_a_file_is_registered() -> None:
+    """Catches the list of names as the only way on, for somebody whose method lies in a file."""
+    with pytest.raises(RequestError, match=r"unknown method 'mine'\..*'bench run --plugin FILE\.py'"):
+        choose("mine")
+
+
 def test_several_numbers_of_one_option_stay_one_option_in_the_variant() -> None:
     """Catches brackets in a table's row, and commas that make one option look like three."""
     (choice,) = choose_methods(["casr"], weights="untrained", overrides=["casr.fixed=4,3,1.5", "casr.ssam=false"])

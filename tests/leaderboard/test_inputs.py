@@ -14,7 +14,7 @@ import bench
 from bench.analysis import Selection
 from bench.api import RequestError
 from bench.leaderboard.inputs import read_board, sort_inputs
-from bench.leaderboard.sent import schema
+from bench.leaderboard.sent import read_sent, schema
 from tests.leaderboard.conftest import sent_result
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +97,20 @@ def test_an_incomplete_value_shows_its_count_and_has_no_rank(send: Send) -> None
         ("30.50", 30.5, 1, 2),
         ("30.50", 30.5, 1, 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("scale", "good"), [(4, True), ("1.5x2", True), ("4", False), ("2x2000", False), (True, False)]
+)
+def test_a_sent_scale_is_a_number_or_the_text_of_a_pair(tmp_path: Path, scale: object, good: bool) -> None:
+    """Catches a number as text, which the schema beside the results refuses, and a limit on one axis only."""
+    value = {**sent_result()["values"][0], "scale": scale}
+    (tmp_path / "result.json").write_text(json.dumps({**sent_result(), "values": [value]}), encoding="utf-8")
+    if good:
+        assert str(read_sent(tmp_path).values[0].scale) == str(float(scale) if isinstance(scale, int) else scale)
+    else:
+        with pytest.raises(RequestError, match=r"field values\[0\]\.scale: expected a scale"):
+            read_sent(tmp_path)
 
 
 def test_the_schema_beside_the_results_is_that_of_the_code() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from bench.analysis.audit.evidence import Evidence, Number, best_of, grouped, place
 from bench.analysis.audit.finding import Severity, Told, check
 from bench.analysis.reported import Claim
@@ -109,7 +107,7 @@ def _is_about(claim: Claim, cell: list[Number]) -> bool:
         one.table in {f"{claim.source}/{table}" for table in claim.tables}
         and one.ref.name in claim.metrics
         and (not claim.datasets or one.dataset in claim.datasets)
-        and (not claim.scales or any(math.isclose(one.scale or 0.0, scale) for scale in claim.scales))
+        and (not claim.scales or one.scale in claim.scales)
     )
 
 

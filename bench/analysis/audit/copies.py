@@ -7,6 +7,7 @@ from itertools import combinations
 
 from bench.analysis.audit.evidence import Evidence, Number, grouped, place
 from bench.analysis.audit.finding import Severity, Told, check
+from bench.api import Scale
 
 _ROW = 4
 """Values that a row must have before equality says something."""
@@ -15,7 +16,7 @@ _SHARE = 0.5
 _DIGITS = 5
 """Significant digits from which equal values of two methods are more than chance."""
 
-Cell = tuple[float | None, str]
+Cell = tuple[Scale | None, str]
 
 
 def _cells(numbers: list[Number]) -> dict[Cell, Number]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bench.analysis.reported import Claim
-from bench.api import Direction, ImageSet, MetricRef, format_scale
+from bench.api import Direction, ImageSet, MetricRef, Scale, format_times
 
 K = TypeVar("K", bound=Hashable)
 
@@ -38,7 +38,7 @@ class Number:
     variant: str
     label: str
     dataset: str
-    scale: float | None
+    scale: Scale | None
     metric: str
     value: float
     text: str = ""
@@ -70,7 +70,7 @@ class Number:
     @property
     def at(self) -> str:
         """The scale for people."""
-        return "×?" if self.scale is None else f"×{format_scale(self.scale)}"
+        return "×?" if self.scale is None else f"{format_times(self.scale)}"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Evidence:
     """
 
     numbers: tuple[Number, ...]
-    per_image: Mapping[tuple[str, str, str, float, str], Mapping[str, float]] = field(default_factory=dict)
+    per_image: Mapping[tuple[str, str, str, Scale, str], Mapping[str, float]] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
     trained: tuple[Trained, ...] = ()
     sets: Sequence[ImageSet] = ()

@@ -10,7 +10,7 @@ import numpy as np
 from bench.analysis.audit.evidence import Evidence, Number, best_of, grouped, place
 from bench.analysis.audit.finding import Severity, Told, check
 from bench.analysis.significance import student_half_width
-from bench.api import Signature
+from bench.api import Scale, Signature
 from bench.api.signature import ABSENT
 
 _FEW = 8
@@ -69,7 +69,7 @@ def no_value(evidence: Evidence) -> Told:
 )
 def unsettled_first(evidence: Evidence) -> Told:
     """The paired difference of best and second over the images, with its 95 % interval (Student)."""
-    cells: dict[tuple[str, float, str], dict[tuple[str, str], Mapping[str, float]]] = {}
+    cells: dict[tuple[str, Scale, str], dict[tuple[str, str], Mapping[str, float]]] = {}
     for (method, variant, dataset, scale, metric), images in evidence.per_image.items():
         cells.setdefault((dataset, scale, metric), {})[method, variant] = images
     for (dataset, scale, metric), cell in grouped(

@@ -18,6 +18,8 @@ from bench.api import (
     MethodSpec,
     MetricRef,
     RequestError,
+    Scale,
+    ScalePair,
     UnitStatus,
     parse_scale,
     weights_label,
@@ -31,7 +33,7 @@ _NEEDED = ("method", "dataset", "scale", "metric")
 _VALUES = ("value", "mean")
 _HOW = "give records.csv or summary.csv of a run, a file like those in results/reported, a run folder, or 'reported'"
 
-Cell = tuple[str, str, str, float, str]
+Cell = tuple[str, str, str, Scale, str]
 
 
 def read_evidence(what: str) -> Evidence:
@@ -93,7 +95,7 @@ def _of_run(frames: RunFrames) -> Evidence:
             variant=line["variant"],
             label=frames.row(line["method"], line["variant"]).display,
             dataset=line["dataset"],
-            scale=float(line["scale"]),
+            scale=line["scale"],
             metric=line["metric"],
             value=float(line["mean"]),
             direction=_direction(line["metric"], infos),
@@ -167,7 +169,7 @@ def _number(row: Mapping[str, object], infos: Mapping) -> Number:
         variant=variant,
         label=str(row.get("label") or (f"{method} ({variant})" if variant else method)),
         dataset=str(row["dataset"]),
-        scale=scale if isinstance(scale, float) else None,
+        scale=scale if isinstance(scale, float | ScalePair) else None,
         metric=metric,
         value=value if isinstance(value, float) else math.nan,
         text=str(row.get("text", "")),
@@ -197,7 +199,7 @@ def _per_image(rows: Iterable[Mapping[str, object]]) -> dict[Cell, dict[str, flo
     for row in rows:
         value, scale = row["value"], row["scale"]
         good = str(row.get("unit_status") or UnitStatus.OK) == UnitStatus.OK
-        if isinstance(value, float) and isinstance(scale, float) and good and not math.isnan(value):
+        if isinstance(value, float) and isinstance(scale, float | ScalePair) and good and not math.isnan(value):
             cell = (str(row["method"]), str(row["variant"]), str(row["dataset"]), scale, str(row["metric"]))
             values.setdefault(cell, {}).setdefault(str(row["image"]), []).append(value)
     return {cell: {image: fmean(own) for image, own in images.items()} for cell, images in values.items()}

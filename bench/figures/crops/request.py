@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import format_scale
+from bench.api import format_scale, format_times
 from bench.figures import options as opt
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import Chosen, protocol_sentences
@@ -90,7 +90,7 @@ def _group(rows: Sequence[Row], metrics: Sequence[MetricColumn], *, whole: bool)
     from bench.figures.sheet import Group, Strip
     from bench.figures.views import reference_of
 
-    strips = tuple(Strip(f"×{format_scale(row.view.scale)}", _panels(row, metrics, hr=whole)) for row in rows)
+    strips = tuple(Strip(f"{format_times(row.view.scale)}", _panels(row, metrics, hr=whole)) for row in rows)
     return Group(rows[0].view.image, strips, reference_of(rows[0].view), rows[0].box)
 
 

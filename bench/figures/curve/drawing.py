@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from bench.api import format_scale
-from bench.figures.curve.numbers import Line
+from bench.api import format_times, largest_factor
+from bench.figures.curve.numbers import Line, Point
 from bench.figures.page import Page, line_colours
 from bench.figures.panels import PANEL, panel_page, panel_titles, row_marks
 from bench.figures.words import width_of
@@ -60,7 +60,7 @@ def _panel(
     marks: Mapping[MethodRow, str],
     trained: Mapping[MethodRow, tuple[float, float]],
 ) -> None:
-    scales = sorted({point.scale for line in lines for point in line.points})
+    scales = sorted({_place(point) for line in lines for point in line.points})
     spans = list(dict.fromkeys(trained[line.row] for line in lines if line.row in trained))
     # how far a method is from its training is seen only where the training is on the page
     least = min([scales[0], *(low for low, _ in spans)])
@@ -71,16 +71,16 @@ def _panel(
     for line in lines:
         there = [point for point in line.points if point.mean is not None]
         colour, mark = colours[line.row], marks[line.row]
-        places = [point.scale for point in there]
+        places = [_place(point) for point in there]
         axes.plot(places, [_number(point.mean) for point in there], "-", color=colour, lw=1)
         for point in there:
-            inside = _inside(point.scale, trained.get(line.row))
+            inside = _inside(_place(point), trained.get(line.row))
             face = colour if inside else "white"
-            axes.plot([point.scale], [_number(point.mean)], mark, color=colour, mfc=face, ms=3.6, mew=0.8)
+            axes.plot([_place(point)], [_number(point.mean)], mark, color=colour, mfc=face, ms=3.6, mew=0.8)
         banded = [point for point in there if point.low is not None]
         if banded:
             lows, highs = [_number(point.low) for point in banded], [_number(point.high) for point in banded]
-            axes.fill_between([point.scale for point in banded], lows, highs, color=colour, alpha=0.13, lw=0)
+            axes.fill_between([_place(point) for point in banded], lows, highs, color=colour, alpha=0.13, lw=0)
     if not any(point.mean is not None for line in lines for point in line.points):
         axes.text(0.5, 0.5, "no means", ha="center", va="center", color="0.5", transform=axes.transAxes)
     axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -124,13 +124,18 @@ def _ticks(axes: Axes, scales: Sequence[float], ends: Sequence[float]) -> None:
     inches = axes.get_window_extent().width / axes.figure.dpi / math.log(high / low)
     shown: list[float] = []
     for scale in (*scales, *ends):
-        width = width_of(f"×{format_scale(scale)}")
-        room = [(width + width_of(f"×{format_scale(other)}")) / 2 + 0.06 for other in shown]
+        width = width_of(f"{format_times(scale)}")
+        room = [(width + width_of(f"{format_times(other)}")) / 2 + 0.06 for other in shown]
         if all(abs(math.log(scale / o)) * inches > gap for o, gap in zip(shown, room, strict=True)):
             shown.append(scale)
     shown.sort()
-    axes.set_xticks(shown, [f"×{format_scale(scale)}" for scale in shown])
+    axes.set_xticks(shown, [f"{format_times(scale)}" for scale in shown])
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _place(point: Point) -> float:
+    """Where a point stands on the axis; lines hold scales of one factor only."""
+    return largest_factor(point.scale)
 
 
 def _inside(scale: float, span: tuple[float, float] | None) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.api import derive_seed
+from bench.api import Scale, derive_seed, single_factors
 from bench.figures.from_run import Chosen, why_missing
 from bench.report.model import NOT_HERE, MethodRow, MetricColumn
 
@@ -31,7 +31,7 @@ class Point:
         missing: Why there is no mean, in a few words.
     """
 
-    scale: float
+    scale: Scale
     mean: float | None
     low: float | None = None
     high: float | None = None
@@ -57,7 +57,7 @@ def lines_of(chosen: Chosen, *, seed: int) -> list[Line]:
     """All lines, per dataset, metric and method in the order of the table.
 
     Args:
-        chosen: Rows of a run.
+        chosen: Rows of a run; its scales with a factor per axis have no place on an axis of one factor.
         seed: Of the resampling, which is the same for every method: images are drawn alike, so bands can be compared.
     """
     table = chosen.table
@@ -68,7 +68,7 @@ def lines_of(chosen: Chosen, *, seed: int) -> list[Line]:
             row=row,
             points=tuple(
                 point
-                for scale in sorted(table.scales)
+                for scale in sorted(single_factors(table.scales))
                 if (point := point_of(chosen, dataset, scale, metric, row, seed)) is not None
             ),
         )
@@ -95,7 +95,7 @@ def interval(values: Sequence[float], seed: int) -> tuple[float, float] | None:
 
 
 def point_of(
-    chosen: Chosen, dataset: str, scale: float, metric: MetricColumn, row: MethodRow, seed: int
+    chosen: Chosen, dataset: str, scale: Scale, metric: MetricColumn, row: MethodRow, seed: int
 ) -> Point | None:
     """One method at one scale; None where nobody asked for it.
 

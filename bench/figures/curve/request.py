@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, ScalePair, format_scale, format_times
 from bench.api.lists import names
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import RunFigure, protocol_sentences
@@ -34,10 +34,13 @@ class Curve(RunFigure):
 
         chosen = self.chosen(names(self.metrics))
         rows = chosen.table.methods
-        if len(chosen.table.scales) < 2:
+        pairs = [scale for scale in chosen.table.scales if isinstance(scale, ScalePair)]
+        left_out = ", ".join(map(format_times, pairs))
+        scales = len(chosen.table.scales) - len(pairs)
+        if scales < 2:
             raise RequestError(
-                "a curve needs at least two scales; repeat the run with the same --out and more --scales, or leave out "
-                "--scales here"
+                "a curve needs at least two scales of one factor; repeat the run with the same --out and more "
+                "--scales, or leave out --scales here"
             )
         lines = lines_of(chosen, seed=self.seed)
         spans = {row: chosen.frames.row(row.method, row.variant).train_scales for row in rows}
@@ -49,6 +52,7 @@ class Curve(RunFigure):
             else "",
             "Gray and bars: scales of the training; hollow: outside them." if trained else "",
             _missing(lines),
+            f"Left out, for two factors have no place on an axis of one: {left_out}." if pairs else "",
         ]
         notes = [" ".join(filter(None, caption)), *protocol_sentences(chosen.table)]
         numbers = self.out.with_suffix(".csv")
@@ -56,14 +60,14 @@ class Curve(RunFigure):
             figure=draw_curves(lines, rows, trained, notes),
             texts={numbers: csv_text(_rows(lines))},
             shown="\n".join(note for note in notes if note),
-            closing=f"{self.out} and {numbers.name}: {len(rows)} methods at {len(chosen.table.scales)} scales",
+            closing=f"{self.out} and {numbers.name}: {len(rows)} methods at {scales} scales",
         )
 
 
 def _missing(lines: Sequence[Line]) -> str:
     """Which cells have no mean, as tables mark them."""
     found = [
-        f"{line.row.display} {line.metric.display} {line.dataset} ×{format_scale(point.scale)} {point.missing}".strip()
+        f"{line.row.display} {line.metric.display} {line.dataset} {format_times(point.scale)} {point.missing}".strip()
         for line in lines
         for point in line.points
         if point.mean is None

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.api import Protocol, Sample, Size, UnitError, derive_seed
+from bench.api import Protocol, Sample, Scale, Size, UnitError, derive_seed
 from bench.data import prepare
 from bench.engine.choice import MethodChoice
 from bench.engine.inference import Runner
@@ -96,7 +96,7 @@ class MeanCycle:
 class DriftMeter:
     """Measures cycles under one protocol, scale and seed; what is known of HR is kept for the next method."""
 
-    def __init__(self, protocol: Protocol, scale: float, *, seed: int = 0, weights_root: Path | None = None) -> None:
+    def __init__(self, protocol: Protocol, scale: Scale, *, seed: int = 0, weights_root: Path | None = None) -> None:
         """Args: seed: of the run; weights_root: where NIQE's parameters lie."""
         self.protocol, self.scale, self.seed = protocol.drawn(seed), scale, seed
         self._scorer = Scorer(("niqe", "lr_psnr"), self.protocol, weights_root=weights_root)

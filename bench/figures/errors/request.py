@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, Scale, format_scale, format_times
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import protocol_sentences
 from bench.figures.of_images import ImageFigure
@@ -68,7 +68,7 @@ class Errors(ImageFigure):
                         panels.append(Panel(None, missing=result.reason))
                     else:
                         panels.append(Panel(coloured(error, largest), (*below, f"mean {error.mean():.2f}")))
-                strips.append(Strip(f"×{format_scale(row.view.scale)}", tuple(panels)))
+                strips.append(Strip(f"{format_times(row.view.scale)}", tuple(panels)))
                 lines += _lines(row, images.dataset, chosen.table.methods, values)
             groups.append(Group(image, tuple(strips)))
         listed = ", ".join(Head(metric.display, direction=metric.direction).plain for metric in shown)
@@ -123,7 +123,7 @@ def coloured(error: NDArray[np.float32], largest: float) -> NDArray[np.uint8]:
     return np.asarray(shades[..., :3], np.uint8)
 
 
-def _maps(images: Images, image: str, scales: Sequence[float], box: Box | None) -> list[_Row]:
+def _maps(images: Images, image: str, scales: Sequence[Scale], box: Box | None) -> list[_Row]:
     rows = []
     for scale in scales:
         view = images.view(image, scale)

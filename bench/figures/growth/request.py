@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError
+from bench.api import RequestError, format_times
 from bench.api.lists import names
 from bench.figures import options as opt
 from bench.figures.contract import Drawn, FigureRequest, Numbers, Warn
@@ -64,7 +64,8 @@ class GrowthCurves(FigureRequest):
         if not any(growth.fit for growth in curves["time"]):
             raise RequestError("growth needs at least two sizes of one method; give more with --sizes 128,256,512")
         failed = [f"{row.display} failed: {row.failure}." for row in found.methods if row.failure]
-        scales = ", ".join(f"×{task:g}" for task in sorted({t.scale for row in found.methods for t in row.measured}))
+        measured = {task.scale for row in found.methods for task in row.measured}
+        scales = ", ".join(map(format_times, sorted(measured)))
         notes = [
             f"{found.machine.words}; {scales}; median of {found.repeats} calls, bars are quartiles. Behind a name: the "
             f"fitted slope (1: as the number of pixels) with its {1 - LEVEL:.0%} interval.",

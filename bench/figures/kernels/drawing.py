@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, format_times
 from bench.figures.page import COLOUR_MAP, PAGE_WIDTH, Page, page_style
 
 U8 = NDArray[np.uint8]
@@ -156,7 +156,7 @@ def draw_study(rows: Sequence[StudyRow], models: Sequence[StudyModel], *, note: 
             page.text(left, below + 0.01, _model_words(model), ha="left")
         for index, row in enumerate(rows):
             up = top + index * step
-            page.text(_MARGIN - 0.08, up + side / 2, f"×{format_scale(row.scale)}", ha="right", va="center", size=7.5)
+            page.text(_MARGIN - 0.08, up + side / 2, f"{format_times(row.scale)}", ha="right", va="center", size=7.5)
             page.picture(_MARGIN, up, side, row.image)
             for left, pair in zip(lefts, row.pairs, strict=True):
                 page.kernels([(left, up), (left + step, up)], side, (pair.true, pair.estimated), window)
@@ -187,7 +187,7 @@ class _Page(Page):
 def _column_words(column: KernelColumn) -> str:
     first, second = column.sigmas
     return (
-        f"×{format_scale(column.scale)} {column.shrinker}\n"
+        f"{format_times(column.scale)} {column.shrinker}\n"
         f"σ {first:.1f}, {second:.1f}, {round(np.degrees(column.theta)) % 180}°\n"
         f"re-blur {_ratio(column.reblur_error)}\n"
         f"(true $k_l$ {_ratio(column.true_reblur_error)})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, derive_seed, parse_scales
+from bench.api import RequestError, derive_seed, parse_factors
 from bench.figures import options as opt
 from bench.figures.contract import Drawn, FigureRequest, Numbers, Warn
 from bench.figures.kernels.recovery import check_kernel, find_recovery, hr_images, hr_samples, place_of
@@ -46,7 +46,7 @@ class Kernels(FigureRequest):
     def draw(self, warn: Warn) -> Drawn:
         """Degrade, estimate, and set each estimate beside the true kernel."""
         recovery = find_recovery(self.method)
-        scales = parse_scales(self.scales)
+        scales = parse_factors(self.scales, "--scales")
         check_kernel(self.target, recovery.TARGETS)
         from bench.engine.choice import choose_methods
         from bench.figures.kernels.drawing import draw_recovery
@@ -97,7 +97,7 @@ class KernelSpace(FigureRequest):
     def draw(self, warn: Warn) -> Drawn:
         """Estimate one blur at all scales with both models."""
         recovery = find_recovery(self.method)
-        scales = parse_scales(self.scales) if self.scales is not None else recovery.STUDY_SCALES
+        scales = parse_factors(self.scales, "--scales") if self.scales is not None else recovery.STUDY_SCALES
         check_kernel(self.target, recovery.TARGETS)
         from bench.figures.kernels.drawing import draw_study
         from bench.figures.kernels.numbers import STUDY_TABLE, study_rows

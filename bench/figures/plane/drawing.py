@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bench.api import Direction, format_scale
+from bench.api import Direction, Scale, format_times
 from bench.figures.page import PAGE_WIDTH, Page, line_colours, page_style, panel_bands
 from bench.figures.panels import row_marks
 from bench.figures.plane.points import PlanePoint
@@ -24,7 +24,7 @@ _TALLEST, _ARROW = 2.2, 0.5
 
 def draw_plane(
     points: Sequence[PlanePoint],
-    places: Sequence[tuple[str, float]],
+    places: Sequence[tuple[str, Scale]],
     rows: Sequence[MethodRow],
     axes_of: tuple[MetricColumn, MetricColumn],
     notes: Sequence[str],
@@ -42,9 +42,7 @@ def draw_plane(
     panel = min(width, _TALLEST)
     looks = dict(zip(rows, zip(line_colours(len(rows)), row_marks(len(rows)), strict=True), strict=True))
     several = len({dataset for dataset, _ in places}) > 1
-    titles = [
-        f"{dataset} ×{format_scale(scale)}" if several else f"×{format_scale(scale)}" for dataset, scale in places
-    ]
+    titles = [f"{dataset} {format_times(scale)}" if several else f"{format_times(scale)}" for dataset, scale in places]
     with page_style():
         headings = [wrapped(title, width - 2 * _ARROW) for title in titles]
         heads = [max(len(headings[place]) for place in band) * LINE + 0.08 for band in bands]

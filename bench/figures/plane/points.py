@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.api import Direction
+from bench.api import Direction, Scale
 from bench.report.model import MethodRow
 
 
@@ -15,7 +15,7 @@ class PlanePoint:
     one."""
 
     dataset: str
-    scale: float
+    scale: Scale
     row: MethodRow
     x: float
     y: float

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, Scale, format_scale, format_times
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import Chosen, RunFigure, protocol_sentences, why_missing
 
@@ -61,7 +61,7 @@ class Plane(RunFigure):
 
 
 def _points(
-    chosen: Chosen, places: Sequence[tuple[str, float]], x: MetricColumn, y: MetricColumn
+    chosen: Chosen, places: Sequence[tuple[str, Scale]], x: MetricColumn, y: MetricColumn
 ) -> tuple[list[PlanePoint], list[str]]:
     """Points with their fronts, and what has none because a mean is missing or infinite."""
     from bench.figures.plane.points import PlanePoint, on_front
@@ -77,7 +77,7 @@ def _points(
                 own.append(PlanePoint(dataset=dataset, scale=scale, row=row, x=values[0], y=values[1]))
                 continue
             why = next(why_missing(cell) for cell in cells if cell.value is None or not math.isfinite(cell.value))
-            missing.append(f"{row.display} on {dataset} ×{format_scale(scale)} {why}".strip())
+            missing.append(f"{row.display} on {dataset} {format_times(scale)} {why}".strip())
         if x.direction is None or y.direction is None:
             continue
         fronts = on_front([(point.x, point.y) for point in own], x.direction, y.direction)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis.ranks import Ranks
-from bench.api import format_scale
+from bench.api import format_times
 from bench.figures.page import Page, page_style
 from bench.figures.ranks.numbers import RankedScales
 from bench.report.grid import Head
@@ -29,7 +29,7 @@ def draw_ranks(ranked: RankedScales) -> Figure:
         page = Page(sum(heights) + (len(notes) + 1) * _LINE, _WIDTH)
         up = 0.0
         for (scale, ranks), height in zip(ranked.scales.items(), heights, strict=True):
-            title = f"{Head(ranked.metric.display, direction=ranked.metric.direction).plain}, ×{format_scale(scale)}"
+            title = f"{Head(ranked.metric.display, direction=ranked.metric.direction).plain}, {format_times(scale)}"
             page.text(0.1, up + 0.06, title, ha="left", size=7.5, weight="bold", parse_math=False)
             axes = page.axes(0.0, up + _TITLE, _WIDTH, height - _TITLE - _GAP)
             _diagram(axes, ranks, height - _TITLE - _GAP)
@@ -81,7 +81,7 @@ def _diagram(axes: Axes, ranks: Ranks, height: float) -> None:
 
 def _notes(ranked: RankedScales) -> list[str]:
     parts = ", ".join(
-        f"×{format_scale(scale)}: {ranks.blocks} {ranked.over}, Friedman p = {ranks.p:.2g}"
+        f"{format_times(scale)}: {ranks.blocks} {ranked.over}, Friedman p = {ranks.p:.2g}"
         for scale, ranks in ranked.scales.items()
     )
     return [

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.analysis import RunFrames, Selection, select
 from bench.analysis.ranks import Ranks, rank_methods
-from bench.api import MetricInfo, RequestError, format_scale
+from bench.api import MetricInfo, RequestError, Scale, format_times
 from bench.figures.contract import Warn
 from bench.report.build import build_table
 from bench.report.model import CellKey, MetricColumn, Table
@@ -30,7 +30,7 @@ class RankedScales:
 
     metric: MetricColumn
     over: str
-    scales: Mapping[float, Ranks]
+    scales: Mapping[Scale, Ranks]
     signature: tuple[str, ...]
 
 
@@ -61,7 +61,7 @@ def rank_scales(
             names = [row.display for row in table.methods]
             found[scale] = rank_methods(names, np.array(blocks).reshape(len(blocks), len(names)), metric.direction)
         except RequestError as fault:
-            faults.append(f"×{format_scale(scale)}: {fault}")
+            faults.append(f"{format_times(scale)}: {fault}")
     if not found:
         raise RequestError(faults[0])
     for fault in faults:
@@ -87,7 +87,7 @@ def rank_rows(ranked: RankedScales) -> list[dict[str, Any]]:
     ]
 
 
-def _by_dataset(table: Table, scale: float, warn: Warn) -> list[list[float]]:
+def _by_dataset(table: Table, scale: Scale, warn: Warn) -> list[list[float]]:
     """The means of all methods, of every dataset on which all were scored over the same images."""
     blocks = []
     for dataset in table.datasets:
@@ -96,11 +96,11 @@ def _by_dataset(table: Table, scale: float, warn: Warn) -> list[list[float]]:
         if len(means) == len(cells) and len({(cell.expected, cell.source) for cell in cells}) == 1:
             blocks.append(means)
         else:
-            warn(f"left out: {dataset} ×{format_scale(scale)}: not every method has a mean over the same images")
+            warn(f"left out: {dataset} {format_times(scale)}: not every method has a mean over the same images")
     return blocks
 
 
-def _by_image(table: Table, values: CellValues, scale: float, warn: Warn) -> list[list[float]]:
+def _by_image(table: Table, values: CellValues, scale: Scale, warn: Warn) -> list[list[float]]:
     """The values of all methods, of every image that all of them have."""
     blocks, lost = [], 0
     for dataset in table.datasets:
@@ -114,5 +114,5 @@ def _by_image(table: Table, values: CellValues, scale: float, warn: Warn) -> lis
             else:
                 lost += 1
     if lost:
-        warn(f"left out: {lost} images at ×{format_scale(scale)} that not every method has a value of")
+        warn(f"left out: {lost} images at {format_times(scale)} that not every method has a value of")
     return blocks

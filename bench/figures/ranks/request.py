@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, format_times
 from bench.figures.contract import Drawn, FigureRequest, Numbers, Warn
 
 _OVER = ("datasets", "images")
@@ -61,7 +61,7 @@ class MeanRanks(FigureRequest):
             figure=draw_ranks(ranked),
             texts={self.out.with_suffix(".csv"): csv_text(rows)},
             shown=Numbers(
-                rows=[{**row, "scale": f"×{format_scale(row['scale'])}"} for row in rows],
+                rows=[{**row, "scale": f"{format_times(row['scale'])}"} for row in rows],
                 columns=(
                     ("scale", "scale", "{}"),
                     ("method", "method", "{}"),

@@ -16,9 +16,10 @@ from matplotlib.colors import Colormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from bench.api import format_times
 from bench.figures.page import COLOUR_MAP, PAGE_WIDTH, Page, page_style
 from bench.figures.selfssim.matrix import DIAGONAL, MatrixCell, ScaleMatrix
-from bench.figures.selfssim.typeset import ITSELF, Matrices, times
+from bench.figures.selfssim.typeset import ITSELF, Matrices
 from bench.report.grid import Head
 from bench.report.model import Table, printed
 
@@ -37,7 +38,7 @@ def draw_matrices(found: Matrices) -> Figure:
     The range is that of the means; the diagonal, which is not measured, is gray, and what has no mean is hatched.
     """
     cells = [cell for matrix in found.matrices for row in matrix.cells for cell in row]
-    scale = max(len(times(scale)) for matrix in found.matrices for scale in matrix.scales) * _SIZE * _DIGIT
+    scale = max(len(format_times(scale)) for matrix in found.matrices for scale in matrix.scales) * _SIZE * _DIGIT
     side = max(_CELL, scale + 0.03, *(len(_text(found, cell)) * _size(cell) * _DIGIT + 0.04 for cell in cells))
     beside = scale + 0.02
     titles = [_titles(found, matrix) for matrix in found.matrices]
@@ -90,7 +91,7 @@ def _heat_map(axes: Axes, found: Matrices, matrix: ScaleMatrix, colours: Colorma
             hatch = "/////" if cell.mean is None else None
             axes.add_patch(Rectangle((j, i), 1, 1, facecolor=colour, edgecolor="0.85", linewidth=0, hatch=hatch))
             axes.text(j + 0.5, i + 0.53, _text(found, cell), ha="center", va="center", color=ink, size=_size(cell))
-    names = [times(scale) for scale in matrix.scales]
+    names = [format_times(scale) for scale in matrix.scales]
     middles = np.arange(count) + 0.5
     axes.set_xticks(middles, names)
     axes.set_yticks(middles, names)

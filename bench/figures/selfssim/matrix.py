@@ -14,7 +14,7 @@ import pandas as pd
 from bench.analysis.crossscale import without_reference
 from bench.analysis.selection import Selection, select
 from bench.analysis.signatures import check_one_protocol
-from bench.api import SUMMARY_COLUMNS, MetricKind, MetricRef, RequestError, unknown_name
+from bench.api import SUMMARY_COLUMNS, MetricKind, MetricRef, RequestError, Scale, unknown_name
 from bench.metrics.catalog import metric_info
 
 MATRIX_COLUMNS = (*SUMMARY_COLUMNS, "reference")
@@ -60,7 +60,7 @@ class ScaleMatrix:
     dataset: str
     method: str
     variant: str
-    scales: tuple[float, ...]
+    scales: tuple[Scale, ...]
     cells: tuple[tuple[MatrixCell, ...], ...]
 
 
@@ -149,7 +149,7 @@ def scale_matrices(rows: pd.DataFrame) -> tuple[ScaleMatrix, ...]:
     return tuple(matrices)
 
 
-def _references(summary: pd.DataFrame, metric: str) -> dict[str, float]:
+def _references(summary: pd.DataFrame, metric: str) -> dict[str, Scale]:
     """ "selfssim@8" -> 8.0 for the comparisons of this metric that the summary holds."""
     refs = {name: MetricRef.parse(name) for name in dict.fromkeys(summary["metric"])}
     crossed = {ref.name: None for ref in refs.values() if ref.reference is not None}
@@ -171,9 +171,9 @@ def _compares_scales(metric: str) -> bool:
         return False
 
 
-def _cells(rows: pd.DataFrame) -> dict[tuple[str, str, str], dict[float, dict[Any, Any]]]:
+def _cells(rows: pd.DataFrame) -> dict[tuple[str, str, str], dict[Scale, dict[Any, Any]]]:
     """(dataset, method, variant) -> output scale -> one of its rows, with the most images that any row expects."""
-    found: dict[tuple[str, str, str], dict[float, dict[Any, Any]]] = {}
+    found: dict[tuple[str, str, str], dict[Scale, dict[Any, Any]]] = {}
     for dataset in dict.fromkeys(rows["dataset"]):
         for row in rows.loc[rows["dataset"] == dataset].to_dict("records"):
             own = found.setdefault((dataset, row["method"], row["variant"]), {})
@@ -183,7 +183,7 @@ def _cells(rows: pd.DataFrame) -> dict[tuple[str, str, str], dict[float, dict[An
     return found
 
 
-def _key(row: Mapping[Any, Any]) -> tuple[str, str, str, float, float]:
+def _key(row: Mapping[Any, Any]) -> tuple[str, str, str, Scale, Scale]:
     return row["method"], row["variant"], row["dataset"], row["scale"], row["reference"]
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.analysis import RunFrames, Selection
 from bench.analysis.signatures import signature_lines
-from bench.api import Direction, MetricInfo, MetricRef, format_scale
+from bench.api import Direction, MetricInfo, MetricRef, Scale, format_scale, format_times
 from bench.figures.selfssim.matrix import DIAGONAL, ScaleMatrix, matrix_rows, scale_matrices
 from bench.metrics.catalog import known_infos
 from bench.report.build import TableOptions, build_table, untrained
@@ -134,11 +134,6 @@ def typeset_matrices(found: Matrices, output: str) -> str:
     return render(output, lambda room: _grids(found, room))
 
 
-def times(scale: float) -> str:
-    """A scale as it is printed."""
-    return f"×{format_scale(scale)}"
-
-
 def _caption(table: Table) -> str:
     metric = table.metrics[0]
     better = {Direction.HIGHER: " (higher is better)", Direction.LOWER: " (lower is better)", None: ""}
@@ -165,7 +160,7 @@ def _grids(found: Matrices, room: Room) -> list[Grid]:
     return [replace(grid, part=(number, len(grids))) for number, grid in enumerate(grids, 1)]
 
 
-def _grid(table: Table, scales: Sequence[float], blocks: Sequence[GridBlock], title: str) -> Grid:
+def _grid(table: Table, scales: Sequence[Scale], blocks: Sequence[GridBlock], title: str) -> Grid:
     return Grid(
         table=table,
         groups=(Head("Reference scale", span=len(scales)),),
@@ -186,5 +181,5 @@ def _block(found: Matrices, matrix: ScaleMatrix) -> GridBlock:
             else found.table.cell(matrix.dataset, output, str(MetricRef(matrix.metric, reference)), method)
             for reference, cell in zip(matrix.scales, line, strict=True)
         ]
-        rows.append(GridRow(times(output), tuple(cells)))
+        rows.append(GridRow(format_times(output), tuple(cells)))
     return GridBlock(Head(method.display), tuple(rows))

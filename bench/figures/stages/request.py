@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, Sample, UnitError, derive_seed, format_scale
+from bench.api import RequestError, Sample, Scale, UnitError, derive_seed, format_scale, format_times
 from bench.figures import options as opt
 from bench.figures.cascades import CascadeFigure, cycle_images
 from bench.figures.contract import Drawn, Warn
@@ -75,7 +75,7 @@ class Stages(CascadeFigure):
             raise RequestError(f"nothing could be drawn: {failed[0]}")
         part = f", part {box}" if box is not None else ""
         note = (
-            f"{sample.id} of {request.datasets[0].name} at ×{format_scale(scale)}{part}, protocol {protocol.name}, "
+            f"{sample.id} of {request.datasets[0].name} at {format_times(scale)}{part}, protocol {protocol.name}, "
             f"seed {self.seed}. Above: magnification so far, width × height. All images are shown at one size, pixels "
             "repeated."
         )
@@ -98,7 +98,7 @@ class Stages(CascadeFigure):
         )
 
 
-def _sample(request: RunRequest, scale: float, image: str | None) -> Sample:
+def _sample(request: RunRequest, scale: Scale, image: str | None) -> Sample:
     from bench.engine.plan import select_samples
 
     samples = select_samples(request.datasets[0], scale, request.protocol, None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.ablation.record import AblationRecord, VariantRecord
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, format_times
 from bench.figures.curve.numbers import Point, point_of
 from bench.figures.from_run import Chosen
 from bench.report.model import MetricColumn
@@ -74,7 +74,7 @@ def sweep_lines(chosen: Chosen, record: AblationRecord, option: str, *, seed: in
                         point = point_of(chosen, dataset, scale, metric, row, seed) if row is not None else None
                         if point is not None:
                             points.append((float(variant.settings[option]), point))
-                    at = f"×{format_scale(scale)}" if len(table.scales) > 1 else ""
+                    at = f"{format_times(scale)}" if len(table.scales) > 1 else ""
                     name = ", ".join(filter(None, [at, words]))
                     points.sort(key=lambda pair: pair[0])
                     if points:

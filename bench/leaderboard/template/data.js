@@ -37,7 +37,14 @@ const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (sign) => SIGNS[si
 
 const metricName = (name) => (DATA.metrics[name] ? DATA.metrics[name].display : name);
 const arrow = (name) => ({ higher: " ↑", lower: " ↓" })[(DATA.metrics[name] || {}).direction] || "";
-const times = (scale) => (scale === null ? "–" : "×" + scale);
+/** A scale is a number, or one factor per axis: "1.5x2" (height x width). */
+const times = (scale) => (scale === null ? "–" : "×" + String(scale).replace("x", "×"));
+/** Where a scale stands among others: a pair by its geometric mean; -Infinity for none. */
+const scaleOrder = (scale) => {
+  if (scale === null || scale === "null") return -Infinity;
+  const factors = String(scale).split("x").map(Number);
+  return Math.sqrt(factors[0] * factors[factors.length - 1]);
+};
 const unique = (values) => [...new Set(values)];
 const fixed = (value, metric) => value.toFixed((DATA.metrics[metric] || { decimals: 4 }).decimals);
 

@@ -60,7 +60,7 @@ function lines(entries, metric) {
     if (!found.has(key)) found.set(key, []);
     found.get(key).push(entry);
   }
-  for (const own of found.values()) own.sort((a, b) => a.scale - b.scale);
+  for (const own of found.values()) own.sort((a, b) => scaleOrder(a.scale) - scaleOrder(b.scale));
   return found;
 }
 
@@ -79,7 +79,7 @@ function startTradeoff(groups) {
     const named = metrics.map((m) => [m, metricName(m)]);
     fill(across, named, metrics.includes(across.value) ? across.value : first);
     fill(up, named, metrics.includes(up.value) ? up.value : second);
-    fill(scale, [["", "all"], ...unique(entries.map((e) => e.scale)).sort((a, b) => a - b).map((s) => [s, "×" + s])]);
+    fill(scale, [["", "all"], ...unique(entries.map((e) => e.scale)).sort((a, b) => scaleOrder(a) - scaleOrder(b)).map((s) => [s, times(s)])]);
     show();
   };
   group.addEventListener("change", choose);
@@ -111,7 +111,8 @@ function drawTradeoff(entries, scale, xName, yName) {
   byId("tradeoff-numbers").replaceChildren(numbersTable(["Method", "Scale", metricName(xName), metricName(yName)], rows));
 }
 
-function startCurves(groups) {
+function startCurves(every) {
+  const groups = every.filter((one) => one.entries.some((e) => typeof e.scale === "number"));
   const [group, metric, bands] = ["c-group", "c-metric", "c-bands"].map(byId);
   fill(group, groups.map((one, place) => [place, one.name]));
   let seen = false;
@@ -131,7 +132,9 @@ function startCurves(groups) {
   return show;
 }
 
-function drawCurves(entries, metric, bands) {
+function drawCurves(all, metric, bands) {
+  // a scale of one factor per axis has no place on an axis of one
+  const entries = all.filter((e) => typeof e.scale === "number");
   const traces = [];
   const rows = [];
   const ranges = new Map();

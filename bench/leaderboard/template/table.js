@@ -39,7 +39,7 @@ const number = (read, show) => (entry, type) => {
 const COLUMNS = [
   { title: "Method", width: "12rem", phone: "34%", read: methodText },
   { title: "Dataset", width: "6.5rem", class: "middle", read: plain("dataset") },
-  { title: "Scale", width: "4.6rem", phone: "16%", class: "num", read: number((e) => e.scale, times) },
+  { title: "Scale", width: "4.6rem", phone: "16%", class: "num", read: (e, type) => (type === "display" ? escapeHtml(times(e.scale)) : scaleOrder(e.scale)) },
   { title: "Metric", width: "6.4rem", phone: "19%", read: metricText },
   { title: "Value", width: "7.4rem", phone: "17%", class: "num", read: valueText },
   { title: "95 % interval", width: "9.4rem", class: "num wide", read: (e, type) => (type === "display" ? (e.low === null ? "" : `${fixed(e.low, e.metric)} – ${fixed(e.high, e.metric)}`) : e.low === null ? -Infinity : e.high - e.low) },
@@ -57,7 +57,7 @@ const FIRST_ORDER = [12, 1, 3, 2, 9, 6].map((place) => [place, "asc"]);
 
 const FILTERS = {
   dataset: { read: (e) => e.dataset, show: (v) => v },
-  scale: { read: (e) => String(e.scale), show: (v) => (v === "null" ? "not stated" : "×" + v), order: (a, b) => a - b },
+  scale: { read: (e) => String(e.scale), show: (v) => (v === "null" ? "not stated" : times(v)), order: (a, b) => scaleOrder(a) - scaleOrder(b) },
   metric: { read: (e) => e.metric, show: metricName },
   how: { read: (e) => e.how, show: (v) => (v.length > 60 ? v.slice(0, 57) + "…" : v) },
   kind: { read: (e) => e.kind, show: (v) => v },

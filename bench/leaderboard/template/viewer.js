@@ -25,7 +25,7 @@ const scene = () => scenesOfImage()[byId("v-scale").value];
 
 function fillScale() {
   const own = scenesOfImage();
-  fill(byId("v-scale"), own.map((one, place) => [place, "×" + one.scale]), byId("v-scale").value || String(Math.min(1, own.length - 1)));
+  fill(byId("v-scale"), own.map((one, place) => [place, times(one.scale)]), byId("v-scale").value || String(Math.min(1, own.length - 1)));
 }
 
 function chooseScale() {
@@ -71,7 +71,7 @@ function showScene() {
   show(one, all);
 }
 
-const picture = (side, one, extra = {}) => make("img", { src: side.path, alt: `${one.image} at ×${one.scale}: ${side.name}`, width: one.size[1], height: one.size[0], class: side.key === "lr" ? "lr" : null, ...extra });
+const picture = (side, one, extra = {}) => make("img", { src: side.path, alt: `${one.image} at ${times(one.scale)}: ${side.name}`, width: one.size[1], height: one.size[0], class: side.key === "lr" ? "lr" : null, ...extra });
 
 function showSlider(one, all) {
   const [left, right] = ["v-left", "v-right"].map((id) => all.find((side) => side.key === byId(id).value));
@@ -79,7 +79,7 @@ function showSlider(one, all) {
     picture(left, one, { slot: "first" }), picture(right, one, { slot: "second" }));
   const heads = make("div", { class: "sides" }, make("span", { text: "◀ " + left.name }), make("span", { text: right.name + " ▶" }));
   byId("viewer").replaceChildren(make("div", { class: "slider-box" }, heads, slider));
-  byId("v-note").textContent = `${one.image} of ${one.dataset} at ×${one.scale}, ${one.size[1]} × ${one.size[0]} pixels. Drag, or use the arrow keys.`;
+  byId("v-note").textContent = `${one.image} of ${one.dataset} at ${times(one.scale)}, ${one.size[1]} × ${one.size[0]} pixels. Drag, or use the arrow keys.`;
 }
 
 function showErrors(one, all) {

@@ -5,11 +5,13 @@ Reading takes no lock and writes nothing. What a record says of itself must agre
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from bench.api import CellId, Output, Record, RequestError, RunManifest, Score, UnitStatus, format_scale
+from bench.api.record import unknown_keys
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,19 @@ class CellFolder:
     def parts(self) -> tuple[str, str]:
         """(method folder, dataset folder)."""
         return self.method_folder, self.cell.dataset
+
+    def image_path(self, image: str, pair: str, *, plain: bool) -> str:
+        """Where the SR image of a unit lies, relative to the run folder; one of two ways of making LR is not plain."""
+        return f"{self._images}{'' if plain else '~' + pair[:8]}/{image}.png"
+
+    def owns(self, record: Record) -> bool:
+        """Whether a record names the image that it is of, and no other unit's."""
+        path = "" if record.output is None else record.output.path
+        return path in (self.image_path(record.image, record.pair, plain=plain) for plain in (True, False))
+
+    @cached_property
+    def _images(self) -> str:
+        return "/".join(("images", *self.parts, self.stem))
 
 
 @dataclass
@@ -77,9 +92,7 @@ class RunFolder:
             pair: Pair id of the unit.
             taken: Pair ids that already use the plain folder of this cell.
         """
-        plain = not taken or pair in taken
-        folder = where.stem if plain else f"{where.stem}~{pair[:8]}"
-        return Path("images", *where.parts, folder, f"{image}.png")
+        return Path(where.image_path(image, pair, plain=not taken or pair in taken))
 
     def units(self, where: CellFolder) -> Units:
         """What is stored of a cell: the newest output of each image; read once until something is appended.
@@ -89,7 +102,7 @@ class RunFolder:
         """
         path = self.records_path(where)
         if path not in self._read:
-            self._read[path] = fold_records(read_records(path, where.cell))
+            self._read[path] = fold_records(read_records(path, where))
         return self._read[path]
 
     def manifest(self) -> RunManifest | None:
@@ -109,11 +122,12 @@ class RunFolder:
             ) from None
 
 
-def read_records(path: Path, cell: CellId) -> list[Record]:
+def read_records(path: Path, where: CellFolder) -> list[Record]:
     """All records of a cell's file; a torn last line is passed over.
 
     Raises:
-        RequestError: a line in the middle is not a record, or it is one of another cell (says which line).
+        RequestError: lines in the middle are no records (says the first and how many), or one is of another cell or
+            names another unit's image.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -121,22 +135,45 @@ def read_records(path: Path, cell: CellId) -> list[Record]:
         return []
     except OSError as fault:
         raise RequestError(f"{path} cannot be read: {fault.strerror or fault}; move it away, then run again") from None
-    records = []
+    records: list[Record] = []
+    wrong: list[tuple[int, ValueError]] = []
     for number, line in enumerate(lines[:-1], start=1):
         try:
             record = Record.from_json(line)
         except ValueError as fault:
-            raise RequestError(
-                f"{path}, line {number}: expected a record, seen {line[:40]!r} ({fault}); "
-                "delete that line (its unit is computed again) or move the file away, then run again"
-            ) from None
-        if record.cell != cell:
+            wrong.append((number, fault))
+            continue
+        if record.cell != where.cell:
             raise RequestError(
                 f"{path}, line {number}: the record says it is of {describe(record.cell)}, but it lies where those of "
-                f"{describe(cell)} are; move the file back to its place or away, then run again"
+                f"{describe(where.cell)} are; move the file back to its place or away, then run again"
+            )
+        if record.output is not None and not where.owns(record):
+            raise RequestError(
+                f"{path}, line {number}: expected the image of '{record.image}' where this cell keeps it, seen "
+                f"{record.output.path[:80]}; delete that line (its unit is computed again), then run again"
             )
         records.append(record)
+    if wrong:
+        raise _damaged(path, lines, wrong)
     return records
+
+
+def _damaged(path: Path, lines: Sequence[bytes], wrong: Sequence[tuple[int, ValueError]]) -> RequestError:
+    """One error for all lines of a file that are no records."""
+    number, fault = wrong[0]
+    later = next((key for place, _ in wrong for key in unknown_keys(lines[place - 1])), "")
+    if later:
+        return RequestError(
+            f"{path}, line {number}: {len(wrong)} of {len(lines) - 1} records were written by a later version of "
+            f"assr-bench (this one does not know '{later[:40]}': {fault}); upgrade, or choose another folder with --out"
+        )
+    more = f" (and {len(wrong) - 1} more, the last is line {wrong[-1][0]})" if len(wrong) > 1 else ""
+    what = "that line (its unit is" if len(wrong) == 1 else "these lines (their units are"
+    return RequestError(
+        f"{path}, line {number}: expected a record, seen {lines[number - 1][:40]!r} ({fault}){more}; "
+        f"delete {what} computed again) or move the file away, then run again"
+    )
 
 
 def describe(cell: CellId) -> str:

@@ -64,6 +64,11 @@ class StoredUnit:
     source: str = ""
     file: str = ""
 
+    def score(self, key: str, metric: str, signature: str) -> Score | None:
+        """The number of a score key, believed only under its own metric and signature."""
+        score = self.scores.get(key)
+        return score if score is not None and (score.metric, score.signature) == (metric, signature) else None
+
 
 Units = dict[tuple[str, str], StoredUnit]
 """(image, pair) -> unit."""
@@ -189,13 +194,7 @@ def fold_records(records: Iterable[Record]) -> Units:
         slot = (record.image, record.pair)
         scores = {_slot(score): score for score in record.scores}
         old = units.get(slot)
-        # a result that was computed again in 16 bit for an unrounded protocol keeps its 8-bit scores: they are the same
-        if (
-            old is not None
-            and old.output is not None
-            and record.output is not None
-            and old.output.key == record.output.key
-        ):
+        if old is not None and _same_image(old.output, record.output):
             scores = {**old.scores, **scores}
         # numbers of an image outlive the failure of a later metric on it
         status = UnitStatus.OK if scores else record.status
@@ -211,6 +210,16 @@ def fold_records(records: Iterable[Record]) -> Units:
             record.file,
         )
     return units
+
+
+def _same_image(old: Output | None, new: Output | None) -> bool:
+    """Whether numbers of one output are numbers of the other.
+
+    A result that was computed again in 16 bit for an unrounded protocol keeps its 8-bit scores: they are the same.
+    """
+    if old is None or new is None or old.key != new.key:
+        return False
+    return old.sha256 == new.sha256 or old.depth != new.depth
 
 
 def _slot(score: Score) -> str:

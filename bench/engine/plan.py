@@ -19,6 +19,7 @@ from bench.api import (
     RequestError,
     RunManifest,
     Sample,
+    UnitStatus,
     format_scale,
 )
 from bench.engine.agreement import disagreement
@@ -26,7 +27,7 @@ from bench.engine.choice import MethodChoice
 from bench.engine.folder import CellFolder, RunFolder, StoredUnit
 from bench.engine.keys import output_key, score_key
 from bench.engine.origin import MadeBy, image_set, made_by, read_besides, short, short_source, source_of
-from bench.engine.request import RunRequest
+from bench.engine.request import RunRequest, refuse_twins
 from bench.metrics.base import SetMetric
 
 
@@ -169,7 +170,7 @@ def list_samples(request: RunRequest) -> Samples:
         RequestError: two datasets of one name, a set without images at this scale.
         Unavailable: a dataset that is not here.
     """
-    _refuse_twins(request.datasets)
+    refuse_twins(request.datasets)
     return {
         (dataset.name, scale): select_samples(dataset, scale, request.protocol, request.limit)
         for dataset in request.datasets
@@ -319,11 +320,15 @@ def _fill(
             else store.image_path(where, sample.id, cell.pair, plain)
         )
         wanted = {name: score_key(unit.key, cell.signatures[name]) for name in metrics.image_metrics(sample)}
-        have = old.scores if old is not None and not unit.infer else {}
-        unit.missing = {name: key for name, key in wanted.items() if key not in have}
-        unit.without = {name: have[k].reason for name, k in wanted.items() if k in have and have[k].value is None}
+        kept = old if old is not None and not unit.infer else _NOTHING
+        have = {name: kept.score(key, name, cell.signatures[name]) for name, key in wanted.items()}
+        unit.missing = {name: key for name, key in wanted.items() if have[name] is None}
+        unit.without = {name: score.reason for name, score in have.items() if score is not None and score.value is None}
         unit.stored = old.output if old is not None and not unit.infer else None
         cell.units.append(unit)
+
+
+_NOTHING = StoredUnit("", "", UnitStatus.FAILED, None)
 
 
 def _because(
@@ -338,13 +343,3 @@ def _because(
     if old.output.depth < depth:
         return f"stored with {old.output.depth} bits where this protocol scores {depth}"
     return "" if (out / old.output.path).is_file() else "its file is gone"
-
-
-def _refuse_twins(datasets: Iterable[Dataset]) -> None:
-    seen: set[str] = set()
-    for dataset in datasets:
-        if dataset.name in seen:
-            raise RequestError(
-                f"two datasets are called '{dataset.name}'; their results would be mixed: rename one of the folders"
-            )
-        seen.add(dataset.name)

@@ -176,8 +176,8 @@ class _Row:
         output = self.unit.output
         for signature, metric in self.plan.signatures.items():
             key = score_key(output.key, signature) if output is not None else ""
-            score = self.unit.scores.get(key)
-            if score is not None and (score.metric, score.signature) == (metric, signature):
+            score = self.unit.score(key, metric, signature)
+            if score is not None:
                 yield self.row(metric, signature, score)
             elif metric in self.plan.apart:
                 yield self.row(metric, signature, None, UnitStatus.UNAVAILABLE)

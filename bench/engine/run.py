@@ -92,7 +92,11 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         if not (tally.interrupted or tally.stopped) and any(
             kind in (MetricKind.SET, MetricKind.CROSS_SCALE) for kind in metrics.kinds.values()
         ):
-            score_across(plan, metrics, store, listener, tally)
+            changed = score_across(plan, metrics, store, listener, tally)
+            if changed:
+                listener.note(f"computing {len(changed)} changed images again")
+                Work(plan, metrics, store, listener, tally).run(changed)
+                score_across(plan, metrics, store, listener, tally)
         tally.without = _valueless(plan)
         after = with_plan(planned, plan, metrics, tally.warnings)
         store.write_manifest(after)

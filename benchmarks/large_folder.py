@@ -55,7 +55,7 @@ def make_folder(home: Path, options: list[str], scales: Sequence[str]) -> None:
     """The images, and records and stored PNGs of every unit of the plan."""
     import numpy as np
 
-    from bench.api import Output, Record, Score, UnitStatus, parse_scales
+    from bench.api import Output, Record, Score, UnitStatus, get_protocol, parse_scales
     from bench.data import resolve_dataset
     from bench.engine.choice import choose_methods
     from bench.engine.folder import CellFolder
@@ -64,7 +64,6 @@ def make_folder(home: Path, options: list[str], scales: Sequence[str]) -> None:
     from bench.engine.run import plan_only
     from bench.engine.store import Store
     from bench.imaging import write_png
-    from bench.api import get_protocol
     from bench.metrics.catalog import choose_metrics
 
     rng = np.random.default_rng(0)

@@ -23,7 +23,6 @@ from bench.engine.scoring import ChangedImage, as_scored, read_stored
 from bench.engine.store import Store
 from bench.metrics.base import CrossScaleMetric, Pixels, SetMetric
 
-
 Place = tuple[Cell, Unit]
 
 

@@ -1,8 +1,8 @@
 """Executors: one interface for whoever runs scoring jobs, and the local one with worker processes.
 
 A job goes to the worker that its image hashes to, so features of a reference are made once. Submitting blocks while
-too many jobs are under way, which bounds the memory; the jobs of a worker that dies are done once more, each in a process
-of its own, before they fail.
+too many jobs are under way, which bounds the memory; the jobs of a worker that dies are done once more, each in a
+process of its own, before they fail.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def stored_name(value: object) -> object:
     return value
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class CellId:
     """A cell: (method variant, dataset, scale, seed); the protocol stands beside it in the signatures."""
 
@@ -97,11 +97,11 @@ class CellId:
     seed: int
 
 
-def _number(value: object) -> object:
-    """A stored value: JSON has no infinity, and `true` is no number."""
-    if isinstance(value, bool):
-        raise ValueError("expected a number, seen true or false")
-    return {"inf": math.inf, "-inf": -math.inf}.get(value, value) if isinstance(value, str) else value
+def _infinity(value: object) -> object:
+    """An infinite value as it is stored: JSON has none."""
+    if value not in ("inf", "-inf"):
+        raise ValueError("expected a number")
+    return float(str(value))
 
 
 def _stored_path(value: object) -> object:
@@ -111,18 +111,18 @@ def _stored_path(value: object) -> object:
     return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Score:
     """One stored number with its key and signature; without a key it is no result, only a fault to tell of."""
 
     metric: str
-    value: Annotated[float | None, BeforeValidator(_number)]
+    value: float | Annotated[float, BeforeValidator(_infinity)] | None
     signature: str
     key: str
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Output:
     """What is known of a stored SR image.
 
@@ -147,7 +147,7 @@ class Output:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """Everything stored of one unit under one output key: one line of a record file.
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -240,7 +241,7 @@ class RunManifest:
         return RowInfo.bare(method, variant)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RecordRow:
     """One row of records.csv, see RECORD_COLUMNS."""
 
@@ -260,12 +261,6 @@ class RecordRow:
     height: int | None = None
     width: int | None = None
 
-    @property
-    def sort_key(self) -> tuple[Any, ...]:
-        """The order of records.csv."""
-        cell = (self.method, self.variant, self.dataset, self.scale, self.seed)
-        return (*cell, self.image, self.metric, self.signature)
-
     def to_json(self) -> dict[str, Any]:
         """column -> value."""
         return {**asdict(self), "unit_status": str(self.unit_status)}
@@ -281,6 +276,10 @@ class RecordRow:
             return _row_adapter().validate_python(dict(values))
         except ValidationError as fault:
             raise ValueError(first_fault(fault)) from None
+
+
+row_order = attrgetter("method", "variant", "dataset", "scale", "seed", "image", "metric", "signature")
+"""The order of records.csv, as a key for sorting rows."""
 
 
 def merged_names(old: Mapping[str, Iterable[str]], new: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from bench.api import CellId, DatasetKind, MetricKind, RunManifest
 from bench.api.run import OldFormat
@@ -27,7 +28,7 @@ class RunResult:
         tally: What was done.
         plan: The cells and units of the request.
         metrics: What could be had of the metrics.
-        rows: Everything in the run folder, as rows of records.csv.
+        folder: The run folder as it was read and written.
         unchanged: True where nothing was done and the same request was exported before.
         manifest: run.json as it was written.
     """
@@ -35,9 +36,15 @@ class RunResult:
     tally: Tally
     plan: Plan
     metrics: MetricPlan
-    rows: Rows
+    folder: RunFolder
     unchanged: bool
     manifest: RunManifest
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Everything in the run folder, as rows of records.csv; made when somebody asks: a run with nothing to do does
+        not."""
+        return record_rows(self.folder, self.manifest)
 
 
 def plan_metrics(request: RunRequest) -> MetricPlan:
@@ -101,7 +108,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         after = with_plan(planned, plan, metrics, tally.warnings)
         store.write_manifest(after)
         unchanged = before is not None and _same(before, after) and not units and not tally.scored
-        return RunResult(tally, plan, metrics, record_rows(store, after), unchanged, after)
+        return RunResult(tally, plan, metrics, store, unchanged, after)
 
 
 def plan_only(request: RunRequest) -> tuple[Plan, MetricPlan]:

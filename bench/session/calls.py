@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from bench.metrics.catalog import known_infos
 from bench.report import TableOptions, render_tables
 from bench.report.exports import shown_frame
 from bench.session.config import DEFAULT_OUT, RunConfig, make_config
-from bench.session.exports import asked_frames, fetch_parameters, folder_frames, write_all
+from bench.session.exports import asked_frames, fetch_parameters, folder_frames, needs_exports, write_all
 from bench.session.request import build_request
 
 if TYPE_CHECKING:
@@ -32,14 +33,19 @@ class Run:
     """What a request gave, or what run folders hold.
 
     Attributes:
-        frames: The typed content.
+        read: Makes the typed content when it is asked for.
         out: The run folder; None for several folders read as one.
         result: What was done; None for a run that was only read.
     """
 
-    frames: RunFrames
+    read: Callable[[], RunFrames]
     out: Path | None = None
     result: RunResult | None = None
+
+    @cached_property
+    def frames(self) -> RunFrames:
+        """The typed content."""
+        return self.read()
 
     @property
     def records(self) -> pd.DataFrame:
@@ -112,7 +118,8 @@ class Run:
 
     def renamed(self, names: Mapping[str, str]) -> Run:
         """The same under other names in tables: name of a row (or its method) -> what to print."""
-        return replace(self, frames=self.frames.renamed(names))
+        renamed = self.frames.renamed(names)
+        return replace(self, read=lambda: renamed)
 
     def typeset(self, output: str, selection: Selection, options: TableOptions) -> str:
         """As `table`, of typed values."""
@@ -284,7 +291,8 @@ def load(*folders: Path | str) -> Run:
     if not folders:
         raise RequestError("no run folder given; give the --out folder of a 'bench run'")
     paths = [Path(folder) for folder in folders]
-    return Run(load_run(*paths), paths[0] if len(paths) == 1 else None)
+    frames = load_run(*paths)
+    return Run(lambda: frames, paths[0] if len(paths) == 1 else None)
 
 
 def carry_out(request: RunRequest, *, listener: Listener | None = None) -> Run:
@@ -295,10 +303,12 @@ def carry_out(request: RunRequest, *, listener: Listener | None = None) -> Run:
     """
     fetch_parameters(request, listener)
     result = execute(request, listener)
+    if not needs_exports(result):
+        return Run(lambda: asked_frames(result, folder_frames(result)), request.out, result)
     everything = folder_frames(result)
     asked = asked_frames(result, everything)
     write_all(result, everything, asked)
-    return Run(asked, request.out, result)
+    return Run(lambda: asked, request.out, result)
 
 
 def _names(value: Names) -> tuple[str, ...]:

@@ -12,14 +12,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from bench.api.errors import RequestError
 from bench.api.method import weights_label
 from bench.api.protocol import Protocol
-from bench.api.record import CellId, UnitStatus, first_fault
+from bench.api.record import CellId, UnitStatus, first_fault, stored_name
 
 RUN_VERSION = 2
 """Of run.json. Version 1 did not say what an image was made by and from."""
@@ -151,7 +151,7 @@ class CellPlan:
     """
 
     cell: CellId
-    folder: str
+    folder: Annotated[str, BeforeValidator(stored_name)]
     pair: str
     origin: str
     images: str
@@ -220,7 +220,7 @@ class RunManifest:
             version = _version_adapter().validate_json(text).get("version")
             if version != RUN_VERSION:
                 raise _other_version(version, text, where)
-            manifest = _adapter().validate_json(text)
+            manifest = _adapter().validate_json(text, strict=True)
             manifest._check()
         except ValidationError as fault:
             raise RequestError(_damaged(where, first_fault(fault))) from None
@@ -293,7 +293,7 @@ def _damaged(where: str, fault: str) -> str:
 
 
 def _other_version(version: object, text: str | bytes, where: str) -> RequestError:
-    if not isinstance(version, int) or version < 1:
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         return RequestError(_damaged(where, "it says no version"))
     if version > RUN_VERSION:
         return RequestError(

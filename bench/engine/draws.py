@@ -44,17 +44,28 @@ def write_draws(request: RunRequest, samples: Samples) -> None:
                     raise cannot_write(path, fault) from None
 
 
+def read_draws(path: Path) -> dict[str, Degradation]:
+    """The manifest that is there.
+
+    Raises:
+        RequestError: it is damaged.
+    """
+    try:
+        return read_manifest(path)
+    except ImageError as fault:
+        raise RequestError(f"{fault}; {_HOW}") from None
+
+
+_HOW = "move it away and use another --out, or put the original back"
+
+
 def _stored(path: Path, drawn: Mapping[str, Degradation]) -> dict[str, Degradation]:
     """The manifest that is there. Its images were scored already, so a draw that differs would mix two LR images."""
-    how = "move it away and use another --out, or put the original back"
-    try:
-        known = read_manifest(path)
-    except ImageError as fault:
-        raise RequestError(f"{fault}; {how}") from None
+    known = read_draws(path)
     for image, degradation in drawn.items():
         if known.get(image, degradation) != degradation:
             raise RequestError(
                 f"{path}: image '{image}' is stored with another degradation than this version draws for it, so the "
-                f"file was edited or is of another version; {how}"
+                f"file was edited or is of another version; {_HOW}"
             )
     return known

@@ -22,6 +22,7 @@ from bench.api import (
     format_scale,
 )
 from bench.engine.agreement import disagreement
+from bench.engine.bulk import no_collection
 from bench.engine.choice import MethodChoice
 from bench.engine.folder import CellFolder, Listing, RunFolder, StoredUnit
 from bench.engine.keys import output_key, score_key
@@ -203,18 +204,19 @@ def make_plan(
     listing = Listing(store.out)
     known = dict(before.origins) if before is not None else {}
     cells = []
-    for choice in request.methods:
-        made = made_by(choice, tile=request.tile)
-        known[made.origin.id] = made.origin
-        for dataset in request.datasets:
-            seeds = request.seeds if choice.spec.info.stochastic or _draws(request, metrics, dataset) else (0,)
-            for scale in request.scales:
-                place = (dataset.name, scale)
-                for seed in seeds:
-                    cell_id = CellId(choice.name, choice.variant, dataset.name, scale, seed)
-                    cell = _empty_cell(request, metrics, choice, made, cell_id, sets[place][0], len(samples[place]))
-                    _fill(cell, samples[place], sources[place], store, request, metrics, made, known, listing)
-                    cells.append(cell)
+    with no_collection():
+        for choice in request.methods:
+            made = made_by(choice, tile=request.tile)
+            known[made.origin.id] = made.origin
+            for dataset in request.datasets:
+                seeds = request.seeds if choice.spec.info.stochastic or _draws(request, metrics, dataset) else (0,)
+                for scale in request.scales:
+                    place = (dataset.name, scale)
+                    for seed in seeds:
+                        cell_id = CellId(choice.name, choice.variant, dataset.name, scale, seed)
+                        cell = _empty_cell(request, metrics, choice, made, cell_id, sets[place][0], len(samples[place]))
+                        _fill(cell, samples[place], sources[place], store, request, metrics, made, known, listing)
+                        cells.append(cell)
     return Plan(request, cells, dict(sets.values()))
 
 

@@ -9,6 +9,7 @@ from bench.api import CellId, DatasetKind, MetricKind, RunManifest
 from bench.api.run import OldFormat
 from bench.engine.crossing import score_across
 from bench.engine.draws import write_draws
+from bench.engine.environment import hardware
 from bench.engine.events import Listener, Silent, Tally
 from bench.engine.folder import RunFolder
 from bench.engine.manifest import heading, with_plan
@@ -136,8 +137,12 @@ def _earlier(store: RunFolder, listener: Listener) -> RunManifest | None:
 
 
 def _same(before: RunManifest, after: RunManifest) -> bool:
-    """Whether two runs would export the same; the command's wording and what was written as a list do not matter."""
-    return RunManifest.from_json(after.to_json(), "run.json") == replace(before, command=after.command)
+    """Whether two runs would export the same; the command's wording and what was written as a list do not matter, and
+    of the environment only what tables say of it."""
+    if hardware(before.environment) != hardware(after.environment):
+        return False
+    before = replace(before, command=after.command, environment=after.environment)
+    return RunManifest.from_json(after.to_json(), "run.json") == RunManifest.from_json(before.to_json(), "run.json")
 
 
 def _valueless(plan: Plan) -> dict[tuple[CellId, str, str], list[str]]:

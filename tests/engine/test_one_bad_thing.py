@@ -106,9 +106,7 @@ class Idle(Method):
         raise NotImplementedError
 real, marker = UnitScorer.run, Path({marker!r})
 def run(self, job):
-    if {always} and job.sample.id == "a":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if not marker.exists():
+    if job.sample.id == "a" and ({always} or not marker.exists()):
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return real(self, job)
@@ -135,14 +133,14 @@ def scored(tmp_path: Path, *, always: bool) -> dict[str, str]:
 
 def test_the_jobs_of_a_killed_process_are_done_once_more(tmp_path: Path) -> None:
     """Catches two images that fail although nothing is wrong with them."""
-    assert scored(tmp_path, always=False) == {"a": "psnr", "b": "psnr"}
+    assert scored(tmp_path, always=False) == {"a": "True", "b": "True"}
 
 
 def test_a_job_that_kills_its_process_takes_no_other_along(tmp_path: Path) -> None:
     """Catches an endless retry, and the job beside it that fails with it."""
     done = scored(tmp_path, always=True)
     assert "died twice" in done["a"]
-    assert done["b"] == "psnr"
+    assert done["b"] == "True"
 
 
 def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(
@@ -228,7 +226,7 @@ def test_the_lock_that_a_killed_process_left_is_taken_over(tmp_path: Path, monke
     code = (
         "import errno, fcntl, os, signal, sys\nfrom pathlib import Path\nfrom bench.engine.store import Store\n"
         "def refuse(*_): raise OSError(errno.ENOLCK, 'no locks')\n"
-        "fcntl.flock = refuse\nStore(Path(sys.argv[1]))\nos.kill(os.getpid(), signal.SIGKILL)\n"
+        "fcntl.flock = refuse\nstore = Store(Path(sys.argv[1]))\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "run")], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr

@@ -131,7 +131,7 @@ def test_a_folder_in_the_place_of_an_image_says_what_to_do(make_request: Build) 
 
 
 def test_another_record_of_this_run_cannot_name_the_image_of_a_unit(make_request: Build) -> None:
-    """Catches a record whose path, below images/ as it should be, makes the next run write over another unit's image."""
+    """Catches a record whose path, although below images/, makes the next run write over another unit's image."""
     request = make_request(scales=(2.0,), metrics=("psnr",))
     run_all(request)
     records = request.out / "records" / "bicubic" / "Photos" / "x2-s0.jsonl"

@@ -192,9 +192,10 @@ def records_frame(rows: Iterable[RecordRow | tuple[Any, ...]]) -> pd.DataFrame:
         rows: Typed rows, or tuples in the order of RECORD_COLUMNS, which may stop behind `signature`.
     """
     lines = [_in_columns(row) if isinstance(row, RecordRow) else _whole(row) for row in rows]
-    columns = dict(zip(RECORD_COLUMNS, zip(*lines, strict=True) if lines else [()] * len(RECORD_COLUMNS), strict=True))
+    values = zip(*lines, strict=True) if lines else ((),) * len(RECORD_COLUMNS)
+    columns: dict[str, Sequence[Any]] = dict(zip(RECORD_COLUMNS, values, strict=True))
     columns["unit_status"] = [str(status) for status in columns["unit_status"]]
-    return pd.DataFrame({name: pd.Series(values, dtype=_TYPES.get(name, object)) for name, values in columns.items()})
+    return pd.DataFrame({name: pd.Series(own, dtype=_TYPES.get(name, object)) for name, own in columns.items()})
 
 
 def _whole(values: tuple[Any, ...]) -> tuple[Any, ...]:

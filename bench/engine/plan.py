@@ -307,6 +307,8 @@ def _fill(
         old = stored.get((sample.id, cell.pair))
         unit.because = _because(old, unit, cell, depth, listing, origins)
         unit.infer = old is None or old.output is None or bool(unit.because)
+        if not unit.infer and old is not None and old.output is not None:
+            unit.key = old.output.key  # equal, and one text in memory instead of two
         if old is not None and old.output is not None:
             unit.place = old.output.path
         else:

@@ -19,7 +19,7 @@ from bench.session import Run
 from tests.session.conftest import write_photos
 
 Call = Callable[..., Run]
-SEQUENCES = 24
+SEQUENCES = 16
 REQUEST = {"methods": "bicubic,nearest", "scales": (2, 3), "metrics": ("psnr", "selfssim")}
 
 

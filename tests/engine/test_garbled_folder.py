@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.analysis import load_run
-from bench.api import CellId, RequestError, RunManifest
+from bench.api import CellId, Protocol, RequestError, RunManifest
 from bench.engine.folder import CellFolder, read_records
 from bench.engine.request import RunRequest
 from bench.engine.run import execute
@@ -70,11 +71,12 @@ def test_run_json_of_any_content_is_read_or_refused_by_name(ran: RunRequest, odd
         text = json.dumps(put(whole, at, odd))
         fault = refusal(lambda text=text: RunManifest.from_json(text, str(path)))
         assert fault is None or str(path) in fault, at
-        assert fault is not None or odd is not True or at[0] in _FREE or at[-1] == "lr_given", at
+        assert fault is not None or odd is not True or at[0] in _FREE or at[-1] in _TRUTHS, at
 
 
 _FREE = ("request", "environment", "merged")
-"""Parts of run.json that hold whatever was typed or found; elsewhere one knob is true or false."""
+"""Parts of run.json that hold whatever was typed or found."""
+_TRUTHS = [knob.name for knob in fields(Protocol) if isinstance(knob.default, bool)]
 
 
 def refusal(read: Callable[[], object]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,17 @@ def garble(out: Path, rng: random.Random, _: Callable[[], None]) -> None:
     for place in range(start, min(len(data), start + rng.choice([1, 1, 4, 60]))):
         data[place] = rng.randrange(256)
     path.write_bytes(data)
+
+
+def change_a_value(out: Path, rng: random.Random, _: Callable[[], None]) -> None:
+    """The garbling that no syntax tells: one digit of a number for another."""
+    chosen = [path for path in files(out) if path.suffix == ".jsonl"]
+    path = rng.choice(chosen) if chosen else None
+    found = [] if path is None else list(re.finditer(rb'"value":\d*([0-8])', path.read_bytes()))
+    if path is not None and found:
+        place, data = rng.choice(found).start(1), bytearray(path.read_bytes())
+        data[place] += 1
+        path.write_bytes(data)
 
 
 def move(out: Path, rng: random.Random, _: Callable[[], None]) -> None:
@@ -100,7 +112,7 @@ def _die_after(left: int, *, halves: bool) -> None:
         atomic.Path.replace = unnamed  # type: ignore[method-assign]
 
 
-ACCIDENTS = [truncate, garble, move, put_a_folder, kill]
+ACCIDENTS = [truncate, garble, change_a_value, move, put_a_folder, kill]
 
 
 def records(out: Path) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from bench.api import (
     parse_scale,
     unknown_name,
 )
+from bench.api.run import row_order
 from bench.engine.environment import hardware
 from bench.engine.folder import RunFolder
 from bench.engine.merge import merge_manifests
@@ -38,6 +40,13 @@ from bench.engine.rows import Rows, record_rows
 _HOW = "give the --out folder of a finished or interrupted 'bench run'"
 _UNSAID: list[Any] = ["", "", None, None, None]
 """Origin, source, seconds, height and width of a row that does not say them."""
+_in_columns = attrgetter(*RECORD_COLUMNS)
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("value", "seconds"), "float64"),
+    "seed": "int64",
+    **dict.fromkeys(("height", "width"), "Int64"),
+}
+"""Column of the records frame -> its type; all others hold texts, but for scales, see `scale_column`."""
 _AGAIN = "repeat the run with the same --out to write it again"
 
 
@@ -160,7 +169,7 @@ def load_run(*folders: Path) -> RunFrames:
     manifest = merge_manifests([(str(folder), manifest) for folder, manifest, _ in read])
     rows = dict.fromkeys(row for _, _, own in read for row in own.rows)
     older = {key: text for _, _, own in read for key, text in own.older.items()}
-    return frames_of(Rows(sorted(rows, key=lambda row: row.sort_key), older), manifest)
+    return frames_of(Rows(sorted(rows, key=row_order), older), manifest)
 
 
 def _read(folder: Path) -> tuple[RunManifest, Rows]:
@@ -185,22 +194,17 @@ def records_frame(rows: Iterable[RecordRow | tuple[Any, ...]]) -> pd.DataFrame:
     Args:
         rows: Typed rows, or tuples in the order of RECORD_COLUMNS, which may stop behind `signature`.
     """
-    lines = []
-    for row in rows:
-        values = [getattr(row, name) for name in RECORD_COLUMNS] if isinstance(row, RecordRow) else list(row)
-        lines.append(
-            values + _UNSAID[len(values) - len(RECORD_COLUMNS) :] if len(values) < len(RECORD_COLUMNS) else values
-        )
-    frame = pd.DataFrame(lines, columns=pd.Index(RECORD_COLUMNS))
-    for column in ("method", "variant", "dataset", "image", "metric", "signature", "origin", "source"):
-        frame[column] = frame[column].astype(object)
-    frame["unit_status"] = frame["unit_status"].map(str).astype(object)
-    frame["scale"] = scale_column(frame["scale"], frame.index)
-    frame["seed"] = frame["seed"].astype("int64")
-    frame["value"] = frame["value"].astype(float)
-    frame["seconds"] = frame["seconds"].astype(float)
-    frame["height"], frame["width"] = (frame[name].astype("Int64") for name in ("height", "width"))
-    return frame
+    lines = [_in_columns(row) if isinstance(row, RecordRow) else _whole(row) for row in rows]
+    values = zip(*lines, strict=True) if lines else ((),) * len(RECORD_COLUMNS)
+    columns: dict[str, Sequence[Any]] = dict(zip(RECORD_COLUMNS, values, strict=True))
+    columns["unit_status"] = [str(status) for status in columns["unit_status"]]
+    made = {name: pd.Series(own, dtype=_TYPES.get(name, object)) for name, own in columns.items() if name != "scale"}
+    made["scale"] = scale_column(columns["scale"])
+    return pd.DataFrame({name: made[name] for name in RECORD_COLUMNS})
+
+
+def _whole(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*values, *_UNSAID[len(values) - len(RECORD_COLUMNS) :]) if len(values) < len(RECORD_COLUMNS) else values
 
 
 def named_protocols(protocols: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:

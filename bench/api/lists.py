@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bench.api.errors import RequestError
+
+Names = str | Sequence[str]
+"""Names as callers give them: one text with commas between them, or several."""
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -14,6 +17,11 @@ def names(text: str) -> tuple[str, ...]:
     ('Set5', 'a, b')
     """
     return tuple(unquoted(part) for part in split_unquoted(text, ",") if part.strip())
+
+
+def as_names(value: Names) -> tuple[str, ...]:
+    """The names of either form."""
+    return names(value) if isinstance(value, str) else tuple(value)
 
 
 def split_unquoted(text: str, mark: str) -> list[str]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+import zlib
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import lru_cache
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
@@ -75,31 +75,41 @@ class UnitStatus(StrEnum):
     STALE = "stale"
 
 
-@dataclass(frozen=True, order=True)
+def _stays_inside(path: str) -> bool:
+    """Whether a relative path names something below its folder, on any system that could read it."""
+    plain = 0 < len(path) < 4096 and "\0" not in path and path[0] != "/"
+    return plain and (".." not in path or ".." not in path.split("/"))
+
+
+def stored_name(value: object) -> object:
+    """A name of a set or a method's folder, of which paths are made: it must stay in its folder."""
+    if isinstance(value, str) and not _stays_inside(value):
+        raise ValueError(f"expected the name of a folder, seen {value[:80]!r}")
+    return value
+
+
+@dataclass(frozen=True, order=True, slots=True)
 class CellId:
     """A cell: (method variant, dataset, scale, seed); the protocol stands beside it in the signatures."""
 
     method: str
     variant: str
-    dataset: str
+    dataset: Annotated[str, BeforeValidator(stored_name)]
     scale: Scale
     seed: int
 
 
-def _number(value: object) -> object:
-    """A stored value: JSON has no infinity, and `true` is no number."""
-    if isinstance(value, bool):
-        raise ValueError("expected a number, seen true or false")
-    return {"inf": math.inf, "-inf": -math.inf}.get(value, value) if isinstance(value, str) else value
+def _infinity(value: object) -> object:
+    """An infinite value as it is stored: JSON has none."""
+    if value not in ("inf", "-inf"):
+        raise ValueError("expected a number")
+    return float(str(value))
 
 
 def _stored_path(value: object) -> object:
     """A path that a record may name: below the run folder's images/. A record never decides where is written."""
-    if isinstance(value, str):
-        parts = PurePosixPath(value).parts
-        good = len(parts) > 1 and parts[0] == "images" and ".." not in parts and len(value) < 4096 and "\0" not in value
-        if not good:
-            raise ValueError(f"expected a path below images/, seen {value[:80]!r}")
+    if isinstance(value, str) and not (value.startswith("images/") and _stays_inside(value)):
+        raise ValueError(f"expected a path below images/, seen {value[:80]!r}")
     return value
 
 
@@ -110,18 +120,23 @@ def _spelt(value: float | None) -> float | str | None:
     return "inf" if value > 0 else "-inf"
 
 
-@dataclass(frozen=True)
+def _members(of: Any) -> dict[str, Any]:
+    """The fields of a dataclass as they are: `asdict` copies every value, a quarter of what a small image costs."""
+    return {name: getattr(of, name) for name in of.__dataclass_fields__}
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """One stored number with its key and signature; without a key it is no result, only a fault to tell of."""
 
     metric: str
-    value: Annotated[float | None, BeforeValidator(_number)]
+    value: float | Annotated[float, BeforeValidator(_infinity)] | None
     signature: str
     key: str
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Output:
     """What is known of a stored SR image.
 
@@ -146,7 +161,7 @@ class Output:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """Everything stored of one unit under one output key: one line of a record file.
 
@@ -175,26 +190,48 @@ class Record:
     file: str = ""
 
     def to_json(self) -> str:
-        """The record as one line of JSON, without the line's end."""
-        # `asdict` copies every value of every field, which would be a quarter of what a small image costs
-        values = vars(self) | {
-            "cell": vars(self.cell),
-            "output": None if self.output is None else vars(self.output),
-            "scores": [vars(score) | {"value": _spelt(score.value)} for score in self.scores],
+        """The record as one line of JSON that ends with its own check sum, without the line's end."""
+        values = _members(self) | {
+            "cell": _members(self.cell),
+            "output": None if self.output is None else _members(self.output),
+            "scores": [_members(score) | {"value": _spelt(score.value)} for score in self.scores],
         }
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=str)
+        text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=str)[:-1]
+        return f'{text}{_CHECK}{_check_sum(text.encode()).decode()}"}}'
 
     @staticmethod
     def from_json(line: str | bytes) -> Record:
-        """Read a line; keys of newer versions are passed over.
+        """Read a line; keys of newer versions are passed over, and older lines without a check sum are believed.
 
         Raises:
             ValueError: not a record; says which field is of another kind than expected.
         """
+        data = line.encode() if isinstance(line, str) else line
+        end = len(data) - len(_CHECK) - 10  # eight digits, the quote and the brace
+        if data[end : end + len(_CHECK)] == _CHECK.encode() and data[end + len(_CHECK) : -2] != _check_sum(data[:end]):
+            raise ValueError("its check sum does not fit, so it was changed after it was written")
         try:
-            return _adapter().validate_json(line, strict=True)
+            return _adapter().validate_json(data, strict=True)
         except ValidationError as fault:
             raise ValueError(first_fault(fault)) from None
+
+
+def unknown_keys(line: bytes) -> tuple[str, ...]:
+    """Keys of a line that no record of this version has; empty where the line is no JSON object."""
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return ()
+    known = {*(own.name for own in fields(Record)), "check"}
+    return tuple(key for key in values if key not in known) if isinstance(values, dict) else ()
+
+
+_CHECK = ',"check":"'
+"""The last key of a line: CRC-32 of everything before it. It tells damage, it is no seal."""
+
+
+def _check_sum(text: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(text)
 
 
 def first_fault(fault: ValidationError) -> str:

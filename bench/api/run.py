@@ -11,14 +11,15 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Any
+from operator import attrgetter
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from bench.api.errors import RequestError
 from bench.api.method import weights_label
 from bench.api.protocol import Protocol
-from bench.api.record import CellId, UnitStatus, first_fault
+from bench.api.record import CellId, UnitStatus, first_fault, stored_name
 from bench.api.scale import Scale
 
 RUN_VERSION = 2
@@ -151,7 +152,7 @@ class CellPlan:
     """
 
     cell: CellId
-    folder: str
+    folder: Annotated[str, BeforeValidator(stored_name)]
     pair: str
     origin: str
     images: str
@@ -220,7 +221,7 @@ class RunManifest:
             version = _version_adapter().validate_json(text).get("version")
             if version != RUN_VERSION:
                 raise _other_version(version, text, where)
-            manifest = _adapter().validate_json(text)
+            manifest = _adapter().validate_json(text, strict=True)
             manifest._check()
         except ValidationError as fault:
             raise RequestError(_damaged(where, first_fault(fault))) from None
@@ -241,7 +242,7 @@ class RunManifest:
         return RowInfo.bare(method, variant)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RecordRow:
     """One row of records.csv, see RECORD_COLUMNS."""
 
@@ -261,12 +262,6 @@ class RecordRow:
     height: int | None = None
     width: int | None = None
 
-    @property
-    def sort_key(self) -> tuple[Any, ...]:
-        """The order of records.csv."""
-        cell = (self.method, self.variant, self.dataset, self.scale, self.seed)
-        return (*cell, self.image, self.metric, self.signature)
-
     def to_json(self) -> dict[str, Any]:
         """column -> value."""
         return {**asdict(self), "unit_status": str(self.unit_status)}
@@ -284,6 +279,10 @@ class RecordRow:
             raise ValueError(first_fault(fault)) from None
 
 
+row_order = attrgetter("method", "variant", "dataset", "scale", "seed", "image", "metric", "signature")
+"""The order of records.csv, as a key for sorting rows."""
+
+
 def merged_names(old: Mapping[str, Iterable[str]], new: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
     """Two mappings to names as one: the names of both, old ones first."""
     keys = dict.fromkeys([*old, *new])
@@ -295,7 +294,7 @@ def _damaged(where: str, fault: str) -> str:
 
 
 def _other_version(version: object, text: str | bytes, where: str) -> RequestError:
-    if not isinstance(version, int) or version < 1:
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         return RequestError(_damaged(where, "it says no version"))
     if version > RUN_VERSION:
         return RequestError(

@@ -47,7 +47,7 @@ def score(
 ) -> None:
     """Score images made elsewhere; nothing is ever resized."""
     from bench.cli.finish import carry_out
-    from bench.session.calls import score_config
+    from bench.session.score_config import score_config
 
     config = score_config(
         sr_folder,

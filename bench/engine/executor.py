@@ -1,7 +1,8 @@
 """Executors: one interface for whoever runs scoring jobs, and the local one with worker processes.
 
 A job goes to the worker that its image hashes to, so features of a reference are made once. Submitting blocks while
-too many jobs are under way, which bounds the memory; a worker that dies costs its jobs only.
+too many jobs are under way, which bounds the memory; the jobs of a worker that dies are done once more, each in a
+process of its own, before they fail.
 """
 
 from __future__ import annotations
@@ -70,21 +71,22 @@ class LocalExecutor:
         self._context = multiprocessing.get_context("spawn")
         self._pools = [self._start() for _ in range(workers)]
         self._depth = depth
-        self._waiting: dict[Future[Scored], tuple[object, int]] = {}
+        self._waiting: dict[Future[Scored], tuple[object, int, ScoreJob]] = {}
         self._load = [0] * workers
 
     def submit(self, ticket: object, job: ScoreJob) -> None:
         """Send a job to the worker of its image; waits while that worker has enough to do."""
         home = zlib.crc32(job.sample.id.encode()) % len(self._pools)
         while self._load[home] - self._done_on(home) >= self._depth:
-            wait([f for f, (_, w) in self._waiting.items() if w == home and not f.done()], return_when=FIRST_COMPLETED)
+            own = [f for f, (_, w, _) in self._waiting.items() if w == home and not f.done()]
+            wait(own, return_when=FIRST_COMPLETED)
         with _without_interrupts():  # the first job starts the process
             try:
                 future = self._pools[home].submit(run_job, job)
             except BrokenProcessPool:
                 self._pools[home] = self._start()
                 future = self._pools[home].submit(run_job, job)
-        self._waiting[future] = (ticket, home)
+        self._waiting[future] = (ticket, home, job)
         self._load[home] += 1
 
     def finished(self) -> Iterator[tuple[object, Scored]]:
@@ -104,17 +106,31 @@ class LocalExecutor:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _take(self, future: Future[Scored]) -> tuple[object, Scored]:
-        ticket, home = self._waiting.pop(future)
+        ticket, home, job = self._waiting.pop(future)
         self._load[home] -= 1
+        fault = future.exception()
+        if isinstance(fault, BrokenProcessPool):
+            return ticket, self._once_more(job)
+        if fault is not None:  # a job that cannot be sent, or a metric that ends its process
+            return ticket, Scored(error=f"scoring raised {type(fault).__name__}: {fault}")
+        return ticket, future.result()
+
+    def _once_more(self, job: ScoreJob) -> Scored:
+        """Do a lost job in a fresh process, alone: whatever killed the other process may be the job beside it."""
+        pool = self._start()
         try:
-            return ticket, future.result()
+            with _without_interrupts():
+                future = pool.submit(run_job, job)
+            return future.result()
         except BrokenProcessPool:
-            return ticket, Scored(
-                error="the scoring process died (killed, or out of memory); run again with fewer --workers"
+            return Scored(
+                error="the scoring process died twice (killed, or out of memory); run again with fewer --workers"
             )
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def _done_on(self, home: int) -> int:
-        return sum(1 for f, (_, w) in self._waiting.items() if w == home and f.done())
+        return sum(1 for f, (_, w, _) in self._waiting.items() if w == home and f.done())
 
     def _start(self) -> ProcessPoolExecutor:
         pool = ProcessPoolExecutor(1, mp_context=self._context, initializer=start_process, initargs=(self._config, 1))

@@ -32,6 +32,29 @@ def attributed(spec: MethodSpec) -> Iterator[None]:
         raise UnitError(f"{spec.info.name} raised {describe(fault, spec)}", details=full_text(fault)) from fault
 
 
+@contextmanager
+def of_one_image(image: str) -> Iterator[None]:
+    """Run the harness's own work on an image inside; whatever goes wrong there costs this image and no other.
+
+    Errors that were raised on purpose pass, and so does Ctrl-C.
+
+    Args:
+        image: Its id, for messages.
+    Raises:
+        UnitError: with the traceback in `details`.
+    """
+    try:
+        yield
+    except BenchError:
+        raise
+    except MemoryError as fault:
+        how = "use fewer --workers, or run it on a machine with more"
+        raise UnitError(f"{image}: not enough memory to read, make or check this image; {how}") from fault
+    except Exception as fault:
+        said = " ".join(str(fault).split())[:_LONGEST]
+        raise UnitError(f"{image}: {type(fault).__name__}: {said}", details=full_text(fault)) from fault
+
+
 def describe(fault: BaseException, spec: MethodSpec) -> str:
     """The exception on one line: `ValueError: no such layer (up.py:14 in upscale)`."""
     try:

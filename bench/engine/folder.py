@@ -5,11 +5,14 @@ Reading takes no lock and writes nothing. What a record says of itself must agre
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from bench.api import CellId, Output, Record, RequestError, RunManifest, Score, UnitStatus, format_scale
+from bench.api.record import unknown_keys
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,22 @@ class CellFolder:
         """(method folder, dataset folder)."""
         return self.method_folder, self.cell.dataset
 
+    def image_path(self, image: str, pair: str, *, plain: bool = True) -> str:
+        """Where the SR image of a unit lies, relative to the run folder; one of two ways of making LR is not plain."""
+        return f"{self._images}{'' if plain else '~' + pair[:8]}/{image}.png"
 
-@dataclass
+    def owns(self, record: Record) -> bool:
+        """Whether a record names the image that it is of, and no other unit's."""
+        path = "" if record.output is None else record.output.path
+        plain = self.image_path(record.image, record.pair, plain=True)
+        return path == plain or path == self.image_path(record.image, record.pair, plain=False)
+
+    @cached_property
+    def _images(self) -> str:
+        return "/".join(("images", *self.parts, self.stem))
+
+
+@dataclass(slots=True)
 class StoredUnit:
     """What the records say of one image of a cell under one pair half (one way of making HR and LR).
 
@@ -48,6 +65,11 @@ class StoredUnit:
     origin: str = ""
     source: str = ""
     file: str = ""
+
+    def score(self, key: str, metric: str, signature: str) -> Score | None:
+        """The number of a score key, believed only under its own metric and signature."""
+        score = self.scores.get(key)
+        return score if score is not None and (score.metric, score.signature) == (metric, signature) else None
 
 
 Units = dict[tuple[str, str], StoredUnit]
@@ -77,9 +99,7 @@ class RunFolder:
             pair: Pair id of the unit.
             taken: Pair ids that already use the plain folder of this cell.
         """
-        plain = not taken or pair in taken
-        folder = where.stem if plain else f"{where.stem}~{pair[:8]}"
-        return Path("images", *where.parts, folder, f"{image}.png")
+        return Path(where.image_path(image, pair, plain=not taken or pair in taken))
 
     def units(self, where: CellFolder) -> Units:
         """What is stored of a cell: the newest output of each image; read once until something is appended.
@@ -89,7 +109,7 @@ class RunFolder:
         """
         path = self.records_path(where)
         if path not in self._read:
-            self._read[path] = fold_records(read_records(path, where.cell))
+            self._read[path] = fold_records(read_records(path, where))
         return self._read[path]
 
     def manifest(self) -> RunManifest | None:
@@ -109,11 +129,31 @@ class RunFolder:
             ) from None
 
 
-def read_records(path: Path, cell: CellId) -> list[Record]:
+class Listing:
+    """The files of a run folder, each folder looked at once: asking for 200,000 files one by one takes seconds."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._names: dict[str, frozenset[str]] = {}
+
+    def has(self, path: str) -> bool:
+        """Whether there is a file of this path, relative to the run folder."""
+        folder, _, name = path.rpartition("/")
+        if folder not in self._names:
+            try:
+                with os.scandir(self._out / folder) as entries:
+                    self._names[folder] = frozenset(entry.name for entry in entries if entry.is_file())
+            except OSError:
+                self._names[folder] = frozenset()
+        return name in self._names[folder]
+
+
+def read_records(path: Path, where: CellFolder) -> list[Record]:
     """All records of a cell's file; a torn last line is passed over.
 
     Raises:
-        RequestError: a line in the middle is not a record, or it is one of another cell (says which line).
+        RequestError: lines in the middle are no records (says the first and how many), or one is of another cell or
+            names another unit's image.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -121,22 +161,45 @@ def read_records(path: Path, cell: CellId) -> list[Record]:
         return []
     except OSError as fault:
         raise RequestError(f"{path} cannot be read: {fault.strerror or fault}; move it away, then run again") from None
-    records = []
+    records: list[Record] = []
+    wrong: list[tuple[int, ValueError]] = []
     for number, line in enumerate(lines[:-1], start=1):
         try:
             record = Record.from_json(line)
         except ValueError as fault:
-            raise RequestError(
-                f"{path}, line {number}: expected a record, seen {line[:40]!r} ({fault}); "
-                "delete that line (its unit is computed again) or move the file away, then run again"
-            ) from None
-        if record.cell != cell:
+            wrong.append((number, fault))
+            continue
+        if record.cell != where.cell:
             raise RequestError(
                 f"{path}, line {number}: the record says it is of {describe(record.cell)}, but it lies where those of "
-                f"{describe(cell)} are; move the file back to its place or away, then run again"
+                f"{describe(where.cell)} are; move the file back to its place or away, then run again"
+            )
+        if record.output is not None and not where.owns(record):
+            raise RequestError(
+                f"{path}, line {number}: expected the image of '{record.image}' where this cell keeps it, seen "
+                f"{record.output.path[:80]}; delete that line (its unit is computed again), then run again"
             )
         records.append(record)
+    if wrong:
+        raise _damaged(path, lines, wrong)
     return records
+
+
+def _damaged(path: Path, lines: Sequence[bytes], wrong: Sequence[tuple[int, ValueError]]) -> RequestError:
+    """One error for all lines of a file that are no records."""
+    number, fault = wrong[0]
+    later = next((key for place, _ in wrong for key in unknown_keys(lines[place - 1])), "")
+    if later:
+        return RequestError(
+            f"{path}, line {number}: {len(wrong)} of {len(lines) - 1} records were written by a later version of "
+            f"assr-bench (this one does not know '{later[:40]}': {fault}); upgrade, or choose another folder with --out"
+        )
+    more = f" (and {len(wrong) - 1} more, the last is line {wrong[-1][0]})" if len(wrong) > 1 else ""
+    what = "that line (its unit is" if len(wrong) == 1 else "these lines (their units are"
+    return RequestError(
+        f"{path}, line {number}: expected a record, seen {lines[number - 1][:40]!r} ({fault}){more}; "
+        f"delete {what} computed again) or move the file away, then run again"
+    )
 
 
 def describe(cell: CellId) -> str:
@@ -152,13 +215,7 @@ def fold_records(records: Iterable[Record]) -> Units:
         slot = (record.image, record.pair)
         scores = {_slot(score): score for score in record.scores}
         old = units.get(slot)
-        # a result that was computed again in 16 bit for an unrounded protocol keeps its 8-bit scores: they are the same
-        if (
-            old is not None
-            and old.output is not None
-            and record.output is not None
-            and old.output.key == record.output.key
-        ):
+        if old is not None and _same_image(old.output, record.output):
             scores = {**old.scores, **scores}
         # numbers of an image outlive the failure of a later metric on it
         status = UnitStatus.OK if scores else record.status
@@ -174,6 +231,16 @@ def fold_records(records: Iterable[Record]) -> Units:
             record.file,
         )
     return units
+
+
+def _same_image(old: Output | None, new: Output | None) -> bool:
+    """Whether numbers of one output are numbers of the other.
+
+    A result that was computed again in 16 bit for an unrounded protocol keeps its 8-bit scores: they are the same.
+    """
+    if old is None or new is None or old.key != new.key:
+        return False
+    return old.sha256 == new.sha256 or old.depth != new.depth
 
 
 def _slot(score: Score) -> str:

@@ -11,6 +11,7 @@ import hashlib
 import json
 from contextlib import suppress
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,8 +23,10 @@ from bench.imaging.hashing import content_hash
 
 def digest(values: Any) -> str:
     """32 hex digits of a JSON-able value, independent of key order."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(_ENCODER.encode(values).encode()).hexdigest()[:32]
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
 
 
 def code_hash(sources: Sources) -> str:
@@ -103,7 +106,9 @@ def output_key(*, method: str, source: str, pair: str, image: str, scale: Scale,
 
 def score_key(output: str, signature: str, *others: str) -> str:
     """The key of one number: the image, how it was scored, and further images that it looks at."""
-    return digest([output, signature, *others])
+    # digest([output, signature, *others]), without a tour of the encoder for what is asked for every number of a folder
+    text = ",".join([encode_basestring_ascii(part) for part in (output, signature, *others)])
+    return hashlib.sha256(f"[{text}]".encode()).hexdigest()[:32]
 
 
 def options_by_content(spec: MethodSpec, options: dict[str, Any]) -> dict[str, Any]:

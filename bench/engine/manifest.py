@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 
-from bench.api import CellPlan, Protocol, RowInfo, RunManifest
+from bench.api import CellPlan, MetricKind, Protocol, RowInfo, RunManifest
 from bench.api.run import merged_names
 from bench.engine.choice import MethodChoice
 from bench.engine.environment import describe_environment
-from bench.engine.plan import MetricPlan, Plan, cell_plan
+from bench.engine.plan import Cell, MetricPlan, Plan
 from bench.engine.request import RunRequest
 
 
@@ -45,6 +45,25 @@ def with_plan(before: RunManifest | None, plan: Plan, metrics: MetricPlan, warni
 def heading(request: RunRequest) -> str:
     """The heading under which warnings are kept: they depend on the protocol and on the images."""
     return f"{request.protocol.name}: {', '.join(dataset.name for dataset in request.datasets)}"
+
+
+def cell_plan(cell: Cell, metrics: MetricPlan) -> CellPlan:
+    """What run.json keeps of a cell."""
+    image_metrics = metrics.image_metrics()
+    across = [name for name, kind in metrics.kinds.items() if kind in (MetricKind.SET, MetricKind.CROSS_SCALE)]
+    there = set(metrics.image_metrics(cell.units[0].sample))
+    return CellPlan(
+        cell=cell.id,
+        folder=cell.choice.folder,
+        pair=cell.pair,
+        origin=cell.origin.id,
+        images=cell.set_id,
+        files={unit.sample.id: unit.file for unit in cell.units if unit.file},
+        metrics=tuple(metrics.kinds),
+        signatures={cell.signatures[name]: name for name in image_metrics},
+        crossing={cell.signatures[name]: name for name in across if name not in metrics.unavailable},
+        apart=tuple(name for name in image_metrics if name not in there),
+    )
 
 
 def row_info(choice: MethodChoice) -> RowInfo:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bench.api import (
     CellId,
-    CellPlan,
     Dataset,
     ImageSet,
     MetricKind,
@@ -20,25 +19,27 @@ from bench.api import (
     RunManifest,
     Sample,
     Scale,
+    UnitStatus,
     format_scale,
 )
 from bench.engine.agreement import disagreement
+from bench.engine.bulk import no_collection
 from bench.engine.choice import MethodChoice
-from bench.engine.folder import CellFolder, RunFolder, StoredUnit
+from bench.engine.folder import CellFolder, Listing, RunFolder, StoredUnit
 from bench.engine.keys import output_key, score_key
 from bench.engine.origin import MadeBy, image_set, made_by, read_besides, short, short_source, source_of
-from bench.engine.request import RunRequest
+from bench.engine.request import RunRequest, refuse_twins
 from bench.metrics.base import SetMetric
 
 
-@dataclass
+@dataclass(slots=True)
 class Unit:
     """One image of a cell and what is left to do for it.
 
     Attributes:
         sample: The image.
         key: Output key.
-        path: Where the SR image lies, relative to the run folder.
+        place: Where the SR image lies, relative to the run folder.
         infer: True where the SR image has to be computed.
         missing: metric -> score key of the numbers that are not there yet.
         source: `source_of` the sample when the run was planned.
@@ -51,7 +52,7 @@ class Unit:
 
     sample: Sample
     key: str
-    path: Path
+    place: str
     infer: bool
     missing: dict[str, str]
     source: str = ""
@@ -60,6 +61,11 @@ class Unit:
     stored: Output | None = None
     because: str = ""
     without: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """`place` as a path."""
+        return Path(self.place)
 
 
 @dataclass
@@ -170,7 +176,7 @@ def list_samples(request: RunRequest) -> Samples:
         RequestError: two datasets of one name, a set without images at this scale.
         Unavailable: a dataset that is not here.
     """
-    _refuse_twins(request.datasets)
+    refuse_twins(request.datasets)
     return {
         (dataset.name, scale): select_samples(dataset, scale, request.protocol, request.limit)
         for dataset in request.datasets
@@ -193,20 +199,25 @@ def make_plan(
         RequestError: a damaged record file.
     """
     sets = {place: image_set(place[0], images) for place, images in samples.items()}
+    sources = {
+        place: [(source_of(image), short_source(image)) for image in images] for place, images in samples.items()
+    }
+    listing = Listing(store.out)
     known = dict(before.origins) if before is not None else {}
     cells = []
-    for choice in request.methods:
-        made = made_by(choice, tile=request.tile)
-        known[made.origin.id] = made.origin
-        for dataset in request.datasets:
-            seeds = request.seeds if choice.spec.info.stochastic or _draws(request, metrics, dataset) else (0,)
-            for scale in request.scales:
-                place = (dataset.name, scale)
-                for seed in seeds:
-                    cell_id = CellId(choice.name, choice.variant, dataset.name, scale, seed)
-                    cell = _empty_cell(request, metrics, choice, made, cell_id, sets[place][0], len(samples[place]))
-                    _fill(cell, samples[place], store, request, metrics, made, known)
-                    cells.append(cell)
+    with no_collection():
+        for choice in request.methods:
+            made = made_by(choice, tile=request.tile)
+            known[made.origin.id] = made.origin
+            for dataset in request.datasets:
+                seeds = request.seeds if choice.spec.info.stochastic or _draws(request, metrics, dataset) else (0,)
+                for scale in request.scales:
+                    place = (dataset.name, scale)
+                    for seed in seeds:
+                        cell_id = CellId(choice.name, choice.variant, dataset.name, scale, seed)
+                        cell = _empty_cell(request, metrics, choice, made, cell_id, sets[place][0], len(samples[place]))
+                        _fill(cell, samples[place], sources[place], store, request, metrics, made, known, listing)
+                        cells.append(cell)
     return Plan(request, cells, dict(sets.values()))
 
 
@@ -220,25 +231,6 @@ def select_samples(dataset: Dataset, scale: Scale, protocol: Protocol, limit: in
     if not samples:
         raise RequestError(f"dataset {dataset.name} has no image at x{format_scale(scale)}")
     return samples
-
-
-def cell_plan(cell: Cell, metrics: MetricPlan) -> CellPlan:
-    """What run.json keeps of a cell."""
-    image_metrics = metrics.image_metrics()
-    across = [name for name, kind in metrics.kinds.items() if kind in (MetricKind.SET, MetricKind.CROSS_SCALE)]
-    there = set(metrics.image_metrics(cell.units[0].sample))
-    return CellPlan(
-        cell=cell.id,
-        folder=cell.choice.folder,
-        pair=cell.pair,
-        origin=cell.origin.id,
-        images=cell.set_id,
-        files={unit.sample.id: unit.file for unit in cell.units if unit.file},
-        metrics=tuple(metrics.kinds),
-        signatures={cell.signatures[name]: name for name in image_metrics},
-        crossing={cell.signatures[name]: name for name in across if name not in metrics.unavailable},
-        apart=tuple(name for name in image_metrics if name not in there),
-    )
 
 
 def _draws(request: RunRequest, metrics: MetricPlan, dataset: Dataset) -> bool:
@@ -272,20 +264,22 @@ def _empty_cell(
 def _fill(
     cell: Cell,
     samples: Iterable[Sample],
+    sources: Iterable[tuple[str, str]],
     store: RunFolder,
     request: RunRequest,
     metrics: MetricPlan,
     made: MadeBy,
     origins: Mapping[str, Origin],
+    listing: Listing,
 ) -> None:
     """Compare each image of a cell with what is stored of it."""
     spec, where = cell.choice.spec, cell.where
     stored = store.units(where)
     plain = {
-        p for (_, p), u in stored.items() if u.output is not None and Path(u.output.path).parent.name == where.stem
+        p for (_, p), u in stored.items() if u.output is not None and u.output.path == where.image_path(u.image, p)
     }
     depth = 16 if request.protocol.sr_depth == "float" else 8
-    for sample in samples:
+    for sample, (source, short_name) in zip(samples, sources, strict=True):
         own = ""
         if spec.fingerprint is not None and spec.fingerprint_per_image:
             own = spec.fingerprint(cell.choice.options, sample.id, cell.id.scale)
@@ -293,38 +287,43 @@ def _fill(
             sample=sample,
             key=output_key(
                 method=made.key,
-                source=source_of(sample),
+                source=source,
                 pair=cell.pair,
                 image=sample.id,
                 scale=cell.id.scale,
                 seed=cell.id.seed,
                 extra=read_besides(spec, own or made.reads, request.protocol),
             ),
-            path=Path(),
+            place="",
             infer=True,
             missing={},
-            source=source_of(sample),
-            short_source=short_source(sample),
+            source=source,
+            short_source=short_name,
             file=short(own) if own else "",
         )
         old = stored.get((sample.id, cell.pair))
-        unit.because = _because(old, unit, cell, depth, store.out, origins)
+        unit.because = _because(old, unit, cell, depth, listing, origins)
         unit.infer = old is None or old.output is None or bool(unit.because)
-        unit.path = (
-            Path(old.output.path)
-            if old is not None and old.output is not None
-            else store.image_path(where, sample.id, cell.pair, plain)
-        )
+        if not unit.infer and old is not None and old.output is not None:
+            unit.key = old.output.key  # equal, and one text in memory instead of two
+        if old is not None and old.output is not None:
+            unit.place = old.output.path
+        else:
+            unit.place = store.image_path(where, sample.id, cell.pair, plain).as_posix()
         wanted = {name: score_key(unit.key, cell.signatures[name]) for name in metrics.image_metrics(sample)}
-        have = old.scores if old is not None and not unit.infer else {}
-        unit.missing = {name: key for name, key in wanted.items() if key not in have}
-        unit.without = {name: have[k].reason for name, k in wanted.items() if k in have and have[k].value is None}
+        kept = old if old is not None and not unit.infer else _NOTHING
+        have = {name: kept.score(key, name, cell.signatures[name]) for name, key in wanted.items()}
+        unit.missing = {name: key for name, key in wanted.items() if have[name] is None}
+        unit.without = {name: score.reason for name, score in have.items() if score is not None and score.value is None}
         unit.stored = old.output if old is not None and not unit.infer else None
         cell.units.append(unit)
 
 
+_NOTHING = StoredUnit("", "", UnitStatus.FAILED, None)
+
+
 def _because(
-    old: StoredUnit | None, unit: Unit, cell: Cell, depth: int, out: Path, origins: Mapping[str, Origin]
+    old: StoredUnit | None, unit: Unit, cell: Cell, depth: int, listing: Listing, origins: Mapping[str, Origin]
 ) -> str:
     """Why a stored image will not do; empty where it will, or where there is none."""
     if old is None or old.output is None:
@@ -334,14 +333,4 @@ def _because(
         return reason or "made in another way"
     if old.output.depth < depth:
         return f"stored with {old.output.depth} bits where this protocol scores {depth}"
-    return "" if (out / old.output.path).is_file() else "its file is gone"
-
-
-def _refuse_twins(datasets: Iterable[Dataset]) -> None:
-    seen: set[str] = set()
-    for dataset in datasets:
-        if dataset.name in seen:
-            raise RequestError(
-                f"two datasets are called '{dataset.name}'; their results would be mixed: rename one of the folders"
-            )
-        seen.add(dataset.name)
+    return "" if listing.has(old.output.path) else "its file is gone"

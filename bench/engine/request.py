@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,3 +97,18 @@ def check_device(device: str) -> str:
     if device not in ("auto", "cpu", "cuda"):
         raise RequestError(f"device '{device}' is unknown; use --device auto, cpu or cuda")
     return device
+
+
+def refuse_twins(datasets: Iterable[Dataset]) -> None:
+    """Refuse two datasets of one name.
+
+    Raises:
+        RequestError: there are two.
+    """
+    seen: set[str] = set()
+    for dataset in datasets:
+        if dataset.name in seen:
+            raise RequestError(
+                f"two datasets are called '{dataset.name}'; their results would be mixed: rename one of the folders"
+            )
+        seen.add(dataset.name)

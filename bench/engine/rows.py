@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bench.api import CellId, CellPlan, MetricRef, RecordRow, RunManifest, Scale, Score, UnitStatus
+from bench.api.run import row_order
 from bench.engine.agreement import disagreement, older_sentence
+from bench.engine.bulk import no_collection
 from bench.engine.folder import CellFolder, RunFolder, StoredUnit, Units
 from bench.engine.keys import digest, score_key
 
@@ -41,12 +43,14 @@ def record_rows(folder: RunFolder, manifest: RunManifest) -> Rows:
     reader = _Reader(folder, manifest)
     rows: list[RecordRow] = []
     older = {}
-    for plan in manifest.cells:
-        sentence = reader.older(plan)
-        if sentence:
-            older[plan.key] = sentence
-        rows += reader.rows(plan)
-    return Rows(sorted(dict.fromkeys(rows), key=lambda row: row.sort_key), older)
+    with no_collection():
+        for plan in manifest.cells:
+            reasons: Counter[str] = Counter()
+            rows += reader.rows(plan, reasons)
+            if reasons:
+                older[plan.key] = older_sentence(reasons)
+        rows.sort(key=row_order)
+        return Rows([row for row, before in zip(rows, [None, *rows], strict=False) if row != before], older)
 
 
 class _Reader:
@@ -77,31 +81,24 @@ class _Reader:
         found = {image: self.units(plan).get((image, plan.pair)) for image in self.manifest.sets[plan.images].images}
         return {image: unit for image, unit in found.items() if unit is not None and not self.reason(plan, unit)}
 
-    def older(self, plan: CellPlan) -> str:
-        """A sentence on the units that do not agree; empty where all do."""
-        reasons: Counter[str] = Counter()
-        for image in self.manifest.sets[plan.images].images:
-            unit = self.units(plan).get((image, plan.pair))
-            reason = "" if unit is None else self.reason(plan, unit)
-            if reason:
-                reasons[reason] += 1
-        return older_sentence(reasons)
-
-    def rows(self, plan: CellPlan) -> Iterator[RecordRow]:
-        """The rows of a cell under one way of making LR."""
-        images = self.manifest.sets[plan.images].images
-        for image, source in images.items():
-            unit = self.units(plan).get((image, plan.pair))
+    def rows(self, plan: CellPlan, reasons: Counter[str]) -> Iterator[RecordRow]:
+        """The rows of a cell under one way of making LR; why units do not agree with the plan is counted."""
+        units = self.units(plan)
+        for image, source in self.manifest.sets[plan.images].images.items():
+            unit = units.get((image, plan.pair))
             if unit is None:
                 continue
             row = _Row(plan, image, source, unit)
-            if self.reason(plan, unit):
+            reason = self.reason(plan, unit)
+            if reason:
+                reasons[reason] += 1
                 yield from row.stale()
             elif unit.status is UnitStatus.FAILED:
                 yield from row.failed()
             else:
                 yield from row.measured()
-                yield from row.crossed(self._partner_key(plan, image))
+                if plan.crossing:
+                    yield from row.crossed(self._partner_key(plan, image))
         yield from self._whole_set(plan)
 
     def _partner_key(self, plan: CellPlan, image: str) -> Callable[[Scale], list[str]]:
@@ -127,7 +124,7 @@ class _Reader:
                 yield _Row(plan, WHOLE_SET, plan.images, unit).row(score.metric, score.signature, score)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Row:
     """Makes the rows of one unit."""
 
@@ -176,8 +173,8 @@ class _Row:
         output = self.unit.output
         for signature, metric in self.plan.signatures.items():
             key = score_key(output.key, signature) if output is not None else ""
-            score = self.unit.scores.get(key)
-            if score is not None and (score.metric, score.signature) == (metric, signature):
+            score = self.unit.score(key, metric, signature)
+            if score is not None:
                 yield self.row(metric, signature, score)
             elif metric in self.plan.apart:
                 yield self.row(metric, signature, None, UnitStatus.UNAVAILABLE)

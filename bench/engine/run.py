@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from bench.api import CellId, DatasetKind, MetricKind, RunManifest
 from bench.api.run import OldFormat
 from bench.engine.crossing import score_across
 from bench.engine.draws import write_draws
+from bench.engine.environment import hardware
 from bench.engine.events import Listener, Silent, Tally
 from bench.engine.folder import RunFolder
 from bench.engine.manifest import heading, with_plan
@@ -28,7 +30,7 @@ class RunResult:
         tally: What was done.
         plan: The cells and units of the request.
         metrics: What could be had of the metrics.
-        rows: Everything in the run folder, as rows of records.csv.
+        folder: The run folder as it was read and written.
         unchanged: True where nothing was done and the same request was exported before.
         manifest: run.json as it was written.
     """
@@ -36,9 +38,15 @@ class RunResult:
     tally: Tally
     plan: Plan
     metrics: MetricPlan
-    rows: Rows
+    folder: RunFolder
     unchanged: bool
     manifest: RunManifest
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Everything in the run folder, as rows of records.csv; made when somebody asks: a run with nothing to do does
+        not."""
+        return record_rows(self.folder, self.manifest)
 
 
 def plan_metrics(request: RunRequest) -> MetricPlan:
@@ -94,12 +102,16 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         if not (tally.interrupted or tally.stopped) and any(
             kind in (MetricKind.SET, MetricKind.CROSS_SCALE) for kind in metrics.kinds.values()
         ):
-            score_across(plan, metrics, store, listener, tally)
+            changed = score_across(plan, metrics, store, listener, tally)
+            if changed:
+                listener.note(f"computing {len(changed)} changed images again")
+                Work(plan, metrics, store, listener, tally).run(changed)
+                score_across(plan, metrics, store, listener, tally)
         tally.without = _valueless(plan)
         after = with_plan(planned, plan, metrics, tally.warnings)
         store.write_manifest(after)
         unchanged = before is not None and _same(before, after) and not units and not tally.scored
-        return RunResult(tally, plan, metrics, record_rows(store, after), unchanged, after)
+        return RunResult(tally, plan, metrics, store, unchanged, after)
 
 
 def plan_only(request: RunRequest) -> tuple[Plan, MetricPlan]:
@@ -129,8 +141,12 @@ def _earlier(store: RunFolder, listener: Listener) -> RunManifest | None:
 
 
 def _same(before: RunManifest, after: RunManifest) -> bool:
-    """Whether two runs would export the same; the command's wording and what was written as a list do not matter."""
-    return RunManifest.from_json(after.to_json(), "run.json") == replace(before, command=after.command)
+    """Whether two runs would export the same; the command's wording and what was written as a list do not matter, and
+    of the environment only what tables say of it."""
+    if hardware(before.environment) != hardware(after.environment):
+        return False
+    before = replace(before, command=after.command, environment=after.environment)
+    return RunManifest.from_json(after.to_json(), "run.json") == RunManifest.from_json(before.to_json(), "run.json")
 
 
 def _valueless(plan: Plan) -> dict[tuple[CellId, str, str], list[str]]:

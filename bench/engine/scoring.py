@@ -89,6 +89,10 @@ class Scored:
     phases: dict[str, float] = field(default_factory=dict)
 
 
+class ChangedImage(UnitError):  # noqa: N818 - a state with a way on: it is computed again
+    """A stored image is not what was written: replaced, damaged, empty or gone."""
+
+
 class UnitScorer:
     """Scores units one after another; keeps what references have in common."""
 
@@ -114,7 +118,7 @@ class UnitScorer:
             if sr is None:
                 try:
                     sr = checked_png(job.path, job.stored)
-                except UnitError as fault:
+                except ChangedImage as fault:
                     return Scored(error=str(fault), damaged=True)
                 lap("read")
             if not job.metrics:
@@ -134,7 +138,9 @@ class UnitScorer:
             return Scored(error=f"{job.path}: {fault.strerror or fault}", phases=phases)
         except MemoryError:
             return Scored(error="not enough memory to score this image; lower --workers", phases=phases)
-        except Exception as fault:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as fault:  # a metric may come from a plug-in, which may end the process
             return Scored(error=f"scoring raised {type(fault).__name__}: {fault}", phases=phases)
 
     def _score(
@@ -144,16 +150,16 @@ class UnitScorer:
         reference = self._reference_id(job)
         try:
             return self.scorer.score(sr, hr, lr, job.scale, reference, metrics=job.metrics), {}
-        except (UnitError, MemoryError):
+        except (UnitError, MemoryError, KeyboardInterrupt):
             raise
-        except Exception:
+        except BaseException:
             values, faults = {}, {}
         for name in job.metrics:
             try:
                 values |= self.scorer.score(sr, hr, lr, job.scale, reference, metrics=(name,))
-            except (UnitError, MemoryError):
+            except (UnitError, MemoryError, KeyboardInterrupt):
                 raise
-            except Exception as fault:
+            except BaseException as fault:
                 faults[name] = f"{name} raised {type(fault).__name__}: {fault}"
         return values, faults
 
@@ -170,12 +176,11 @@ class UnitScorer:
 
 
 def store_image(path: Path, sr: Pixels) -> str:
-    """Write a result and give back the hash of its pixels.
+    """Write a result, into a folder that is there, and give back the hash of its pixels.
 
     Raises:
         OSError: the disk refuses; no half file is left.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_png(path, sr, compress=sr.shape[0] * sr.shape[1] > UNCOMPRESSED_PIXELS)
     return pixels_sha256(sr)
 
@@ -187,7 +192,7 @@ def read_stored(out: Path, output: Output) -> Pixels:
         out: The run folder.
         output: What its record says of it.
     Raises:
-        UnitError: it cannot be read, or is not what was written.
+        ChangedImage: it cannot be read, or is not what was written.
     """
     return checked_png(out / output.path, output)
 
@@ -196,14 +201,16 @@ def checked_png(path: Path, output: Output | None) -> Pixels:
     """The pixels of a stored PNG, compared with the hash that was taken when it was written.
 
     Raises:
-        UnitError: it cannot be read, or is not what was written.
+        ChangedImage: it cannot be read, or is not what was written.
     """
     try:
         pixels = read_png_exact(path)
-    except (OSError, ValueError) as fault:
-        raise UnitError(f"{path} cannot be read: {fault}") from fault
+    except MemoryError:
+        raise
+    except Exception as fault:  # OpenCV has an exception of its own for headers that promise too much
+        raise ChangedImage(f"{path} cannot be read: {fault}") from fault
     if output is not None and pixels_sha256(pixels) != output.sha256:
-        raise UnitError(f"{path} was changed after it was written")
+        raise ChangedImage(f"{path} was changed after it was written")
     return pixels
 
 

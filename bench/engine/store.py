@@ -6,14 +6,17 @@ file is opened again. Every other file is written under a temporary name and ren
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import IO
 
-from filelock import FileLock, Timeout
-
 from bench.api import Record, RequestError, RunManifest
 from bench.engine.folder import CellFolder, RunFolder
-from bench.imaging.atomic import atomic_write
+from bench.engine.lock import lock_folder
+from bench.imaging.atomic import atomic_write, remove_leftovers
+
+_SURELY_LEFT = 3600.0
+"""Seconds after which a half-written file in a folder that others write to is nobody's any more."""
 
 
 class Store(RunFolder):
@@ -28,17 +31,25 @@ class Store(RunFolder):
         super().__init__(out)
         try:
             out.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(out / ".lock", timeout=0)
-            self._lock.acquire()
-        except Timeout:
-            raise RequestError(
-                f"another run is writing to {out}; wait for it to end, or choose another folder with --out"
-            ) from None
+            self._lock = lock_folder(out)
         except OSError as fault:
             raise RequestError(
                 f"cannot write to the run folder {out}: {fault.strerror or fault}; choose another with --out DIR"
             ) from None
         self._streams: dict[Path, IO[bytes]] = {}
+        self._tidied: set[Path] = set()
+        remove_leftovers(out, older=_SURELY_LEFT)  # exports are written there without the lock
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder of this run, without what a killed run left there in the middle of writing.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        if path not in self._tidied:
+            path.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(path)
+            self._tidied.add(path)
 
     def close(self) -> None:
         """Close the record files and release the lock."""
@@ -86,6 +97,11 @@ class Store(RunFolder):
                 stream.write(manifest.to_json())
         except OSError as fault:
             raise cannot_write(path, fault) from None
+
+
+def is_full(fault: OSError) -> bool:
+    """Whether a disk refused for good, so that the next file will fare no better: full, over quota, read-only."""
+    return fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def cannot_write(path: Path, fault: OSError) -> RequestError:

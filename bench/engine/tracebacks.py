@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,27 @@ def traceback_path(image: Path) -> Path:
     """
     inside = (part for part in image.parts[1:] if part != "..")  # a stored path is data: it must not lead outside
     return Path(FOLDER, *inside).with_suffix(".txt")
+
+
+def renew_traceback(out: Path, image: Path, text: str, note: Callable[[str], None]) -> Path | None:
+    """Where the traceback of a unit lies now, relative to the run folder; an older one is gone.
+
+    Args:
+        out: The run folder.
+        image: Where its SR image goes.
+        text: The traceback; empty: None is kept.
+        note: Told where the disk refuses.
+    """
+    path = traceback_path(image)
+    if not text:
+        forget_traceback(out, path)
+        return None
+    try:
+        keep_traceback(out, path, text)
+    except OSError as fault:
+        note(f"{path}: the traceback could not be written: {fault.strerror or fault}")
+        return None
+    return path
 
 
 def keep_traceback(out: Path, relative: Path, text: str) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +29,15 @@ from bench.api import (
 from bench.data import Pair, prepare
 from bench.engine.events import Failure, Listener, Tally
 from bench.engine.executor import EXECUTORS, Executor, fitting_workers
+from bench.engine.faults import of_one_image
 from bench.engine.inference import Inferred, Runner, as_tensor
+from bench.engine.keys import score_key
 from bench.engine.lookup import LookUp, open_method
 from bench.engine.origin import unchanged
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
-from bench.engine.store import Store
-from bench.engine.tracebacks import forget_traceback, keep_traceback, traceback_path
+from bench.engine.store import Store, cannot_write, is_full
+from bench.engine.tracebacks import forget_traceback, renew_traceback, traceback_path
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,16 @@ class Work:
         self._share = 0.0
         self._infos = [metric.info for metric in plan.request.metrics]
 
-    def run(self) -> None:
-        """All cells in order; Ctrl-C, or a failure under `fail_fast`, waits for what is being scored and stops."""
+    def run(self, again: Sequence[tuple[Cell, Unit]] | None = None) -> None:
+        """All cells in order; Ctrl-C, or a failure under `fail_fast`, waits for what is being scored and stops.
+
+        Args:
+            again: Only these units, of which the stored image turned out not to be what was written; None: all.
+        """
+        for cell, unit in again or ():
+            self._repeat(cell, unit)
         try:
-            for cell, unit in self._todo():
+            for cell, unit in self._todo() if again is None else ():
                 self._unit(cell, unit)
                 self._collect(wait=False)
                 if self.tally.stopped:
@@ -109,7 +116,7 @@ class Work:
             workers = self.request.workers
             if workers is None:
                 cells = self.plan.cells
-                units = sum(len(cell.todo()) for cell in cells)
+                units = sum(len(cell.todo()) for cell in cells) if not self._again else len(self._again)
                 computed = sum(unit.infer for cell in cells if cell.choice.spec.reader is None for unit in cell.units)
                 workers = fitting_workers(units=units, inferences=computed)
             self._executor = EXECUTORS.get(self.request.executor)(config, workers=workers)
@@ -129,13 +136,14 @@ class Work:
             self.executor.submit(Ticket(cell, unit, unit.stored), job)
             return
         try:
-            pair, result = self._infer(cell, unit)
-            pixels_hash = self._write(unit, result)
+            with of_one_image(unit.sample.id):
+                pair, result = self._infer(cell, unit)
+                pixels_hash = self._write(unit, result)
+                lr_hash = hashlib.sha256(np.ascontiguousarray(pair.lr).data).hexdigest() if pair.lr is not None else ""
         except UnitError as fault:
             self._failed(cell, unit, str(fault), details=fault.details)
             return
         self._warn(cell, pair)
-        lr_hash = hashlib.sha256(np.ascontiguousarray(pair.lr).data).hexdigest() if pair.lr is not None else ""
         if result.tile is not None and self.request.tile is None:
             self.listener.note(
                 f"{cell.choice.display}, {unit.sample.id}: memory was short, LR tiles of {result.tile} px used"
@@ -224,7 +232,7 @@ class Work:
 
     def _read(self, cell: Cell, unit: Unit) -> tuple[Pair, NDArray[np.float32]]:
         """The pair of a unit and its LR image."""
-        with unchanged(unit.sample, unit.source):
+        with of_one_image(unit.sample.id), unchanged(unit.sample, unit.source):
             pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
         if pair.lr is None:
             raise UnitError(f"{unit.sample.id} has no LR image")
@@ -234,8 +242,15 @@ class Work:
         path = self.request.out / unit.path
         started = time.perf_counter()
         try:
+            self.store.make_folder(path.parent)
             return store_image(path, result.pixels)
+        except IsADirectoryError as fault:
+            raise UnitError(
+                f"{path}: a folder lies where this image is to be written; move it away and type the same command again"
+            ) from fault
         except OSError as fault:
+            if is_full(fault):  # every further image would be computed only to meet the same refusal
+                raise cannot_write(path, fault) from fault
             raise UnitError(f"{path}: {fault.strerror or fault}") from fault
         finally:
             self.tally.spend("write", time.perf_counter() - started)
@@ -253,8 +268,7 @@ class Work:
         cell, unit, output = ticket.cell, ticket.unit, ticket.output
         if scored.damaged:
             self.listener.note(f"{scored.error}; computing it again")
-            unit.infer = True
-            self._again.append((cell, unit))
+            self._repeat(cell, unit)
             return
         if scored.error or output is None:
             self._failed(cell, unit, scored.error, output=output)
@@ -272,6 +286,15 @@ class Work:
         self.tally.scored += len(scores)
         self.listener.unit(cell.id, unit.sample.id)
 
+    def _repeat(self, cell: Cell, unit: Unit) -> None:
+        """Compute a unit anew at the end, with all of its numbers: those that are there may be of other pixels."""
+        self.tally.reused -= not unit.infer
+        unit.infer, unit.stored = True, None
+        unit.missing = {
+            name: score_key(unit.key, cell.signatures[name]) for name in self.metrics.image_metrics(unit.sample)
+        }
+        self._again.append((cell, unit))
+
     def _failed(self, cell: Cell, unit: Unit, error: str, *, output: Output | None = None, details: str = "") -> None:
         """Record a unit as failed.
 
@@ -282,24 +305,11 @@ class Work:
             output: Its SR image, where only the scoring failed.
             details: The traceback of a method's own fault.
         """
-        where = self._keep_traceback(unit, details)
+        where = renew_traceback(self.request.out, unit.path, details, self.listener.note)
         self.tally.failures.append(Failure(cell.id, unit.sample.id, error, where))
         self.tally.stopped |= self.request.fail_fast
         self._append(Ticket(cell, unit, output), UnitStatus.FAILED, output, error=error)
         self.listener.unit(cell.id, unit.sample.id, error=error)
-
-    def _keep_traceback(self, unit: Unit, details: str) -> Path | None:
-        """Where the traceback lies now; an older one of the same unit is gone."""
-        path = traceback_path(unit.path)
-        if not details:
-            forget_traceback(self.request.out, path)
-            return None
-        try:
-            keep_traceback(self.request.out, path, details)
-        except OSError as fault:
-            self.listener.note(f"{path}: the traceback could not be written: {fault.strerror or fault}")
-            return None
-        return path
 
     def _append(
         self, ticket: Ticket, status: UnitStatus, output: Output | None, scores: tuple[Score, ...] = (), error: str = ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,12 +41,32 @@ def atomic_write(path: Path | str, mode: Literal["w", "wb"] = "w", *, durable: b
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        Path(name).chmod(0o666 & ~_UMASK)  # mkstemp makes files that only their owner can read
+        with suppress(OSError):  # some network and container file systems refuse it, and the file is whole all the same
+            Path(name).chmod(0o666 & ~_UMASK)  # mkstemp makes files that only their owner can read
         Path(name).replace(target)
     except BaseException:
         with suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def remove_leftovers(folder: Path, *, older: float = 0.0) -> None:
+    """Remove the temporary files of `atomic_write` that killed processes left directly in a folder.
+
+    Args:
+        folder: Nobody may be writing to it at the moment, or `older` must tell those files apart.
+        older: Only files that were touched last so many seconds ago.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _LEFTOVER.fullmatch(entry.name):
+                with suppress(OSError):
+                    if entry.is_file(follow_symlinks=False) and time.time() - entry.stat().st_mtime >= older:
+                        Path(entry).unlink()
+
+
+_LEFTOVER = re.compile(r"\.[a-z0-9_]{8}\.part")
+"""The names that `tempfile` makes."""
 
 
 def _umask() -> int:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.api import RequestError, Scale, as_scale
-from bench.api.lists import names as name_list
+from bench.api.lists import Names, as_names
 from bench.engine.events import Listener, Tally
 from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
-from bench.metrics.catalog import choose_metrics
-from bench.session.config import DEFAULT_OUT, RunConfig, make_config
+from bench.session.config import DEFAULT_OUT, make_config
 from bench.session.request import build_request, fetch_parameters
+from bench.session.score_config import SCORE_OUT, score_config
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,26 +23,25 @@ if TYPE_CHECKING:
     from bench.analysis import RunFrames, Selection
     from bench.report import TableOptions
 
-Names = str | Sequence[str]
-SCORE_OUT = Path("results/runs/score")
-ALONE_METRICS = ("niqe",)
-ALONE_PROTOCOL = "pyiqa-default"
-"""What images without references are scored with unless the user says otherwise: whole, their luma rounded."""
-
 
 @dataclass(frozen=True)
 class Run:
     """What a request gave, or what run folders hold.
 
     Attributes:
-        frames: The typed content.
+        read: Makes the typed content when it is asked for.
         out: The run folder; None for several folders read as one.
         result: What was done; None for a run that was only read.
     """
 
-    frames: RunFrames
+    read: Callable[[], RunFrames]
     out: Path | None = None
     result: RunResult | None = None
+
+    @cached_property
+    def frames(self) -> RunFrames:
+        """The typed content."""
+        return self.read()
 
     @property
     def records(self) -> pd.DataFrame:
@@ -106,12 +106,12 @@ class Run:
         from bench.report import TableOptions
 
         selection = Selection(
-            methods=_names(methods),
-            datasets=_names(datasets),
+            methods=as_names(methods),
+            datasets=as_names(datasets),
             scales=tuple(map(as_scale, scales)),
-            metrics=_names(metrics),
+            metrics=as_names(metrics),
             protocol=protocol,
-            signature=_names(signature),
+            signature=as_names(signature),
             variants=tuple(variants),
         )
         options = TableOptions(
@@ -121,7 +121,8 @@ class Run:
 
     def renamed(self, names: Mapping[str, str]) -> Run:
         """The same under other names in tables: name of a row (or its method) -> what to print."""
-        return replace(self, frames=self.frames.renamed(names))
+        renamed = self.frames.renamed(names)
+        return replace(self, read=lambda: renamed)
 
     def typeset(self, output: str, selection: Selection, options: TableOptions) -> str:
         """As `table`, of typed values."""
@@ -252,65 +253,6 @@ def score(
     return carry_out(build_request(config, command=command), listener=listener)
 
 
-def score_config(
-    sr_folder: Path | str,
-    hr: Path | str | None,
-    *,
-    scale: str | Scale | None,
-    protocol: str | None,
-    metrics: Names | None,
-    pattern: str,
-    name: str,
-    set: Sequence[str],
-    out: Path | str | None,
-    **others: Any,
-) -> RunConfig:
-    """The request behind `score`: a run of the method `precomputed` at one scale.
-
-    Args:
-        sr_folder, hr, scale, protocol, metrics, pattern, name, set, out: As for `score`.
-        others: Further fields of `RunConfig`; an unknown one is an error there.
-    """
-    folder = Path(sr_folder)
-    if not folder.is_dir():
-        raise RequestError(f"SR_FOLDER {folder} is not a folder; give the folder that holds the images to score")
-    if hr is None:
-        # the images stand in for LR images without a reference: the set is then they themselves
-        hr, scale, protocol = f"::{folder}", 1 if scale is None else scale, protocol or ALONE_PROTOCOL
-        metrics = _alone(metrics, folder)
-    if scale is None or protocol is None:
-        missing = " and ".join(["--scale"] * (scale is None) + ["--protocol"] * (protocol is None))
-        raise RequestError(
-            f"{missing} must be given: numbers against references depend on both; such as --scale 4 --protocol "
-            "basicsr-y, or --scale 1 --protocol pyiqa-default for images as they are ('bench protocols' lists all)"
-        )
-    options = [f"precomputed.folder={folder.resolve()}", *([f"precomputed.pattern={pattern}"] if pattern else []), *set]
-    values = {
-        "methods": ("precomputed",),
-        "scales": (scale,),
-        "datasets": (str(hr),),
-        "protocol": protocol,
-        "metrics": metrics,
-        "set": options,
-        "name": (f"precomputed={name}",) if name else None,
-        "out": out if out is not None else SCORE_OUT,
-        **others,
-    }
-    return make_config(values)
-
-
-def _alone(metrics: Names | None, folder: Path) -> tuple[str, ...]:
-    """The metrics of images without references; one that compares is refused."""
-    names = ALONE_METRICS if metrics is None else _names(metrics)
-    for metric in choose_metrics(names):
-        if metric.looks_at_hr():
-            raise RequestError(
-                f"{metric.info.name} compares with a reference, and there is none: bench score {folder} HR_FOLDER "
-                f"--scale S --protocol P; without one, such as --metrics {','.join(ALONE_METRICS)}"
-            )
-    return names
-
-
 def load(*folders: Path | str) -> Run:
     """A finished or interrupted run, read from its folder; several folders are read as one run.
 
@@ -322,7 +264,8 @@ def load(*folders: Path | str) -> Run:
     if not folders:
         raise RequestError("no run folder given; give the --out folder of a 'bench run'")
     paths = [Path(folder) for folder in folders]
-    return Run(load_run(*paths), paths[0] if len(paths) == 1 else None)
+    frames = load_run(*paths)
+    return Run(lambda: frames, paths[0] if len(paths) == 1 else None)
 
 
 def carry_out(request: RunRequest, *, listener: Listener | None = None) -> Run:
@@ -334,13 +277,11 @@ def carry_out(request: RunRequest, *, listener: Listener | None = None) -> Run:
     fetch_parameters(request, listener)
     result = execute(request, listener)
     # tables bring pandas along: a quarter of what starting costs beside torch, and the first image needs none of it
-    from bench.session.exports import asked_frames, folder_frames, write_all
+    from bench.session.exports import asked_frames, folder_frames, needs_exports, write_all
 
+    if not needs_exports(result):
+        return Run(lambda: asked_frames(result, folder_frames(result)), request.out, result)
     everything = folder_frames(result)
     asked = asked_frames(result, everything)
     write_all(result, everything, asked)
-    return Run(asked, request.out, result)
-
-
-def _names(value: Names) -> tuple[str, ...]:
-    return name_list(value) if isinstance(value, str) else tuple(value)
+    return Run(lambda: asked, request.out, result)

@@ -50,15 +50,18 @@ def asked_frames(result: RunResult, everything: RunFrames) -> RunFrames:
     )
 
 
+def needs_exports(result: RunResult) -> bool:
+    """Whether the exports that are there, if they are, say something else than this run."""
+    return not (result.unchanged and all((result.plan.request.out / name).is_file() for name in EXPORTS))
+
+
 def write_all(result: RunResult, everything: RunFrames, asked: RunFrames) -> None:
-    """Write records.csv, summary.csv, table.tex and table.md, where something changed.
+    """Write records.csv, summary.csv, table.tex and table.md.
 
     Raises:
         RequestError: the disk refuses; the old files stay.
     """
     out = result.plan.request.out
-    if result.unchanged and all((out / name).is_file() for name in EXPORTS):
-        return
     try:
         write_exports(out, everything, known_infos(everything.summary["metric"]), asked=asked)
     except OSError as fault:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.analysis import frames_of
 from bench.api import CellPlan, Output, Record, RequestError, RunManifest
+from bench.engine.draws import read_draws
 from bench.engine.folder import CellFolder, RunFolder, StoredUnit
 from bench.engine.merge import merge_manifests
 from bench.engine.rows import record_rows
 from bench.engine.store import Store, cannot_write
-from bench.imaging.manifest import read_manifest, write_manifest
+from bench.imaging.degrade import Degradation
+from bench.imaging.manifest import write_manifest
 from bench.metrics.catalog import known_infos
 from bench.report.exports import write_exports
 
@@ -44,13 +45,19 @@ def merge_folders(sources: Sequence[Path], out: Path) -> Merged:
     folders = [RunFolder(source) for source in sources]
     manifest = merge_manifests([(str(f.out), _manifest(f)) for f in folders])
     merger = _Merger(manifest)
+    draws = _merged_draws(sources)
     with Store(out) as store:
         for folder in folders:
             own = {plan.key for plan in _manifest(folder).cells}
             for plan in manifest.cells:
                 if plan.key in own:
                     merger.add(plan, folder, store)
-        _merge_draws(sources, out)
+        for place, drawn in draws.items():
+            try:
+                (out / place).parent.mkdir(parents=True, exist_ok=True)
+                write_manifest(out / place, drawn)
+            except OSError as fault:
+                raise cannot_write(out / place, fault) from None
         store.write_manifest(manifest)
         frames = frames_of(record_rows(store, manifest), manifest)
     try:
@@ -102,10 +109,14 @@ class _Merger:
         if not taken:
             taken.add(unit.pair)
         target = store.out / path
-        with suppress(FileNotFoundError):
+        try:
             if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
+                store.make_folder(target.parent)
                 shutil.copy2(folder.out / unit.output.path, target)
+        except FileNotFoundError:
+            pass
+        except OSError as fault:
+            raise cannot_write(target, fault) from None
         return replace(unit.output, path=path.as_posix())
 
 
@@ -136,11 +147,10 @@ def _folder_of(folder: RunFolder, plan: CellPlan) -> str:
     return next(own.folder for own in _manifest(folder).cells if own.key == plan.key)
 
 
-def _merge_draws(sources: Sequence[Path], out: Path) -> None:
-    """The manifests of drawn degradations, image by image."""
+def _merged_draws(sources: Sequence[Path]) -> dict[Path, dict[str, Degradation]]:
+    """The manifests of drawn degradations by their place in a run folder, image by image."""
+    draws: dict[Path, dict[str, Degradation]] = {}
     for source in sources:
         for path in sorted((source / "degradations").glob("*/*.json")):
-            target = out / path.relative_to(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            known = read_manifest(target) if target.is_file() else {}
-            write_manifest(target, known | read_manifest(path))
+            draws.setdefault(path.relative_to(source), {}).update(read_draws(path))
+    return draws

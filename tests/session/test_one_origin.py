@@ -16,7 +16,7 @@ import bench
 from bench.api import RequestError
 from bench.imaging import read_image, write_png
 from bench.session import Run
-from tests.session.conftest import Notes, StopAfter, make_photo, write_photos, write_up
+from tests.session.conftest import Notes, StopAfter, make_photo, unchecked, write_photos, write_up
 
 Call = Callable[..., Run]
 
@@ -228,7 +228,7 @@ def test_a_record_never_decides_where_is_written(run: Call, photos: Path, tmp_pa
     """Catches an output path that leads out of the run folder."""
     run(datasets=photos)
     path = tmp_path / "run" / "records" / "bicubic" / "Photos" / "x2-s0.jsonl"
-    text = path.read_text(encoding="utf-8")
+    text = unchecked(path.read_text(encoding="utf-8"))
     path.write_text(text.replace('"images/bicubic/Photos/x2-s0/p0.png"', '"../../evil.png"', 1), encoding="utf-8")
     with pytest.raises(RequestError, match="below images/"):
         run(datasets=photos)

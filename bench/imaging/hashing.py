@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,8 @@ def file_stamp(path: Path) -> Stamp:
         OSError: there is none, or it is no regular file (a pipe or a device would never end).
     """
     info = path.stat()
+    if stat.S_ISDIR(info.st_mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(info.st_mode):
         raise OSError(errno.EINVAL, "expected a regular file", str(path))
     return info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino

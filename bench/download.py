@@ -19,7 +19,8 @@ from typing import Any
 import requests
 
 from bench import __version__
-from bench.api import RequestError, Unavailable
+from bench.api import RequestError, Unavailable, user_path
+from bench.api.paths import private_folder
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file name, the bytes that are here, and the bytes in all if the server tells them."""
@@ -51,7 +52,10 @@ def search_roots(given: Path | None, *, variable: str, folder: str) -> list[Path
         return _split(str(given))
     import pooch
 
-    return [*_split(os.environ.get(variable, "")), Path(pooch.os_cache("assr-bench")) / folder]
+    cache = Path(pooch.os_cache("assr-bench"))
+    if cache.parts[0] == "~":  # without a home folder pooch would write into one of that name
+        cache = private_folder("assr-bench")
+    return [*_split(os.environ.get(variable, "")), cache / folder]
 
 
 @contextmanager
@@ -247,4 +251,4 @@ def _reason(fault: Exception | None) -> str:
 
 
 def _split(text: str) -> list[Path]:
-    return [Path(part).expanduser() for part in text.split(os.pathsep) if part.strip()]
+    return [user_path(part) for part in text.split(os.pathsep) if part.strip()]

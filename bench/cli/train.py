@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.api import RequestError
+from bench.api import RequestError, user_path
 from bench.cli import options as opt
 from bench.cli.output import say, warn
 
@@ -145,7 +145,7 @@ def _configuration(
     path = next((each for each in begun if name is None and resume and each.is_file()), None)
     if path is None:
         path = task_class.configs / f"{name or 'lite'}.yaml"
-        path = path if path.is_file() else Path(name or "lite").expanduser()
+        path = path if path.is_file() else user_path(name or "lite")
     sections = tuple(each.stage for each in stages(find_task(task_class.method))) if task_class.stage else ()
     return read_config(task_class.Config, path, overrides, section=task_class.stage, sections=sections, steps=steps)
 
@@ -232,4 +232,4 @@ def _export(out: Path, target: Path, *, note: str = "", half: bool = False) -> N
 
 
 def _folders(text: str | None) -> list[Path]:
-    return [Path(part.strip()).expanduser() for part in (text or "").split(",") if part.strip()]
+    return [user_path(part.strip()) for part in (text or "").split(",") if part.strip()]

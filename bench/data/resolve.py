@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.api import Dataset, DatasetKind, RequestError, unknown_name
+from bench.api import Dataset, DatasetKind, RequestError, unknown_name, user_path
 from bench.data.cards import Card, cards
 from bench.data.folder import FolderDataset
 from bench.data.images import has_images
@@ -43,7 +43,7 @@ def resolve_dataset(name_or_folder: str | Path, *, data_root: Path | None = None
         if card is not None:
             return dataset_of(card, cards(), data_roots(data_root))
         return DATASETS.get(key)(data_root)
-    path = Path(text).expanduser()
+    path = user_path(text)
     if text and path.is_dir():
         return _folder(path)
     if text and path.exists():
@@ -90,7 +90,7 @@ def _folder(path: Path) -> Dataset:
 
 def _two_folders(text: str) -> Dataset:
     hr_text, _, lr_text = text.partition("::")
-    hr, lr = Path(hr_text.strip()).expanduser(), Path(lr_text.strip()).expanduser()
+    hr, lr = user_path(hr_text.strip()), user_path(lr_text.strip())
     wanted = ([hr] if hr_text.strip() else []) + [lr]
     for path in wanted:
         if not lr_text.strip() or not path.is_dir():

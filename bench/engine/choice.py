@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
-from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typed, unknown_name
+from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typed, unknown_name, user_path
 from bench.engine.keys import digest, weights_hash
 from bench.engine.typed import TypedRow, parse_rows, typed_labels, typed_options, typed_variant, typed_weights
 from bench.weights.beside import card_beside
@@ -225,7 +225,7 @@ def _find_weights(row: TypedRow, weights: str | None) -> tuple[str, str, Path | 
     card = labelled_card(spec, given)
     if card is not None:
         return card.label, card.label, published_file(card, weights_roots()), card
-    path = Path(given).expanduser()
+    path = user_path(given)
     if path.exists():
         content = weights_hash(spec, path)
         for label, shipped in spec.weights.items():

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
-from bench.api import MethodSpec, RequestError
+from bench.api import MethodSpec, RequestError, user_path
 from bench.engine.source_text import read_source
 from bench.engine.sources import Sources, method_sources, pipeline_sources
 from bench.imaging.hashing import content_hash
@@ -114,7 +114,7 @@ def options_by_content(spec: MethodSpec, options: dict[str, Any]) -> dict[str, A
         field = spec.options.model_fields.get(key)
         if value is None or field is None or not _takes_path(field.annotation):
             continue
-        path = Path(value).expanduser()
+        path = user_path(value)
         if path.is_dir() and spec.fingerprint is not None:
             known[key] = ""
         elif path.exists():

@@ -20,9 +20,9 @@ from PIL import Image
 
 from bench.imaging.atomic import atomic_write
 from bench.imaging.errors import ImageError
-from bench.imaging.hashing import file_stamp
 from bench.imaging.limit import require_size
 from bench.imaging.png import SIGNATURE, PngHeader, inspect_png
+from bench.imaging.regular import read_regular
 
 AlphaPolicy = Literal["refuse", "white", "black"]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -158,8 +158,7 @@ def _named(path: Path) -> Iterator[None]:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        file_stamp(path)  # a pipe or a device would never end
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as fault:
         raise ImageError(f"expected {_EXPECTED}, but it cannot be read: {fault.strerror or fault}") from fault
     if not data:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Size, UnitError
+from bench.api import Size, UnitError, user_path
 from bench.imaging.errors import ImageError
 from bench.imaging.io import is_image_name, read_image, read_png_exact
 
@@ -27,7 +27,7 @@ def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
     Raises:
         UnitError: no file, or several; says what was looked for and what is there.
     """
-    folder = folder.expanduser()
+    folder = user_path(folder)
     if pattern:
         path = folder / pattern.format(image=image, **scale_fields(scale))
         if not path.is_file():

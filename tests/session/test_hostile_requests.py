@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,14 +21,12 @@ from bench.training.config import TrainConfig
 from bench.training.config import read_config as read_training
 
 ROOT = Path(__file__).parents[2]
-_NEXT = "\n".join(f"{name}: &{name} [{', '.join(['*' + before] * 9)}]" for before, name in zip("abcdefgh", "bcdefghi"))
+_NEXT = "\n".join(f"{name}: &{name} [{', '.join(['*' + before] * 9)}]" for before, name in pairwise("abcdefghi"))
 BOMB = f"a: &a [{', '.join(['lol'] * 9)}]\n{_NEXT}\n"
 """Nine levels of nine: 4 * 10^8 values in 500 bytes."""
 MERGES = (
     "a: &a {x: 1}\n"
-    + "\n".join(
-        f"{name}: &{name} {{<<: [{', '.join(['*' + before] * 9)}]}}" for before, name in zip("abcdefgh", "bcdefghi")
-    )
+    + "\n".join(f"{name}: &{name} {{<<: [{', '.join(['*' + before] * 9)}]}}" for before, name in pairwise("abcdefghi"))
     + "\n"
 )
 """The same through merge keys, which PyYAML itself expands while it reads."""
@@ -90,7 +88,7 @@ def test_a_value_behind_set_that_is_no_value_is_named(value: str, tmp_path: Path
     """Catches the tracebacks of --set 'steps=[' and of a number of 5,000 digits."""
     path = tmp_path / "t.yaml"
     path.write_text("steps: 3\n")
-    with pytest.raises(RequestError, match="steps|lr"):
+    with pytest.raises(RequestError, match=r"steps|lr"):
         read_training(TrainConfig, path, [f"steps={value}"])
     with pytest.raises(RequestError, match="lr"):
         read_training(TrainConfig, path, [f"lr={value}"])
@@ -124,9 +122,11 @@ def test_every_path_of_a_request_may_name_nobody(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "item",
-    ["casr.fixed=0", "casr.fixed=nan", "casr.fixed=inf", "casr.fixed=4,-3", "casr.fixed=9", "casr.s_max=inf"]
-    + ["casr.fixed=x", "cassr.s_max=inf", "cassr.cfg=inf", "command.timeout=inf", "lte.cell_clip=inf"]
-    + ["casr.tile=" + "9" * 5000, "casarbi.rho=nan"],
+    [
+        *(f"casr.fixed={factors}" for factors in ("0", "nan", "inf", "4,-3", "9", "1", "x", "4,,nan")),
+        *("casr.s_max=inf", "cassr.s_max=inf", "cassr.cfg=inf", "command.timeout=inf", "lte.cell_clip=inf"),
+        *(f"casr.tile={'9' * 5000}", "casarbi.rho=nan"),
+    ],
 )
 def test_a_number_that_no_method_can_use_is_refused_before_loading(item: str) -> None:
     """Catches an option that is found wrong image by image, after minutes of loading."""
@@ -163,10 +163,9 @@ def test_a_request_as_json_that_hurts_is_refused(text: str, tmp_path: Path) -> N
     """Catches a RecursionError, and a ValueError of Python's own limit of digits."""
     path = tmp_path / "r.json"
     path.write_bytes(text.encode("latin-1"))
+    asked = {"methods": "bicubic", "scales": 2, "out": tmp_path / "run"}
     with pytest.raises(RequestError):
-        values = read_config(path)
-        bench.run(**{"methods": "bicubic", "scales": 2, "out": tmp_path / "run", **values})
-    assert json.loads("{}") == {}
+        bench.run(**{**asked, **read_config(path)})
 
 
 def test_a_large_folder_as_a_set_is_looked_at_no_deeper_than_a_layout_reaches(tmp_path: Path, monkeypatch) -> None:

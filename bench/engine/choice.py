@@ -19,6 +19,7 @@ from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typ
 from bench.engine.keys import digest, weights_hash
 from bench.engine.typed import TypedRow, parse_rows, typed_labels, typed_options, typed_variant, typed_weights
 from bench.weights.beside import card_beside
+from bench.weights.given import check_given, check_shipped, is_as_shipped
 from bench.weights.place import card_of_file, published_file, weights_roots
 from bench.weights.published import PUBLISHED, PublishedCard, cards_of, labelled_card
 
@@ -196,6 +197,10 @@ def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label
         raise RequestError(
             f"weights of {spec.info.name}: no file {path}; {spec.weights_how or 'give another --weights PATH'}"
         )
+    if path is not None:
+        check_given(spec, path)
+    if shown in spec.weights:
+        check_shipped(spec, shown, spec.weights[shown])
     return MethodChoice(spec, path, options, variant, default, label, trained, row.handle, card)
 
 
@@ -227,9 +232,10 @@ def _find_weights(row: TypedRow, weights: str | None) -> tuple[str, str, Path | 
         return card.label, card.label, published_file(card, weights_roots()), card
     path = user_path(given)
     if path.exists():
+        check_given(spec, path)
         content = weights_hash(spec, path)
         for label, shipped in spec.weights.items():
-            if shipped.exists() and weights_hash(spec, shipped) == content:
+            if shipped.exists() and weights_hash(spec, shipped) == content and is_as_shipped(shipped):
                 return label, label, path, None
         card = card_of_file(spec, path, content)
         return (card.label, card.label, path, card) if card is not None else ("", f"weights={content[:8]}", path, None)

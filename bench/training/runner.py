@@ -23,6 +23,7 @@ from bench.training.schedule import ScheduledLR
 from bench.training.story import StoryHook
 from bench.training.task import TaskModel, TrainingTask
 from bench.training.validation import SetValidation
+from bench.weights.reader import read_content
 
 
 class PlainCheckpointHook(Hook):
@@ -82,9 +83,11 @@ class SafeRunner(Runner):
             RequestError: not readable as tensors and plain values, or of another network.
         """
         try:
-            checkpoint = torch.load(filename, map_location=map_location, weights_only=True)
-        except Exception as fault:
-            raise RequestError(f"cannot resume from {filename}: {type(fault).__name__}: {fault}") from fault
+            checkpoint = read_content(Path(filename))
+        except RequestError as fault:
+            raise RequestError(f"cannot resume: {fault}") from fault
+        if not isinstance(checkpoint, dict) or not {"state_dict", "meta"} <= checkpoint.keys():
+            raise RequestError(f"cannot resume from {filename}: it is no checkpoint of a training; move it away")
         _check_shapes(checkpoint, self.model, filename)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         self.model.load_state_dict(checkpoint["state_dict"], strict=strict)

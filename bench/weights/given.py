@@ -53,9 +53,9 @@ def check_shipped(spec: MethodSpec, label: str, path: Path) -> None:
     """
     if path.is_file() and not is_as_shipped(path):
         raise RequestError(
-            f"weights '{label}' of {spec.info.name}: {path} is not the file that {path.with_suffix('.json').name} beside "
-            f"it describes (sha256 {file_sha256(path)[:12]}); install the package again, or give the file by its path, "
-            f"--weights {spec.info.name}={path}, for a row that does not bear that name"
+            f"weights '{label}' of {spec.info.name}: {path} is not the file that {path.with_suffix('.json').name} "
+            f"beside it describes (sha256 {file_sha256(path)[:12]}); install the package again, or give the file "
+            f"by its path, --weights {spec.info.name}={path}, for a row that does not bear that name"
         )
 
 

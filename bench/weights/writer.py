@@ -54,8 +54,8 @@ def write_weights(
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise RequestError(
-                f"tensor '{name}' holds values that are not finite: such weights are not written to {target}; go back to "
-                "an earlier checkpoint"
+                f"tensor '{name}' holds values that are not finite: such weights are not written to {target}; go "
+                "back to an earlier checkpoint"
             )
     stage = {"stage": card.stage} if card.stage else {}
     about = {"format": 1, "method": card.method, "architecture": architecture, **stage}

@@ -21,18 +21,17 @@ import requests
 from bench import __version__
 from bench.api import RequestError, Unavailable, user_path
 from bench.api.paths import private_folder
+from bench.transfer import ask
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file name, the bytes that are here, and the bytes in all if the server tells them."""
 
 _WORKSHOP = ".fetch"
 """Below a root: partial downloads, archives that something else still needs, locks, and what is half unpacked."""
-_BLOCK = 1 << 14
-"""Bytes; an interruption loses what has come of one block."""
-_SILENCE = 60.0
-"""Seconds without a byte."""
 _DIGITS = 64
 """Of a whole sha256."""
+_TELLING = 16
+"""Digits of a checksum that nobody can meet by trying."""
 
 
 class WrongBytes(Unavailable):
@@ -151,7 +150,8 @@ class ResumingDownloader:
 
         Raises:
             WrongBytes: another digest.
-            Unavailable: no connection, a refusal, or too many interruptions; the .part file stays for the next time.
+            Unavailable: no connection, a refusal, a redirect to http, or too many interruptions; the .part file stays
+                for the next time.
         """
         fault: Exception | None = None
         for _ in range(self.attempts):
@@ -195,7 +195,8 @@ class ResumingDownloader:
     def _attempt(self, url: str) -> bool:
         """One request; True where the file is complete."""
         have, headers = self._continue_from()
-        with requests.get(url, stream=True, timeout=(self.connect, _SILENCE), headers=headers) as response:
+        with ask(url, headers=headers, connect=self.connect, trusted=len(self.sha256) >= _TELLING) as answer:
+            response = answer.response
             if response.status_code == requests.codes.requested_range_not_satisfiable and have:
                 total = response.headers.get("Content-Range", "").rpartition("/")[2]
                 if total == str(have):
@@ -212,7 +213,7 @@ class ResumingDownloader:
             total = None if length is None else have + int(length)
             self._remember(response)
             with self.part.open("ab" if have else "wb") as file:
-                for block in response.iter_content(_BLOCK):
+                for block in answer.blocks():
                     file.write(block)
                     have += len(block)
                     if self.progress is not None:
@@ -242,7 +243,8 @@ class ResumingDownloader:
 
 def _reason(fault: Exception | None) -> str:
     if isinstance(fault, requests.Timeout):
-        return "the server does not answer in time"
+        slow = str(fault) if isinstance(fault, requests.ReadTimeout) and "less than" in str(fault) else ""
+        return slow or "the server does not answer in time"
     if isinstance(fault, requests.ConnectionError) and "NameResolution" in str(fault):
         return "the host name cannot be resolved (is there a network?)"
     if isinstance(fault, requests.ConnectionError) and "refused" in str(fault).lower():

@@ -15,6 +15,8 @@ FLOORS = (
     ("bench.registry", 2),
     ("bench.plugins", 2),
     ("bench.download", 2),
+    ("bench.transfer", 2),
+    ("bench.archive", 2),
     ("bench.metrics", 3),
     ("bench.data", 3),
     ("bench.training", 3),

@@ -10,7 +10,7 @@ import typer
 
 from bench.api import RequestError, user_path
 from bench.cli import options as opt
-from bench.cli.output import say, warn
+from bench.cli.output import fail, say, warn
 
 if TYPE_CHECKING:
     from bench.training.config import TrainConfig
@@ -192,6 +192,7 @@ def _run(
     """Train; the steps that were done in all."""
     from bench.api import parse_scales
     from bench.training import parallel
+    from bench.training.divergence import Diverged
     from bench.training.runner import make_runner
     from bench.training.validation import SetValidation
 
@@ -207,7 +208,25 @@ def _run(
             "or write the newest one's weights with --export FILE.safetensors"
         )
         raise typer.Exit(130) from None
+    except Diverged as fault:
+        fail(_diverged(task, out, runner.iter, str(fault)))
+        raise typer.Exit(1) from None
     return runner.iter
+
+
+def _diverged(task: TrainingTask[Any], out: Path, done: int, reason: str) -> str:
+    from bench.training.export import newest_checkpoint
+
+    where = f"step {done + 1}{f' of stage {task.stage!r}' if task.stage else ''}"
+    try:
+        kept = newest_checkpoint(out).name
+    except RequestError:
+        return f"the training diverged at {where}: {reason}; no checkpoint was written before; try a lower --set lr"
+    key = f"{task.stage}.lr" if task.stage else "lr"
+    return (
+        f"the training diverged at {where}: {reason}; {out} keeps {kept}, from before: go on from it with --resume and "
+        f"another rate, such as --set {key}={task.config.lr / 2:g}, or write its weights with --export FILE.safetensors"
+    )
 
 
 def _say_stopped(task: TrainingTask[Any], folder: Path, done: int) -> None:

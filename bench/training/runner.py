@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from bench.api import RequestError
 from bench.training import parallel
 from bench.training.config import TrainConfig
+from bench.training.divergence import require_finite_weights
 from bench.training.export import newest_checkpoint
 from bench.training.loop import StepTrainLoop, TaskValLoop, step_loader
 from bench.training.schedule import ScheduledLR
@@ -65,6 +66,11 @@ class TimedCheckpointHook(CheckpointHook):
         if not self.every_n_train_iters(runner, self.interval):
             self._save_checkpoint(runner)
         runner.train_loop.stop_training = True  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
+
+    def _save_checkpoint(self, runner: Runner) -> None:
+        """As mmengine does, which removes the oldest checkpoint first: only for weights that are worth it."""
+        require_finite_weights(runner.model)
+        super()._save_checkpoint(runner)
 
 
 class SafeRunner(Runner):

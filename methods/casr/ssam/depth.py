@@ -74,7 +74,8 @@ class DepthAnything(Depth):
         super().__init__()
         from transformers import AutoModelForDepthEstimation
 
-        load = complete(AutoModelForDepthEstimation, path, dtype=torch.float32)
+        # a folder's config.json may name code of its own, which is never run, nor is anybody asked whether to
+        load = complete(AutoModelForDepthEstimation, path, dtype=torch.float32, trust_remote_code=False)
         model: Any = read_part(load, path, what=DEPTH_ANYTHING, option="casr.depth_path")
         self.model = model.requires_grad_(False).eval()
         self.short, self.multiple = _working_size(path), int(model.config.backbone_config.patch_size)

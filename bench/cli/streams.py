@@ -7,6 +7,7 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+from pathlib import Path
 from typing import TextIO
 
 _PLAIN = {
@@ -74,4 +75,4 @@ def prepare_streams() -> None:
 
 
 def _null() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")
+    return Path(os.devnull).open("w", encoding="utf-8")

@@ -22,6 +22,7 @@ from bench.api import (
     parse_scale,
     weights_label,
 )
+from bench.api.csv_cells import unshielded_line
 from bench.metrics.catalog import known_infos
 from bench.registry import METHODS
 
@@ -133,7 +134,7 @@ def _of_csv(path: Path) -> Evidence:
             f"{path} is not in long form: expected the columns {', '.join(_NEEDED)} and value or mean; "
             f"seen {seen}; {_HOW}"
         )
-    rows = [_typed(line, value, f"{path}, line {lines.line_num}") for line in lines]
+    rows = [_typed(unshielded_line(line), value, f"{path}, line {lines.line_num}") for line in lines]
     infos = known_infos(str(row["metric"]) for row in rows)
     images = _per_image(rows) if "image" in columns else {}
     numbers = _means(rows, images, infos) if "image" in columns else [_number(row, infos) for row in rows]

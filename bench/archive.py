@@ -5,6 +5,7 @@ Images and weights are packed already, so an honest archive of them grows little
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import struct
@@ -63,8 +64,8 @@ def unpacking(archive: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        # bz2 and gzip say so of damage too, without a number of the system's
-        if fault.errno is not None and not isinstance(fault, gzip.BadGzipFile):
+        # bz2 and gzip say so of damage too, without a number of the system's; zipfile looks for its parts before byte 0
+        if fault.errno not in (None, errno.EINVAL) and not isinstance(fault, gzip.BadGzipFile):
             raise
         raise _damaged(archive, fault) from fault
     except (

@@ -184,6 +184,8 @@ def read_options(spec: MethodSpec, name: str, values: Mapping[str, str]) -> Meth
         raise RequestError(
             f"{name}.{where}: {first['msg'].lower()}, got {first.get('input')!r}; use --set {name}.{where}=VALUE"
         ) from None
+    except UnicodeEncodeError as fault:
+        raise RequestError(f"--set {name}: {fault.object!a} is no UTF-8 text; rename it") from None
 
 
 def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label: str) -> MethodChoice:

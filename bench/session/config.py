@@ -163,6 +163,8 @@ def make_config(values: Mapping[str, Any], *, where: str = "") -> RunConfig:
         return RunConfig.model_validate({key: value for key, value in values.items() if value is not None})
     except ValidationError as fault:
         raise RequestError(_fault(fault, where)) from None
+    except UnicodeEncodeError as fault:
+        raise RequestError(f"{where + ': ' if where else ''}{fault.object!a} is no UTF-8 text; rename it") from None
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def require_finite_loss(total: torch.Tensor, losses: Mapping[str, torch.Tensor])
     """
     if not parallel.agreed(not bool(torch.isfinite(total.detach()).all()), total.device):
         return
-    wrong = {name: float(value) for name, value in losses.items() if not math.isfinite(float(value))}
+    numbers = {name: float(value.detach()) for name, value in losses.items()}
+    wrong = {name: value for name, value in numbers.items() if not math.isfinite(value)}
     raise Diverged(", ".join(f"{name} is {value}" for name, value in wrong.items()) or "in another process")
 
 

@@ -51,8 +51,11 @@ def search_roots(given: Path | None, *, variable: str, folder: str) -> list[Path
         return _split(str(given))
     import pooch
 
-    cache = Path(pooch.os_cache("assr-bench"))
-    if cache.parts[0] == "~":  # without a home folder pooch would write into one of that name
+    try:
+        cache = Path(pooch.os_cache("assr-bench"))
+    except RuntimeError:  # this user has no home folder
+        cache = private_folder("assr-bench")
+    if not cache.is_absolute():  # earlier versions of what pooch asks leave the ~ in it
         cache = private_folder("assr-bench")
     return [*_split(os.environ.get(variable, "")), cache / folder]
 

@@ -18,6 +18,8 @@ from pathlib import Path
 _SETTLED_NS = 2_000_000_000
 """A younger file may change again within the resolution of its time stamps (2 s on FAT), so its hash is not kept."""
 _PROSE = frozenset({".md", ".rst", ".pdf", ".log"})
+MOST_FILES = 100_000
+"""In a folder that is hashed: what holds more is a home or a whole disk."""
 _TOKENIZER = frozenset({"vocab.txt", "merges.txt"})
 """The text files that a model reads."""
 _TITLES = ("readme", "licence", "license", "notice", "changelog", "citation")
@@ -76,13 +78,25 @@ def content_files(folder: Path) -> Iterator[Path]:
 
     Prose is *.md, *.rst, *.pdf, *.log, every *.txt that is no tokenizer's, and what is called README, LICENSE, NOTICE,
     CHANGELOG or CITATION.
+
+    Raises:
+        OSError: the folder holds more than `MOST_FILES`.
     """
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(_bounded(folder)):
         inside = path.relative_to(folder).parts
         if any(part.startswith(".") or part == "__pycache__" for part in inside) or _is_prose(path.name.lower()):
             continue
         if path.is_file():
             yield path
+
+
+def _bounded(folder: Path) -> Iterator[Path]:
+    for number, path in enumerate(folder.rglob("*")):
+        if number >= MOST_FILES:
+            raise OSError(
+                errno.E2BIG, f"more than {MOST_FILES} files in it; give the folder that is meant", str(folder)
+            )
+        yield path
 
 
 def _is_prose(name: str) -> bool:

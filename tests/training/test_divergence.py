@@ -65,9 +65,9 @@ def test_the_first_loss_that_is_not_finite_ends_the_training(value: float, accum
     seen: list[torch.Tensor] = []
     step = runner.model.train_step
 
-    def watched(*words: object) -> object:
+    def watched(*words: object, **named: object) -> object:
         seen.append(next(runner.model.parameters()).detach().clone())
-        return step(*words)
+        return step(*words, **named)
 
     runner.model.train_step = watched
     with pytest.raises(Diverged, match=f"loss is {value}"):
@@ -84,8 +84,8 @@ def test_the_last_good_checkpoint_stays_where_only_one_is_kept(tmp_path: Path) -
     runner = make_runner(task, tmp_path / "run")
     step = runner.model.train_step
 
-    def spoiling(*words: object) -> object:
-        told = step(*words)
+    def spoiling(*words: object, **named: object) -> object:
+        told = step(*words, **named)
         if runner.iter == 1:
             next(runner.model.parameters()).data.fill_(float("nan"))
         return told

@@ -25,9 +25,30 @@ def test_code_beside_a_depth_model_is_neither_run_nor_offered(tmp_path: Path, mo
         raise AssertionError("somebody was asked")
 
     monkeypatch.setattr("builtins.input", asked)
-    with pytest.raises(RequestError, match=r"casr\.depth_path"):
+    with pytest.raises(RequestError, match=r"casr\.depth_path") as refused:
         DepthAnything(folder)
+    assert "trust" not in str(refused.value)
     assert not marker.exists()
+
+
+def test_no_library_tells_through_us_to_run_what_is_in_a_file(tmp_path: Path) -> None:
+    """Catches the text of torch and transformers in an error of a part of a pipeline, or of a plug-in's own reader."""
+    import torch
+
+    from bench.engine.faults import describe
+    from bench.plugins import method_spec
+    from methods.blocks.published import read_part
+
+    (tmp_path / "w.bin").write_bytes(b"\x80\x02cos\nsystem\nq\0X\4\0\0\0trueq\1\x85q\2Rq\3.")
+
+    def load(**_: object) -> object:
+        return torch.load(tmp_path / "w.bin", weights_only=True)
+
+    with pytest.raises(Exception, match="weights_only") as torchs:
+        load()
+    with pytest.raises(RequestError, match="code in a file is never run"):
+        read_part(load, tmp_path, what="a model", option="casr.sd_path")
+    assert "weights_only" not in describe(torchs.value, method_spec("liif"))
 
 
 def test_every_class_that_could_run_code_of_a_folder_is_told_not_to() -> None:

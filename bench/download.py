@@ -21,7 +21,7 @@ import requests
 from bench import __version__
 from bench.api import RequestError, Unavailable, user_path
 from bench.api.paths import private_folder
-from bench.transfer import ask
+from bench.transfer import Refused, ask
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file name, the bytes that are here, and the bytes in all if the server tells them."""
@@ -170,6 +170,8 @@ class ResumingDownloader:
                     self.discard()
                     raise Unavailable(f"{url} answers {status}; the address may have moved") from refusal
                 fault = refusal
+            except Refused as refusal:
+                raise Unavailable(str(refusal)) from None
             except requests.ConnectTimeout as failure:
                 fault = failure
                 break

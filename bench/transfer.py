@@ -16,8 +16,6 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from bench.api import Unavailable
-
 BLOCK = 1 << 14
 """Bytes; an interruption loses what has come of one block."""
 PATIENCE = 60.0
@@ -25,6 +23,10 @@ PATIENCE = 60.0
 _REDIRECTS = 10
 _AHEAD = 64
 """Blocks that wait for the disk."""
+
+
+class Refused(requests.RequestException):
+    """A redirect that is not followed; trying again would not help."""
 
 
 class Answer:
@@ -97,7 +99,7 @@ def ask(url: str, *, headers: dict[str, str], connect: float, trusted: bool, pat
     Returns:
         The last answer; its status is the caller's to look at.
     Raises:
-        Unavailable: a redirect that is refused.
+        Refused: a redirect that is not followed.
         requests.RequestException: no connection, too many redirects, or a server that is too slow.
     """
     patience = PATIENCE if patience is None else patience
@@ -109,9 +111,9 @@ def ask(url: str, *, headers: dict[str, str], connect: float, trusted: bool, pat
         response.close()
         before, url = url, urljoin(url, place)
         if urlsplit(url).scheme not in ("http", "https"):
-            raise Unavailable(f"{before} leads to {url[:200]}, which is no web address; the address may have moved")
+            raise Refused(f"{before} leads to {url[:200]}, which is no web address; the address may have moved")
         if urlsplit(before).scheme == "https" and urlsplit(url).scheme == "http" and not trusted:
-            raise Unavailable(
+            raise Refused(
                 f"{before} leads to {url[:200]}: from https to http, where nobody vouches for the bytes, and no "
                 "checksum of the file is known; it is not followed"
             )

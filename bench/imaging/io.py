@@ -6,7 +6,9 @@ everything of 16 bit by OpenCV, which Pillow cannot do. ICC profiles and gamma c
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,7 +124,7 @@ def write_png(
         durable: Survive a power failure too, see `atomic_write`.
     Raises:
         ImageError: another shape or dtype.
-        OSError: the folder is missing, read-only or full; no half file is left.
+        OSError: the folder is missing, read-only or full, or the memory is; no half file is left.
     """
     shape_ok = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     if pixels.dtype not in (np.uint8, np.uint16) or not shape_ok or 0 in pixels.shape:
@@ -130,8 +132,9 @@ def write_png(
     try:
         ordered = np.ascontiguousarray(pixels) if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
         done, encoded = cv2.imencode(".png", ordered, [] if compress else _STORED)
-    except cv2.error as fault:
-        raise ImageError(f"{path}: {_opencv_fault(fault)}") from fault
+    except (cv2.error, MemoryError) as fault:
+        # said as the disk's refusals are, which whoever writes expects
+        raise OSError(errno.ENOMEM, f"{os.strerror(errno.ENOMEM)}, to encode {pixels.shape}", str(path)) from fault
     if not done:
         raise ImageError(f"{path}: the PNG encoder refused {pixels.dtype} pixels of shape {pixels.shape}")
     with atomic_write(path, "wb", durable=durable) as file:

@@ -126,6 +126,15 @@ def test_an_image_that_does_not_fit_under_a_real_memory_limit_is_named(tmp_path)
     assert "a.png: too large for the memory" in done.stdout, done.stderr
 
 
+@pytest.mark.parametrize("fault", [MemoryError(), cv2.error("Failed to allocate 3221225472 bytes")])
+def test_a_lack_of_memory_while_writing_is_said_as_a_full_disk_is(fault, tmp_path, monkeypatch):
+    """Catches a traceback past everybody who writes an image and expects an OSError."""
+    monkeypatch.setattr(reader.cv2, "imencode", lambda *_: (_ for _ in ()).throw(fault))
+    with pytest.raises(OSError, match="memory"):
+        write_png(tmp_path / "a.png", np.zeros((4, 4, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_lack_of_memory_while_lr_is_made_fails_that_image(tmp_path, monkeypatch):
     """Catches a MemoryError that ends the run before later, smaller images."""
     write_png(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8))

@@ -267,6 +267,22 @@ def test_mutated_records_are_read_or_refused(tmp_path: Path) -> None:
         assert not said or "run.json" in said
 
 
+def test_mutated_tables_are_audited_or_refused(tmp_path: Path) -> None:
+    """Catches the csv module's own errors, and a table of someone else that ends an audit; 100 files."""
+    from bench.analysis.audit.reading import read_evidence
+
+    rng = random.Random(7)
+    header = "method,variant,dataset,image,scale,seed,metric,value"
+    lines = [f"m{n},-,Set5,i{n % 5},2,0,psnr,{30 + n / 7:.2f}" for n in range(20)]
+    text = "\n".join([header, *lines]) + "\n"
+    hostile = [b"\0" * 50, b'"' * 3, b"x" * 200_000, text.encode("utf-16"), b"", header.encode()]
+    for number in range(100):
+        path = tmp_path / "t.csv"
+        path.write_bytes(hostile[number] if number < len(hostile) else spoiled(rng, text.encode()))
+        said = said_by(lambda path=path: read_evidence(str(path)))
+        assert not said or "t.csv" in said
+
+
 WORDS = (
     *("bicubic", "casr", "liif", "nobody", "", ",", "a=b=c", "2", "-1", "0", "nan", "inf", "1e400", "9" * 400, "٣"),
     *(

@@ -23,6 +23,7 @@ from bench.api import (
     weights_label,
 )
 from bench.api.csv_cells import unshielded_line
+from bench.imaging.regular import read_regular
 from bench.metrics.catalog import known_infos
 from bench.registry import METHODS
 
@@ -119,8 +120,9 @@ def _of_run(frames: RunFrames) -> Evidence:
 
 def _of_csv(path: Path) -> Evidence:
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as fault:
+        text = read_regular(path).decode("utf-8-sig")
+        list(csv.reader(text.splitlines()))  # a field that no table has, or a NUL, shows here
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise RequestError(f"{path} cannot be read as text: {fault}; {_HOW}") from None
     lines = csv.DictReader(text.splitlines())
     columns = tuple(lines.fieldnames or ())

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.api import Size
+from bench.api import RequestError, Size
 from methods.blocks.published import complete, read_part
 
 _LUMA = (0.299, 0.587, 0.114)
@@ -115,8 +115,11 @@ def _working_size(path: Path | str) -> int:
     file = Path(path) / "preprocessor_config.json"
     if not file.is_file():
         return 518
-    said = json.loads(file.read_text(encoding="utf-8")).get("size", 518)
-    return int(min(said.values()) if isinstance(said, dict) else said)
+    try:
+        said = json.loads(file.read_text(encoding="utf-8")).get("size", 518)
+        return int(min(said.values()) if isinstance(said, dict) else said)
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as fault:
+        raise RequestError(f"casr.depth_path={path}: {file.name} names no size ({fault}); get it again") from None
 
 
 def _along_both(plane: torch.Tensor, down: torch.Tensor, across: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import __version__
-from bench.api import RequestError, Unavailable
+from bench.api import RequestError, Unavailable, user_path
+from bench.api.paths import private_folder
+from bench.transfer import Refused, ask
 
 if TYPE_CHECKING:
     import requests
@@ -27,12 +29,10 @@ Progress = Callable[[str, int, int | None], None]
 
 _WORKSHOP = ".fetch"
 """Below a root: partial downloads, archives that something else still needs, locks, and what is half unpacked."""
-_BLOCK = 1 << 14
-"""Bytes; an interruption loses what has come of one block."""
-_SILENCE = 60.0
-"""Seconds without a byte."""
 _DIGITS = 64
 """Of a whole sha256."""
+_TELLING = 16
+"""Digits of a checksum that nobody can meet by trying."""
 
 
 class WrongBytes(Unavailable):
@@ -52,7 +52,13 @@ def search_roots(given: Path | None, *, variable: str, folder: str) -> list[Path
         return _split(str(given))
     from platformdirs import user_cache_path  # pooch takes it from there too, but brings the network with it
 
-    return [*_split(os.environ.get(variable, "")), user_cache_path("assr-bench") / folder]
+    try:
+        cache = user_cache_path("assr-bench")
+    except RuntimeError:  # this user has no home folder
+        cache = private_folder("assr-bench")
+    if not cache.is_absolute():  # without a home folder some versions leave the ~ in it
+        cache = private_folder("assr-bench")
+    return [*_split(os.environ.get(variable, "")), cache / folder]
 
 
 @contextmanager
@@ -148,7 +154,8 @@ class ResumingDownloader:
 
         Raises:
             WrongBytes: another digest.
-            Unavailable: no connection, a refusal, or too many interruptions; the .part file stays for the next time.
+            Unavailable: no connection, a refusal, a redirect to http, or too many interruptions; the .part file stays
+                for the next time.
         """
         import requests  # a tenth of a second, and most runs fetch nothing
 
@@ -166,6 +173,8 @@ class ResumingDownloader:
                     self.discard()
                     raise Unavailable(f"{url} answers {status}; the address may have moved") from refusal
                 fault = refusal
+            except Refused as refusal:
+                raise Unavailable(str(refusal)) from None
             except requests.ConnectTimeout as failure:
                 fault = failure
                 break
@@ -196,7 +205,8 @@ class ResumingDownloader:
         import requests
 
         have, headers = self._continue_from()
-        with requests.get(url, stream=True, timeout=(self.connect, _SILENCE), headers=headers) as response:
+        with ask(url, headers=headers, connect=self.connect, trusted=len(self.sha256) >= _TELLING) as answer:
+            response = answer.response
             if response.status_code == requests.codes.requested_range_not_satisfiable and have:
                 total = response.headers.get("Content-Range", "").rpartition("/")[2]
                 if total == str(have):
@@ -213,7 +223,7 @@ class ResumingDownloader:
             total = None if length is None else have + int(length)
             self._remember(response)
             with self.part.open("ab" if have else "wb") as file:
-                for block in response.iter_content(_BLOCK):
+                for block in answer.blocks():
                     file.write(block)
                     have += len(block)
                     if self.progress is not None:
@@ -245,7 +255,8 @@ def _reason(fault: Exception | None) -> str:
     import requests
 
     if isinstance(fault, requests.Timeout):
-        return "the server does not answer in time"
+        slow = str(fault) if isinstance(fault, requests.ReadTimeout) and "less than" in str(fault) else ""
+        return slow or "the server does not answer in time"
     if isinstance(fault, requests.ConnectionError) and "NameResolution" in str(fault):
         return "the host name cannot be resolved (is there a network?)"
     if isinstance(fault, requests.ConnectionError) and "refused" in str(fault).lower():
@@ -254,4 +265,4 @@ def _reason(fault: Exception | None) -> str:
 
 
 def _split(text: str) -> list[Path]:
-    return [Path(part).expanduser() for part in text.split(os.pathsep) if part.strip()]
+    return [user_path(part) for part in text.split(os.pathsep) if part.strip()]

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from bench.api import Method, MethodInfo, MethodOptions, MethodSpec, RequestError
+from bench.api import Method, MethodInfo, MethodOptions, MethodSpec, RequestError, user_path
 from bench.registry import DATASETS, METHODS, METRICS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def load_plugin(path: Path | str) -> tuple[str, ...]:
         RequestError: no such file, a syntax error, an exception while it runs, nothing to register, a name that is
             taken; names the file, the line and the fault. The registries are then left unchanged.
     """
-    file = Path(path).expanduser().resolve()
+    file = user_path(path).resolve()
     source = _read(file)
     name = _PREFIX + hashlib.sha256(str(file).encode() + b"\0" + source).hexdigest()[:16]
     if name in _LOADED:

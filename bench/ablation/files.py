@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from bench.ablation.schema import Ablation, Variant, first_fault
 from bench.ablation.yaml_text import Place, TextTree, read_texts
 from bench.analysis.reported import reported_table
-from bench.api import UNTRAINED, MethodSpec, RequestError, unknown_name
+from bench.api import UNTRAINED, MethodSpec, RequestError, unknown_name, user_path
 from bench.api.presets import get_protocol
 from bench.engine.choice import read_options
+from bench.imaging.regular import read_regular
 from bench.plugins import method_spec
 from bench.registry import METHODS
 from bench.weights.published import labelled_card
@@ -86,7 +87,7 @@ def find_ablation(name: str) -> AblationFile:
     Raises:
         RequestError: no such method or file (names the nearest), or the file is not valid.
     """
-    path = Path(name).expanduser()
+    path = user_path(name)
     if path.suffix in SUFFIXES:
         return read_ablation(path, name=name)
     method, _, word = name.partition("/")
@@ -113,7 +114,7 @@ def read_ablation(path: Path, *, name: str = "", spec: MethodSpec | None = None)
             table or row that does not exist (names file, line and field).
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as fault:
         raise RequestError(f"{path} cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
     tree = read_texts(text, str(path))

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from bench.api import RequestError
+from bench.api.yaml_text import YamlError, require_bounded
 
 Place = tuple[str | int, ...]
 """Keys and positions from the top of a file to a value."""
@@ -46,10 +47,12 @@ def read_texts(text: str, where: str) -> TextTree:
     """
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)
+        if node is not None:
+            require_bounded(node)
     except yaml.MarkedYAMLError as fault:
         line = f", line {fault.problem_mark.line + 1}" if fault.problem_mark is not None else ""
         raise RequestError(f"{where}{line}: not YAML: {fault.problem or fault.context}") from None
-    except (yaml.YAMLError, RecursionError) as fault:
+    except (yaml.YAMLError, YamlError, RecursionError) as fault:
         raise RequestError(f"{where}: not YAML: {' '.join(str(fault).split())}") from None
     lines: dict[Place, int] = {(): 1}
     try:

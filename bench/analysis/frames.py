@@ -31,6 +31,7 @@ from bench.api import (
     parse_scale,
     unknown_name,
 )
+from bench.api.csv_cells import unshielded
 from bench.api.run import row_order
 from bench.engine.environment import hardware
 from bench.engine.folder import RunFolder
@@ -219,12 +220,19 @@ def named_protocols(protocols: Mapping[str, Iterable[str]]) -> dict[str, tuple[s
     return found
 
 
+_NAMES = {"method", "variant", "dataset", "image"}
+"""Columns whose texts come from a person or from a file name."""
+
+
 def _read_csv(path: Path) -> list[RecordRow]:
     try:
         # names such as "NA" or "007" are names: nothing is guessed
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError, pd.errors.ParserError) as fault:
         raise RequestError(f"{path} cannot be read: {fault}; {_AGAIN}") from None
+    for column in _NAMES & set(frame.columns):
+        shields = {text: name for text in frame[column].unique() if (name := unshielded(text)) != text}
+        frame[column] = frame[column].replace(shields) if shields else frame[column]
     frame = frame.assign(**{name: "" for name in LATER_COLUMNS if name not in frame.columns})
     missing = [column for column in RECORD_COLUMNS if column not in frame.columns]
     if missing:

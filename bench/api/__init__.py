@@ -18,6 +18,7 @@ from bench.api.method import (
     weights_label,
 )
 from bench.api.metric import Aggregation, Direction, MetricInfo, MetricKind, MetricRef, MetricValue
+from bench.api.paths import user_path
 from bench.api.presets import PRESETS, get_protocol
 from bench.api.protocol import Protocol, shave_pixels
 from bench.api.record import (
@@ -120,6 +121,7 @@ __all__ = [
     "sr_size",
     "unit_doubts",
     "unknown_name",
+    "user_path",
     "validity_warnings",
     "weights_label",
 ]

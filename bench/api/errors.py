@@ -30,6 +30,17 @@ class Unavailable(BenchError):  # noqa: N818 - a state with a reason, not a faul
     """A metric, method or dataset cannot be used here; the message says why and how to get what is missing."""
 
 
+def without_advice(text: str) -> str:
+    """What a library said of a file, without the advice of some to run the code that is in it.
+
+    >>> without_advice("no such key"), without_advice("Re-running `torch.load` with `weights_only` set to `False` ...")
+    ('no such key', 'it holds more than tensors and plain values, or is damaged; code in a file is never run')
+    """
+    if any(word in text for word in ("weights_only", "trust_remote_code", "safe_globals", "allow_pickle")):
+        return "it holds more than tensors and plain values, or is damaged; code in a file is never run"
+    return text
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], list_command: str, *, hint: str = "") -> RequestError:
     """Build the error for a name that nobody registered.
 

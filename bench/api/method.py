@@ -48,12 +48,12 @@ def as_typed(value: object) -> str:
 
 
 class MethodOptions(BaseModel):
-    """Base of a method's options (`--set NAME.KEY=VALUE`): strict, frozen, unknown keys refused.
+    """Base of a method's options (`--set NAME.KEY=VALUE`): strict, frozen, unknown keys refused, numbers finite.
 
     The docstring below a field is its help in `bench methods NAME`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from bench.api.errors import RequestError
 from bench.api.record import first_fault
+from bench.api.yaml_text import YamlError, load_yaml
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def read_yaml(text: str, model: type[M], *, where: str, what: str) -> M:
+def read_yaml(text: str | bytes, model: type[M], *, where: str, what: str) -> M:
     """Parse a text strictly.
 
     Args:
-        text: YAML.
+        text: YAML, as `load_yaml` takes it.
         model: What it must be.
         where: File name, for the message.
         what: What the file is, such as "a dataset card".
@@ -25,9 +25,9 @@ def read_yaml(text: str, model: type[M], *, where: str, what: str) -> M:
         RequestError: not YAML, or other fields or values than the model's (names the file and the field).
     """
     try:
-        return model.model_validate(yaml.safe_load(text))
+        return model.model_validate(load_yaml(text))
     except ValidationError as fault:
         said = first_fault(fault)
-    except (yaml.YAMLError, RecursionError) as fault:
-        said = " ".join(str(fault).split())
+    except (YamlError, RecursionError) as fault:
+        said = str(fault)
     raise RequestError(f"{where} is not {what}: {said}; mend that file, or install the package again")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.api import RequestError
+from bench.api import RequestError, user_path
 from bench.api.lists import as_list
 from bench.cli import options as opt
 from bench.cli.output import say, warn, writing
@@ -212,7 +212,7 @@ def _train(chosen: _Chosen, data: str, exclude: str, device: str) -> None:
 
 
 def _folders(text: str) -> tuple[Path, ...]:
-    return tuple(Path(word).expanduser() for word in opt.names(text))
+    return tuple(user_path(word) for word in opt.names(text))
 
 
 def _how_to_train(chosen: _Chosen) -> str:

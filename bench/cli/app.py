@@ -14,6 +14,7 @@ import typer
 from bench import __version__
 from bench.api import BenchError
 from bench.cli.output import fail
+from bench.cli.streams import prepare_streams
 
 app = typer.Typer(
     name="bench",
@@ -68,6 +69,7 @@ for _name in _COMMANDS:
 
 def main() -> None:
     """Run the command line; a traceback is shown only for a fault of this program."""
+    prepare_streams()
     try:
         app(prog_name="bench", standalone_mode=True)
     except BenchError as fault:

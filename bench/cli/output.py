@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,14 +40,16 @@ def say(text: str = "") -> None:
 
 
 def warn(text: str) -> None:
-    """A line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """A line on stderr; where nobody reads it any more, the work goes on without a word."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def fail(text: str) -> None:
     """An error on stderr."""
     prefix = "\x1b[31merror:\x1b[0m" if sys.stderr.isatty() else "error:"
-    print(f"{prefix} {text}", file=sys.stderr, flush=True)
+    with suppress(OSError):
+        print(f"{prefix} {text}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.api import RequestError
+from bench.api import RequestError, user_path
 from bench.cli import options as opt
-from bench.cli.output import say, warn
+from bench.cli.output import fail, say, warn
 
 if TYPE_CHECKING:
     from bench.training.config import TrainConfig
@@ -145,7 +145,7 @@ def _configuration(
     path = next((each for each in begun if name is None and resume and each.is_file()), None)
     if path is None:
         path = task_class.configs / f"{name or 'lite'}.yaml"
-        path = path if path.is_file() else Path(name or "lite").expanduser()
+        path = path if path.is_file() else user_path(name or "lite")
     sections = tuple(each.stage for each in stages(find_task(task_class.method))) if task_class.stage else ()
     return read_config(task_class.Config, path, overrides, section=task_class.stage, sections=sections, steps=steps)
 
@@ -192,6 +192,7 @@ def _run(
     """Train; the steps that were done in all."""
     from bench.api import parse_scales
     from bench.training import parallel
+    from bench.training.divergence import Diverged
     from bench.training.runner import make_runner
     from bench.training.validation import SetValidation
 
@@ -207,7 +208,25 @@ def _run(
             "or write the newest one's weights with --export FILE.safetensors"
         )
         raise typer.Exit(130) from None
+    except Diverged as fault:
+        fail(_diverged(task, out, runner.iter, str(fault)))
+        raise typer.Exit(1) from None
     return runner.iter
+
+
+def _diverged(task: TrainingTask[Any], out: Path, done: int, reason: str) -> str:
+    from bench.training.export import newest_checkpoint
+
+    where = f"step {done + 1}{f' of stage {task.stage!r}' if task.stage else ''}"
+    try:
+        kept = newest_checkpoint(out).name
+    except RequestError:
+        return f"the training diverged at {where}: {reason}; no checkpoint was written before; try a lower --set lr"
+    key = f"{task.stage}.lr" if task.stage else "lr"
+    return (
+        f"the training diverged at {where}: {reason}; {out} keeps {kept}, from before: go on from it with --resume and "
+        f"another rate, such as --set {key}={task.config.lr / 2:g}, or write its weights with --export FILE.safetensors"
+    )
 
 
 def _say_stopped(task: TrainingTask[Any], folder: Path, done: int) -> None:
@@ -232,4 +251,4 @@ def _export(out: Path, target: Path, *, note: str = "", half: bool = False) -> N
 
 
 def _folders(text: str | None) -> list[Path]:
-    return [Path(part.strip()).expanduser() for part in (text or "").split(",") if part.strip()]
+    return [user_path(part.strip()) for part in (text or "").split(",") if part.strip()]

@@ -86,13 +86,11 @@ def cards() -> Mapping[str, Card]:
         RequestError: a card is damaged (names the file and the field), or the cards are not installed.
     """
     folder = _folder()
-    found = [
-        read_card(entry.read_text("utf-8"), entry.name) for entry in folder.iterdir() if entry.name.endswith(".yaml")
-    ]
+    found = [read_card(entry.read_bytes(), entry.name) for entry in folder.iterdir() if entry.name.endswith(".yaml")]
     return MappingProxyType({card.name: card for card in sorted(found, key=lambda card: card.name.lower())})
 
 
-def read_card(text: str, where: str) -> Card:
+def read_card(text: str | bytes, where: str) -> Card:
     """Parse one card.
 
     Args:

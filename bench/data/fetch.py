@@ -85,11 +85,11 @@ def fetch_card(card: Card, roots: list[Path], *, progress: Progress | None = Non
 
 def _fetch_into(card: Card, roots: list[Path], folder: Path, progress: Progress | None) -> Fetched:
     staging = Path(tempfile.mkdtemp(prefix=f"{card.name}-", dir=folder))
+    archives: list[Path | None] = []
     try:
-        archives = [_bring(file, folder, staging, progress) for file in card.downloads]
-        found = verify_images(card, staging, list_images(staging))
-        if not found.ok:
-            raise Unavailable(f"what was downloaded is not {card.name}: {found.fault}. It was not kept")
+        for file in card.downloads:
+            archives.append(_bring(file, folder, staging, progress))
+        found = _verified(card, staging, [archive for archive in archives if archive is not None])
         staging.chmod(0o755)  # mkdtemp makes it private
         target = roots[0] / card.name
         staging.replace(target)
@@ -100,6 +100,24 @@ def _fetch_into(card: Card, roots: list[Path], folder: Path, progress: Progress 
         if archive is not None and not _needed_elsewhere(file, card, roots):
             archive.unlink(missing_ok=True)
     return Fetched(card.name, target, already=False, verified=found)
+
+
+def _verified(card: Card, staging: Path, archives: list[Path]) -> Verified:
+    """The comparison of what was unpacked with its card; what is another set is forgotten, the archives too.
+
+    Raises:
+        Unavailable: it is another set. Without the archives, or a mended one at the source would never be looked at.
+    """
+    try:
+        found = verify_images(card, staging, list_images(staging))
+        reason = "" if found.ok else found.fault
+    except RequestError as fault:  # of the names in it
+        found, reason = None, str(fault).replace(str(staging), "it")
+    if found is None or reason:
+        for archive in archives:
+            archive.unlink(missing_ok=True)
+        raise Unavailable(f"what was downloaded is not {card.name}: {reason}. It was not kept")
+    return found
 
 
 def _bring(file: Download, folder: Path, staging: Path, progress: Progress | None) -> Path | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.api import Dataset, Protocol, RequestError, Scale, Size, UnitError, format_scale
+from bench.api.csv_cells import shielded
 from bench.data.pair import prepare
 from bench.imaging.atomic import atomic_write
 from bench.imaging.io import write_png
@@ -91,5 +92,5 @@ def _sizes(written: Sequence[LrFile], out: Path) -> str:
     writer.writerow(_COLUMNS)
     for file in written:
         place = file.path.relative_to(out).as_posix()
-        writer.writerow((file.image, format_scale(file.scale), place, *file.lr, *file.asked))
+        writer.writerow((shielded(file.image), format_scale(file.scale), shielded(place), *file.lr, *file.asked))
     return text.getvalue()

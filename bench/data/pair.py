@@ -88,6 +88,8 @@ def prepare(sample: Sample, scale: Scale, protocol: Protocol, *, need_lr: bool =
         return _by_rule(sample, scale, protocol, need_lr)
     except ImageError as fault:
         raise UnitError(str(fault)) from fault
+    except MemoryError as fault:
+        raise UnitError(f"{sample.id} is too large for the memory that is free: its LR image cannot be made") from fault
 
 
 def _by_rule(sample: Sample, scale: Scale, protocol: Protocol, need_lr: bool) -> Pair:

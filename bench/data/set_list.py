@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from unicodedata import normalize
 
-from bench.api import RequestError
+from bench.api import RequestError, user_path
 from bench.api.lists import split_unquoted, unquoted
 from bench.data.images import listing
 
@@ -38,7 +38,7 @@ def split_sets(text: str, known: Collection[str]) -> tuple[str, ...]:
                 f"there; write '\"{word}\"' with double quotes for the folder, or each set with a --datasets of its own"
             )
         if word.strip():
-            found.append(word if is_folder(_expanded(word)) else word.strip())
+            found.append(word if is_folder(user_path(word)) else word.strip())
         at = end
     return tuple(found)
 
@@ -66,7 +66,7 @@ def folder_of(text: str) -> Path:
     Raises:
         RequestError: "~name" of nobody.
     """
-    return _folder(text) or _expanded(unquoted(text))
+    return _folder(text) or user_path(unquoted(text))
 
 
 def is_folder(path: Path) -> bool:
@@ -89,17 +89,10 @@ def _folder(text: str) -> Path | None:
     if not text.strip():
         return None
     for spelled in dict.fromkeys((text, text.strip(), unquoted(text))):
-        path = _expanded(spelled)
+        path = user_path(spelled)
         if is_folder(path):
             return path
-    return _in_another_form(_expanded(unquoted(text)))
-
-
-def _expanded(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise RequestError(f"'{text}': there is no such user's home folder; give the path in full") from None
+    return _in_another_form(user_path(unquoted(text)))
 
 
 def _in_another_form(path: Path) -> Path | None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from bench.api import Unavailable
+from bench.archive import Allowance, unpacking
 from bench.imaging.io import is_image_name
 
+Member = tuple[str, Callable[[], IO[bytes]]]
+"""The name of an entry, and what opens it."""
+_LONGEST = 200
+"""Bytes of a file name."""
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
@@ -30,24 +36,25 @@ def unpack_images(archive: Path, target: Path, *, member: str = "") -> int:
     Returns:
         How many images were written.
     Raises:
-        Unavailable: no archive, a damaged one, one without these images, or one with a path that leaves its folder.
+        Unavailable: no archive, a damaged one, one without these images, one with a path that leaves its folder, a name
+            that comes twice or is no text, or one that holds more than `bench.archive` allows.
         OSError: the disk is full.
     """
-    try:
+    with unpacking(archive):
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as packed:
                 return _write(_zip_members(packed, archive), target, member, archive)
         with tarfile.open(archive) as packed:
-            return _write(_tar_members(packed), target, member, archive)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError) as fault:
-        raise Unavailable(f"{archive.name} is not a zip or tar archive, or it is damaged ({fault})") from fault
+            return _write(_tar_members(packed, archive), target, member, archive)
 
 
-def _write(members: Iterator[tuple[str, IO[bytes]]], target: Path, member: str, archive: Path) -> int:
+def _write(members: Iterator[Member], target: Path, member: str, archive: Path) -> int:
     wanted = PurePosixPath(member) if member else None
-    written = 0
-    for name, stream in members:
+    written: set[str] = set()
+    for name, unpack in members:
         path = PurePosixPath(name)
+        if not name.isprintable() or len(path.name.encode()) > _LONGEST:
+            raise Unavailable(f"{archive.name} holds a name that no file can have, {name[:60]!a}; it is not unpacked")
         if path.is_absolute() or ".." in path.parts or "\\" in name:
             raise Unavailable(f"{archive.name} holds the path '{name}', which leaves its folder; it is not unpacked")
         if not is_image_name(path.name):
@@ -56,24 +63,37 @@ def _write(members: Iterator[tuple[str, IO[bytes]]], target: Path, member: str, 
             wanted = path.parent
         if path.parent != wanted:
             continue
-        with stream, (target / path.name).open("wb") as file:
+        if path.name in written:
+            raise Unavailable(f"{archive.name} holds two files '{name}'; it is not unpacked")
+        with unpack() as stream, (target / path.name).open("wb") as file:
             shutil.copyfileobj(stream, file, 1 << 20)
-        written += 1
+        written.add(path.name)
     if not written:
         raise Unavailable(f"{archive.name} holds no images{f' in {member}' if member else ''}")
-    return written
+    return len(written)
 
 
-def _zip_members(packed: zipfile.ZipFile, archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _zip_members(packed: zipfile.ZipFile, archive: Path) -> Iterator[Member]:
+    allowance = Allowance(archive)
     for info in packed.infolist():
         if (info.external_attr >> 16) & 0o170000 == 0o120000:
             raise Unavailable(f"{archive.name} holds a link '{info.filename}'; it is not unpacked")
+        allowance.take(info.file_size)
         if not info.is_dir():
-            yield info.filename, packed.open(info)
+            yield info.filename, partial(packed.open, info)
 
 
-def _tar_members(packed: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
+def _tar_members(packed: tarfile.TarFile, archive: Path) -> Iterator[Member]:
+    allowance = Allowance(archive)
     for info in packed:
-        stream = packed.extractfile(info) if info.isreg() else None  # links and devices are never written
-        if stream is not None:
-            yield info.name.removeprefix("./"), stream
+        # what is skipped is decompressed all the same
+        allowance.take(max(info.size, 0))
+        if info.isreg() and not info.issparse():  # links and devices are never written
+            yield info.name.removeprefix("./"), partial(_tar_stream, packed, info)
+
+
+def _tar_stream(packed: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    stream = packed.extractfile(info)
+    if stream is None:
+        raise tarfile.ReadError(f"'{info.name}' has no content")
+    return stream

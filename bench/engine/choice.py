@@ -15,10 +15,11 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
-from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typed, unknown_name
+from bench.api import UNTRAINED, MethodOptions, MethodSpec, RequestError, as_typed, unknown_name, user_path
 from bench.engine.keys import digest, weights_hash
 from bench.engine.typed import TypedRow, parse_rows, typed_labels, typed_options, typed_variant, typed_weights
 from bench.weights.beside import card_beside
+from bench.weights.given import check_given, check_shipped, is_as_shipped
 from bench.weights.place import card_of_file, published_file, weights_roots
 from bench.weights.published import PUBLISHED, PublishedCard, cards_of, labelled_card
 
@@ -177,6 +178,8 @@ def read_options(spec: MethodSpec, name: str, values: Mapping[str, str]) -> Meth
         return spec.options.model_validate(given) if absent else options
     except ValidationError as fault:
         raise RequestError(_option_fault(fault.errors(include_url=False)[0], name, values)) from None
+    except UnicodeEncodeError as fault:
+        raise RequestError(f"--set {name}: {fault.object!a} is no UTF-8 text; rename it") from None
 
 
 def _option_fault(fault: Any, name: str, values: Mapping[str, str]) -> str:
@@ -205,6 +208,10 @@ def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label
         raise RequestError(
             f"weights of {spec.info.name}: no file {path}; {spec.weights_how or 'give another --weights PATH'}"
         )
+    if path is not None:
+        check_given(spec, path)
+    if shown in spec.weights:
+        check_shipped(spec, shown, spec.weights[shown])
     return MethodChoice(spec, path, options, variant, default, label, trained, row.handle, card)
 
 
@@ -234,11 +241,12 @@ def _find_weights(row: TypedRow, weights: str | None) -> tuple[str, str, Path | 
     card = labelled_card(spec, given)
     if card is not None:
         return card.label, card.label, published_file(card, weights_roots()), card
-    path = Path(given).expanduser()
+    path = user_path(given)
     if path.exists():
+        check_given(spec, path)
         content = weights_hash(spec, path)
         for label, shipped in spec.weights.items():
-            if shipped.exists() and weights_hash(spec, shipped) == content:
+            if shipped.exists() and weights_hash(spec, shipped) == content and is_as_shipped(shipped):
                 return label, label, path, None
         card = card_of_file(spec, path, content)
         return (card.label, card.label, path, card) if card is not None else ("", f"weights={content[:8]}", path, None)

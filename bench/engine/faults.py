@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.api import BenchError, MethodSpec, UnitError
+from bench.api.errors import without_advice
 
 _LONGEST = 400
 """Characters of a message that a record and a line on the terminal keep; the traceback has all of them."""
@@ -58,7 +59,7 @@ def of_one_image(image: str) -> Iterator[None]:
 def describe(fault: BaseException, spec: MethodSpec) -> str:
     """The exception on one line: `ValueError: no such layer (up.py:14 in upscale)`."""
     try:
-        said = " ".join(str(fault).split())
+        said = without_advice(" ".join(str(fault).split()))
     except Exception:
         said = "its message cannot be read"
     if len(said) > _LONGEST:

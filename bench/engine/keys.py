@@ -15,7 +15,7 @@ from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, get_args
 
-from bench.api import MethodSpec, RequestError, Scale
+from bench.api import MethodSpec, RequestError, Scale, user_path
 from bench.engine.source_text import read_source
 from bench.engine.sources import Sources, method_sources, pipeline_sources
 from bench.imaging.hashing import content_hash
@@ -119,7 +119,7 @@ def options_by_content(spec: MethodSpec, options: dict[str, Any]) -> dict[str, A
         field = spec.options.model_fields.get(key)
         if value is None or field is None or not _takes_path(field.annotation):
             continue
-        path = Path(value).expanduser()
+        path = user_path(value)
         if path.is_dir() and spec.fingerprint is not None:
             known[key] = ""
         elif path.exists():

@@ -25,27 +25,33 @@ that defines it. Of other packages all counts that importing them runs."""
 PIPELINE = ("bench.data.pair", "bench.engine.rounding", "bench.engine.tiled")
 """What the harness does to an image: HR and LR are made, SR is rounded and, where the memory is short, tiled."""
 DECIDES_NO_PIXEL = (
+    "bench.api.csv_cells",
     "bench.api.dataset",
     "bench.api.errors",
     "bench.api.knobs",
     "bench.api.lists",
     "bench.api.method",
     "bench.api.metric",
+    "bench.api.paths",
     "bench.api.presets",
     "bench.api.protocol",
     "bench.api.record",
     "bench.api.run",
     "bench.api.signature",
     "bench.api.yaml_model",
+    "bench.api.yaml_text",
     "bench.imaging.atomic",
     "bench.imaging.errors",
     "bench.imaging.hashing",
+    "bench.imaging.limit",
+    "bench.imaging.regular",
     "bench.plugins",
     "bench.registry",
     "bench.training",
+    "bench.weights.first_bytes",
 )
-"""Contracts, registries, the keeping of files, training. All else of the harness that a method imports counts. What a
-protocol says of pixels is in the key by value (`Protocol.pair_id`)."""
+"""Contracts, registries, the keeping and refusing of files, training. All else of the harness that a method imports
+counts. What a protocol says of pixels is in the key by value (`Protocol.pair_id`)."""
 
 
 def method_sources(factory: str, *, root: Path, shared: Iterable[Path] = ()) -> Sources:

@@ -16,7 +16,8 @@ ProtocolName = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N images of each dataset.")]
 Plugin = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="A Python file that defines a method; may be given several times.")
+    list[Path] | None,
+    typer.Option("--plugin", help="A Python file that defines a method; its code is run. May be given several times."),
 ]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="METHOD.OPTION=VALUE; may be given several times.", show_default=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,8 @@ from pathlib import Path
 _SETTLED_NS = 2_000_000_000
 """A younger file may change again within the resolution of its time stamps (2 s on FAT), so its hash is not kept."""
 _PROSE = frozenset({".md", ".rst", ".pdf", ".log"})
+MOST_FILES = 100_000
+"""In a folder that is hashed: what holds more is a home or a whole disk."""
 _TOKENIZER = frozenset({"vocab.txt", "merges.txt"})
 """The text files that a model reads."""
 _TITLES = ("readme", "licence", "license", "notice", "changelog", "citation")
@@ -32,6 +35,8 @@ def file_stamp(path: Path) -> Stamp:
         OSError: there is none, or it is no regular file (a pipe or a device would never end).
     """
     info = path.stat()
+    if stat.S_ISDIR(info.st_mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(info.st_mode):
         raise OSError(errno.EINVAL, "expected a regular file", str(path))
     return info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino
@@ -73,13 +78,25 @@ def content_files(folder: Path) -> Iterator[Path]:
 
     Prose is *.md, *.rst, *.pdf, *.log, every *.txt that is no tokenizer's, and what is called README, LICENSE, NOTICE,
     CHANGELOG or CITATION.
+
+    Raises:
+        OSError: the folder holds more than `MOST_FILES`.
     """
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(_bounded(folder)):
         inside = path.relative_to(folder).parts
         if any(part.startswith(".") or part == "__pycache__" for part in inside) or _is_prose(path.name.lower()):
             continue
         if path.is_file():
             yield path
+
+
+def _bounded(folder: Path) -> Iterator[Path]:
+    for number, path in enumerate(folder.rglob("*")):
+        if number >= MOST_FILES:
+            raise OSError(
+                errno.E2BIG, f"more than {MOST_FILES} files in it; give the folder that is meant", str(folder)
+            )
+        yield path
 
 
 def _is_prose(name: str) -> bool:

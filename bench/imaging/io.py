@@ -6,7 +6,11 @@ everything of 16 bit by OpenCV, which Pillow cannot do. ICC profiles and gamma c
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,7 +22,9 @@ from PIL import Image
 
 from bench.imaging.atomic import atomic_write
 from bench.imaging.errors import ImageError
+from bench.imaging.limit import require_size
 from bench.imaging.png import SIGNATURE, PngHeader, inspect_png
+from bench.imaging.regular import read_regular
 
 AlphaPolicy = Literal["refuse", "white", "black"]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -28,6 +34,10 @@ _FORMATS = ("PNG", "JPEG", "MPO", "BMP", "TIFF", "WEBP")
 _EXPECTED = "a PNG, JPEG, BMP, TIFF or WebP image"
 _ORIENTATION, _BITS_PER_SAMPLE, _SAMPLE_FORMAT, _PLANAR = 0x0112, 258, 339, 284
 _WHITE_IS_ZERO, _PHOTOMETRIC = 0, 262
+_NO_MEMORY = -4
+"""OpenCV's StsNoMem."""
+
+Image.MAX_IMAGE_PIXELS = None  # its limit depends on the format; `require_size` has one for all
 
 
 @dataclass(frozen=True)
@@ -66,12 +76,14 @@ def read_image(path: Path | str, *, alpha: AlphaPolicy = "refuse") -> LoadedImag
         The pixels; 16-bit samples v are reduced to round(v / 257), palettes expanded, EXIF orientation applied.
     Raises:
         ImageError: names the file, what was expected and what was seen: unreadable, empty, truncated, not an image,
-            CMYK, animated or of several pages, floating point, or transparent where alpha is refused.
+            CMYK, animated or of several pages, floating point, transparent where alpha is refused, or too large
+            (`bench.imaging.limit`, or for the memory that there is).
         ValueError: an unknown alpha policy.
     """
     pixels, bits = _read(path, alpha)
-    pixels = rounded_to_8bit(pixels)
-    return LoadedImage(np.ascontiguousarray(pixels), pixels.ndim == 2, bits)
+    with _named(Path(path)):
+        pixels = np.ascontiguousarray(rounded_to_8bit(pixels))
+    return LoadedImage(pixels, pixels.ndim == 2, bits)
 
 
 def read_samples(path: Path | str, *, alpha: AlphaPolicy = "refuse") -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -87,11 +99,9 @@ def _read(path: Path | str, alpha: AlphaPolicy) -> tuple[NDArray[Any], int]:
     if alpha not in get_args(AlphaPolicy):
         raise ValueError(f"unknown alpha policy '{alpha}': expected refuse, white or black")
     path = Path(path)
-    try:
+    with _named(path):
         pixels, bits = _decode(_read_bytes(path))
         return _without_alpha(pixels, alpha), bits
-    except ImageError as fault:
-        raise ImageError(f"{path}: {fault}") from fault.__cause__
 
 
 def rounded_to_8bit(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -108,14 +118,13 @@ def read_png_exact(path: Path | str) -> NDArray[np.uint8] | NDArray[np.uint16]:
         ImageError: missing, empty, truncated or damaged, or no opaque gray or RGB PNG of 8 or 16 bit.
     """
     path = Path(path)
-    try:
+    with _named(path):
         data = _read_bytes(path)
         header = inspect_png(data)
+        require_size(*header.size)
         if header.alpha or header.palette or header.animated or header.bits not in (8, 16):
             raise ImageError(f"expected an opaque gray or RGB PNG of 8 or 16 bit, got {header}")
         return _opencv(data)
-    except ImageError as fault:
-        raise ImageError(f"{path}: {fault}") from fault.__cause__
 
 
 def write_png(
@@ -130,13 +139,17 @@ def write_png(
         durable: Survive a power failure too, see `atomic_write`.
     Raises:
         ImageError: another shape or dtype.
-        OSError: the folder is missing, read-only or full; no half file is left.
+        OSError: the folder is missing, read-only or full, or the memory is; no half file is left.
     """
     shape_ok = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     if pixels.dtype not in (np.uint8, np.uint16) or not shape_ok or 0 in pixels.shape:
         raise ImageError(f"write_png expects uint8 or uint16 (H, W) or (H, W, 3), got {pixels.dtype} {pixels.shape}")
-    ordered = np.ascontiguousarray(pixels) if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    done, encoded = cv2.imencode(".png", ordered, [] if compress else _STORED)
+    try:
+        ordered = np.ascontiguousarray(pixels) if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+        done, encoded = cv2.imencode(".png", ordered, [] if compress else _STORED)
+    except (cv2.error, MemoryError) as fault:
+        # said as the disk's refusals are, which whoever writes expects
+        raise OSError(errno.ENOMEM, f"{os.strerror(errno.ENOMEM)}, to encode {pixels.shape}", str(path)) from fault
     if not done:
         raise ImageError(f"{path}: the PNG encoder refused {pixels.dtype} pixels of shape {pixels.shape}")
     with atomic_write(path, "wb", durable=durable) as file:
@@ -150,9 +163,20 @@ if hasattr(cv2, "IMWRITE_PNG_FILTER"):
     _STORED += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
 
 
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What cannot be read inside is this file."""
+    try:
+        yield
+    except ImageError as fault:
+        raise ImageError(f"{path}: {fault}") from fault.__cause__
+    except MemoryError as fault:
+        raise ImageError(f"{path}: too large for the memory that is free") from fault
+
+
 def _read_bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as fault:
         raise ImageError(f"expected {_EXPECTED}, but it cannot be read: {fault.strerror or fault}") from fault
     if not data:
@@ -166,10 +190,12 @@ def _decode(data: bytes) -> tuple[NDArray[Any], int]:
     if header is not None:
         if header.animated:
             raise ImageError(f"expected {_EXPECTED} with one frame, got an animated PNG")
+        require_size(*header.size)
         if _opencv_reads_it_alike(header):
             return _opencv(data), header.bits
     try:
         with Image.open(io.BytesIO(data)) as image:
+            require_size(image.height, image.width)
             _refuse_what_is_no_still_rgb(image)
             if header is not None and header.bits == 16:
                 return _turned(_png_of_16_bit(data, header), image.getexif().get(_ORIENTATION, 1)), 16
@@ -178,7 +204,7 @@ def _decode(data: bytes) -> tuple[NDArray[Any], int]:
             pixels = _pillow_pixels(image)
             # Asked for after decoding: Pillow turns a TIFF itself and then drops the tag.
             return _turned(pixels, image.getexif().get(_ORIENTATION, 1)), 8
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     except Image.DecompressionBombError as fault:
         raise ImageError(
@@ -196,13 +222,23 @@ def _opencv_reads_it_alike(header: PngHeader) -> bool:
 
 
 def _opencv(data: bytes) -> NDArray[Any]:
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as fault:
+        raise ImageError(_opencv_fault(fault)) from fault
     if pixels is None:
         raise ImageError(f"expected {_EXPECTED}, got a damaged one that OpenCV cannot decode")
     if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
         swap = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
         return cv2.cvtColor(pixels, swap)
     return pixels
+
+
+def _opencv_fault(fault: cv2.error) -> str:
+    """What OpenCV could not do, without its file names and line numbers."""
+    if "allocate" in str(fault).lower() or getattr(fault, "code", 0) == _NO_MEMORY:
+        return "too large for the memory that is free"
+    return f"OpenCV refuses it ({getattr(fault, 'err', '') or 'no reason given'})"
 
 
 def _refuse_what_is_no_still_rgb(image: Image.Image) -> None:

@@ -20,6 +20,7 @@ class PngHeader:
     """The facts that choose a decoder.
 
     Attributes:
+        size: (height, width).
         bits: Bits per sample (of the palette index, for a palette image).
         gray: The colour type has no colour.
         alpha: There is an alpha channel or a transparent colour.
@@ -28,6 +29,7 @@ class PngHeader:
         oriented: It carries EXIF data, which may turn the image.
     """
 
+    size: tuple[int, int]
     bits: int
     gray: bool
     alpha: bool
@@ -60,8 +62,9 @@ def inspect_png(data: bytes) -> PngHeader:
         position = end
     if b"IHDR" not in kinds or b"IDAT" not in kinds:
         raise ImageError("damaged: the PNG has no header or no pixels")
-    bits, colour = data[kinds[b"IHDR"] + 8], data[kinds[b"IHDR"] + 9]
+    width, height, bits, colour = struct.unpack_from(">IIBB", data, kinds[b"IHDR"])
     return PngHeader(
+        size=(height, width),
         bits=bits,
         gray=colour in (_GRAY, _GRAY_ALPHA),
         alpha=colour in (_GRAY_ALPHA, _RGB_ALPHA) or b"tRNS" in kinds,

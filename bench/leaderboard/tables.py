@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.api import Direction, Scale, format_times
+from bench.api.csv_cells import shielded
 from bench.leaderboard.entry import Board, Entry, ShownMetric
 from bench.leaderboard.ranks import Ranking
 from bench.report.escape import markdown, markdown_code
@@ -50,7 +51,7 @@ def csv_text(board: Board) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_plain(row[name]) for name in COLUMNS] for row in _lines(board))
+    writer.writerows([shielded(_plain(row[name])) for name in COLUMNS] for row in _lines(board))
     return stream.getvalue()
 
 

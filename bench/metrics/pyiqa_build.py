@@ -18,6 +18,7 @@ from typing import Any
 from unittest import mock
 
 from bench.api import Unavailable
+from bench.api.errors import without_advice
 from bench.metrics.offline import NetworkBlocked, no_network
 from bench.metrics.weights import DOWNLOAD_ENV, downloads_allowed, hub_folder
 
@@ -61,7 +62,7 @@ def build(what: str, make: Callable[[], Any], weights_root: Path | None, cache: 
         except (Unavailable, NetworkBlocked):
             raise
         except Exception as fault:
-            text = " ".join(str(fault).split())
+            text = without_advice(" ".join(str(fault).split()))
             shown = text if len(text) <= 300 else text[:300] + "…"
             raise Unavailable(f"{what} cannot be built: {type(fault).__name__}: {shown}") from fault
 

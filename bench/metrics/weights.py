@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench.api import Unavailable
+from bench.api import RequestError, Unavailable, user_path
+from bench.api.paths import private_folder
 from bench.imaging.hashing import file_sha256
 
 DOWNLOAD_ENV = "ASSR_BENCH_DOWNLOAD"
@@ -64,10 +65,13 @@ def torchvision_file(name: str) -> WeightsFile:
 def weights_home(weights_root: Path | None) -> Path:
     """The root folder in force: the argument, else `TORCH_HOME`, else torch's default. It need not exist."""
     if weights_root is not None:
-        return Path(weights_root).expanduser()
+        return user_path(weights_root)
     if home := os.environ.get("TORCH_HOME"):
-        return Path(home).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "torch"
+        return user_path(home)
+    try:
+        return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
+    except RequestError:
+        return private_folder("assr-bench") / "torch"
 
 
 def hub_folder(weights_root: Path | None) -> Path:

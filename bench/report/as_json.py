@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 
 import pandas as pd
 
+from bench.analysis.frame_csv import frame_csv
 from bench.api import Scale
 from bench.report.grid import Grid
 from bench.report.notes import Code, default_caption, footnote_reason, note_lines, part_caption
@@ -105,7 +106,7 @@ def render_csv(grids: Sequence[Grid]) -> str:
     """The cells of `JsonTable`, one per line, infinity as inf; as for `render_json`."""
     lines = [asdict(cell) for grid in grids for cell in _cells(grid)]
     columns = pd.Index([column.name for column in fields(JsonCell)])
-    return pd.DataFrame(lines, columns=columns).to_csv(index=False, lineterminator="\n")
+    return frame_csv(pd.DataFrame(lines, columns=columns))
 
 
 def json_table(grid: Grid) -> JsonTable:

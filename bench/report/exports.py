@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.analysis import RunFrames, Selection, select
 from bench.analysis.costs import with_cost_columns
+from bench.analysis.frame_csv import frame_csv
 from bench.api import NO_VARIANT, MetricInfo, RequestError, format_scale
 from bench.imaging.atomic import atomic_write
 from bench.report.as_json import render_csv, render_json
@@ -133,7 +134,7 @@ def run_tables(
 def csv_text(frame: pd.DataFrame, frames: RunFrames) -> str:
     """Records or means of a run in CSV: scales as 3.6, "-" for no variant; nothing for no number, inf for infinity."""
     shown = shown_frame(frame, frames).assign(scale=frame["scale"].map(format_scale))
-    return shown.to_csv(index=False, lineterminator="\n")
+    return frame_csv(shown)
 
 
 def shown_frame(frame: pd.DataFrame, frames: RunFrames) -> pd.DataFrame:

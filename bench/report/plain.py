@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.frame_csv import frame_csv
 from bench.api import RequestError
 from bench.report.escape import latex, markdown
 from bench.report.grid import text_width
@@ -124,7 +125,7 @@ def _latex_row(row: Sequence[str]) -> str:
 
 
 def _csv(table: PlainTable) -> str:
-    return pd.DataFrame([dict(record) for record in table.records]).to_csv(index=False, lineterminator="\n")
+    return frame_csv(pd.DataFrame([dict(record) for record in table.records]))
 
 
 def _json(table: PlainTable) -> str:

@@ -8,11 +8,12 @@ from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from bench.api import RequestError, Scale, ScalePair, as_scale, format_scale
+from bench.api import RequestError, Scale, ScalePair, as_scale, format_scale, user_path
 from bench.api.protocol import DegradationName
+from bench.api.yaml_text import load_yaml
+from bench.imaging.regular import read_regular
 
 DEFAULT_OUT = Path("results/runs/default")
 LARGEST_SEED = 2**63 - 1
@@ -141,10 +142,10 @@ class RunConfig(BaseModel):
     out: Path = DEFAULT_OUT
     device: str = "auto"
     executor: str = "local"
-    workers: int | None = Field(default=None, ge=0)
-    tile: int | None = Field(default=None, ge=16)
+    workers: int | None = Field(default=None, ge=0, le=1024)
+    tile: int | None = Field(default=None, ge=16, le=2**20)
     plugin: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = ()
-    limit: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1, le=10**9)
     alpha: Literal["refuse", "white", "black"] | None = None
     sr_size: Literal["exact", "within-1"] | None = None
     """How exact the size of an image made elsewhere must be."""
@@ -173,6 +174,8 @@ def make_config(values: Mapping[str, Any], *, where: str = "") -> RunConfig:
         return RunConfig.model_validate({key: value for key, value in values.items() if value is not None})
     except ValidationError as fault:
         raise RequestError(_fault(fault, where)) from None
+    except UnicodeEncodeError as fault:
+        raise RequestError(f"{where + ': ' if where else ''}{fault.object!a} is no UTF-8 text; rename it") from None
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -182,12 +185,12 @@ def read_config(path: Path) -> dict[str, Any]:
         RequestError: no such file, not YAML, or no mapping (says where).
     """
     try:
-        text = path.expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise RequestError(f"--config {path} cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
+        content = read_regular(user_path(path))
+    except OSError as fault:
+        raise RequestError(f"--config {path} cannot be read: {fault.strerror or fault}") from None
     try:
-        values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as fault:
+        values = json.loads(content) if path.suffix == ".json" else load_yaml(content)
+    except (ValueError, RecursionError) as fault:
         raise RequestError(
             f"--config {path} is not {path.suffix[1:] or 'YAML'}: {' '.join(str(fault).split())}"
         ) from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.api import RequestError, Scale, format_scale
+from bench.api import RequestError, Scale, format_scale, user_path
 from bench.api.scale import parse_scale
 from bench.data import resolve_dataset
 from bench.session.config import RunConfig, make_config
@@ -59,7 +59,7 @@ def import_configs(
     Raises:
         RequestError: no such folder, a name that two rules read differently, or nothing to score.
     """
-    folder = folder.expanduser()
+    folder = user_path(folder)
     if not folder.is_dir():
         raise RequestError(f"FOLDER {folder} is not a folder; give the one that holds the published images")
     known = parse_scale(scale) if scale is not None else None

@@ -8,11 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from bench.api import PRESETS, Protocol, RequestError, get_protocol, unknown_name
+from bench.api import PRESETS, Protocol, RequestError, get_protocol, unknown_name, user_path
 from bench.api.protocol import KNOBS
+from bench.api.yaml_text import YamlError, load_yaml
+from bench.imaging.regular import read_regular
 
 SUFFIXES = (".yaml", ".yml")
 """What a protocol is a file by, and no name."""
@@ -27,7 +28,7 @@ def find_protocol(name: str) -> Protocol:
     Raises:
         RequestError: nobody registered it, or the file is not there or says something else (names the key).
     """
-    path = Path(name).expanduser()
+    path = user_path(name)
     return _read(path) if path.suffix.lower() in SUFFIXES else get_protocol(name)
 
 
@@ -59,19 +60,26 @@ def with_knobs(protocol: Protocol, knobs: Mapping[str, str]) -> Protocol:
         return protocol
     for knob in knobs:
         _check_knob(knob, "--set protocol.")
-    values: dict[str, Any] = {knob: yaml.safe_load(text) for knob, text in knobs.items()}
+    values: dict[str, Any] = {knob: _typed(knob, text) for knob, text in knobs.items()}
     name = ",".join([protocol.name, *(f"{knob}={knobs[knob]}" for knob in sorted(knobs))])
     return _made(protocol, {**values, "name": name}, "--set protocol.")
+
+
+def _typed(knob: str, text: str) -> Any:
+    try:
+        return load_yaml(text)
+    except YamlError as fault:
+        raise RequestError(f"--set protocol.{knob}={text[:60]}: {fault}") from None
 
 
 def _read(path: Path) -> Protocol:
     """The protocol of a file, called as the file is; `base` names the preset that it starts from."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as fault:
-        raise RequestError(f"--protocol {path} cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
-    except (yaml.YAMLError, RecursionError) as fault:
-        raise RequestError(f"--protocol {path} is not YAML: {' '.join(str(fault).split())}") from None
+        values = load_yaml(read_regular(path))
+    except OSError as fault:
+        raise RequestError(f"--protocol {path} cannot be read: {fault.strerror or fault}") from None
+    except YamlError as fault:
+        raise RequestError(f"--protocol {path} is not YAML: {fault}") from None
     if not isinstance(values, dict) or not values:
         raise RequestError(f"--protocol {path}: expected knobs such as 'shave: s', see 'bench protocols sample'")
     if path.stem in PRESETS:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.api import RequestError
+from bench.api.yaml_text import YamlError, load_yaml
+from bench.imaging.regular import read_regular
 
 C = TypeVar("C", bound="TrainConfig")
 
@@ -16,7 +17,7 @@ C = TypeVar("C", bound="TrainConfig")
 class Strict(BaseModel):
     """Base of configuration parts: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ScheduleConfig(Strict):
@@ -115,8 +116,8 @@ def read_config(
         RequestError: unreadable file, unknown key or bad value; names the file and the key.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as fault:
+        data = load_yaml(read_regular(path)) or {}
+    except (OSError, YamlError) as fault:
         raise RequestError(f"cannot read the training configuration {path}: {fault}") from fault
     if not isinstance(data, dict):
         raise RequestError(f"{path}: expected a mapping of options at the top, got {type(data).__name__}")
@@ -159,11 +160,14 @@ def _override(data: dict[str, Any], text: str) -> None:
         part = part.setdefault(name, {})
         if not isinstance(part, dict):
             raise RequestError(f"--set {text}: '{name}' is a value, not a group of options")
-    part[last] = _parse(value)
+    part[last] = _parse(text, value)
 
 
-def _parse(value: str) -> Any:
-    parsed = yaml.safe_load(value)
+def _parse(text: str, value: str) -> Any:
+    try:
+        parsed = load_yaml(value)
+    except YamlError as fault:
+        raise RequestError(f"--set {text[:60]}: the value cannot be read: {fault}") from None
     if isinstance(parsed, str):  # YAML 1.1 reads 1e-4 as text
         try:
             return float(parsed)

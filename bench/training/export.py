@@ -9,12 +9,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from bench import __version__
 from bench.api import RequestError
 from bench.training.story import read_figures
 from bench.weights.card import WeightsCard
+from bench.weights.reader import read_content
 from bench.weights.writer import check_weights_target, write_weights
 
 
@@ -49,18 +48,17 @@ def export_weights(out: Path, target: Path, *, note: str = "", half: bool = Fals
     check_weights_target(target)
     source = newest_checkpoint(out)
     try:
-        checkpoint = torch.load(source, map_location="cpu", weights_only=True)
+        checkpoint = read_content(source)
         about: dict[str, Any] = json.loads(checkpoint["meta"]["training"])
-    except Exception as fault:
-        raise RequestError(f"cannot export {source}: {type(fault).__name__}: {fault}") from fault
+        state = dict(checkpoint["state_dict"])
+        steps = int(checkpoint["meta"]["iter"])
+    except RequestError as fault:
+        raise RequestError(f"cannot export: {fault}") from fault
+    except (KeyError, TypeError, ValueError) as fault:
+        raise RequestError(f"cannot export {source}: it does not tell of its training ({fault})") from fault
     prefix = "network."
-    tensors = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in checkpoint["state_dict"].items()
-        if name.startswith(prefix)
-    }
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
     buffers = set(about.get("buffers", ()))
-    steps = int(checkpoint["meta"]["iter"])
     figures = {step: values for step, values in read_figures(out).items() if step <= steps}
     validated = max(figures, default=0)
     card = WeightsCard(

@@ -17,12 +17,14 @@ from torch.utils.data import DataLoader
 from bench.api import RequestError
 from bench.training import parallel
 from bench.training.config import TrainConfig
+from bench.training.divergence import require_finite_weights
 from bench.training.export import newest_checkpoint
 from bench.training.loop import StepTrainLoop, TaskValLoop, step_loader
 from bench.training.schedule import ScheduledLR
 from bench.training.story import StoryHook
 from bench.training.task import TaskModel, TrainingTask
 from bench.training.validation import SetValidation
+from bench.weights.reader import read_content
 
 
 class PlainCheckpointHook(Hook):
@@ -65,6 +67,11 @@ class TimedCheckpointHook(CheckpointHook):
             self._save_checkpoint(runner)
         runner.train_loop.stop_training = True  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
 
+    def _save_checkpoint(self, runner: Runner) -> None:
+        """As mmengine does, which removes the oldest checkpoint first: only for weights that are worth it."""
+        require_finite_weights(runner.model)
+        super()._save_checkpoint(runner)
+
 
 class SafeRunner(Runner):
     """A Runner that never unpickles code."""
@@ -82,9 +89,11 @@ class SafeRunner(Runner):
             RequestError: not readable as tensors and plain values, or of another network.
         """
         try:
-            checkpoint = torch.load(filename, map_location=map_location, weights_only=True)
-        except Exception as fault:
-            raise RequestError(f"cannot resume from {filename}: {type(fault).__name__}: {fault}") from fault
+            checkpoint = read_content(Path(filename))
+        except RequestError as fault:
+            raise RequestError(f"cannot resume: {fault}") from fault
+        if not isinstance(checkpoint, dict) or not {"state_dict", "meta"} <= checkpoint.keys():
+            raise RequestError(f"cannot resume from {filename}: it is no checkpoint of a training; move it away")
         _check_shapes(checkpoint, self.model, filename)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         self.model.load_state_dict(checkpoint["state_dict"], strict=strict)

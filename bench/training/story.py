@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import time
@@ -82,7 +83,8 @@ class StoryHook(Hook):
         out = Path(runner.work_dir)
         kept = {step: figures for step, figures in read_figures(out).items() if step < runner.iter}
         with atomic_write(out / FIGURES) as file:
-            json.dump({**kept, runner.iter: dict(metrics or {})}, file, indent=1)
+            finite = {name: value for name, value in (metrics or {}).items() if math.isfinite(value)}
+            json.dump({**kept, runner.iter: finite}, file, indent=1, allow_nan=False)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Write the story."""

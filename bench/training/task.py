@@ -16,6 +16,7 @@ from torch import nn
 
 from bench.training import parallel
 from bench.training.config import PatchConfig, TrainConfig
+from bench.training.divergence import require_finite_loss
 from bench.training.images import ImagePool
 from bench.training.patches import step_generator
 
@@ -150,13 +151,18 @@ class TaskModel(BaseModel):
         losses_of: Callable[[Batch], tuple[dict[str, torch.Tensor], Batch]],
         parts: list[Batch],
     ) -> tuple[dict[str, torch.Tensor], list[Batch]]:
-        """One update by the mean gradient of some parts; the mean losses, and what there is to show of each part."""
+        """One update by the mean gradient of some parts; the mean losses, and what there is to show of each part.
+
+        Raises:
+            Diverged: a loss is not finite; the weights are those of the step before.
+        """
         told: dict[str, torch.Tensor] = {}
         shown: list[Batch] = []
         for part in parts:
             with optimiser.optim_context(self):
                 losses, seen = losses_of(part)
             total, logged = self.parse_losses(losses)
+            require_finite_loss(total, logged)
             optimiser.backward(total / len(parts))
             for name, value in logged.items():
                 share = value.detach() / len(parts)

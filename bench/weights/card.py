@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 METADATA_KEY = "assr-bench"
 """Under this one key a weights file itself says what it is, as JSON. One key, because safetensors writes several in no
@@ -27,7 +28,8 @@ class WeightsCard(BaseModel):
         note: A sentence of whoever exported it.
         steps, train_seconds, machine, seed: Of the training.
         data: Its folders, number of images, and images that were left out.
-        validation, validated_at_step: Figures of the last validation.
+        validation, validated_at_step: Figures of the last validation; those that are no finite number, which JSON does
+            not have, are left out.
         config: The configuration of the training.
         before: Of each stage before, first to last, what its card tells of its training.
     """
@@ -57,4 +59,9 @@ class WeightsCard(BaseModel):
         """The text of the file."""
         fields = self.model_dump()
         kept = {name: value for name, value in fields.items() if value or name not in _OPTIONAL}
-        return json.dumps(kept, indent=2) + "\n"
+        return json.dumps(kept, indent=2, allow_nan=False) + "\n"
+
+    @field_validator("validation")
+    @classmethod
+    def _finite(cls, figures: dict[str, float]) -> dict[str, float]:
+        return {name: value for name, value in figures.items() if math.isfinite(value)}

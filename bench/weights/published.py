@@ -199,5 +199,5 @@ def cards_with_figures(name: str | None = None) -> tuple[PublishedCard, ...]:
 def _read_folder(folder: Path) -> tuple[PublishedCard, ...]:
     if not folder.is_dir():
         return ()
-    texts = [(str(path), path.read_text("utf-8")) for path in sorted(folder.glob("*.yaml"))]
+    texts = [(str(path), path.read_bytes()) for path in sorted(folder.glob("*.yaml"))]
     return tuple(read_yaml(text, PublishedCard, where=where, what=WHAT) for where, text in texts)

@@ -21,6 +21,7 @@ from torch import nn
 from bench.api import RequestError
 from bench.weights.card import METADATA_KEY, WeightsCard
 from bench.weights.first_bytes import why_no_weights
+from bench.weights.state import find_state
 
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 """How the files of `torch.save` begin, since version 1.6 and before."""
@@ -57,15 +58,17 @@ def read_weights(path: Path) -> Weights:
     Args:
         path: A .safetensors file, or what `torch.save` made of tensors, dicts and plain values.
     Returns:
-        Its tensors and what it says of itself.
+        Its tensors, by the names that the network has whatever form the checkpoint has (`bench.weights.state`), and
+        what it says of itself.
     Raises:
         RequestError: missing, damaged, or not weights; names the file.
     """
     if not path.is_file():
         raise RequestError(f"no weights file at {path}")
     content, metadata = _read(path)
-    tensors, beside = _find_tensors(content)
-    if metadata is None:
+    own = metadata is not None and METADATA_KEY in metadata
+    tensors, beside = (content, {}) if own else find_state(content)
+    if metadata is None or not own:
         if not tensors:
             raise RequestError(f"{path}: found no tensors by name; expected a state dict")
         # LIIF's code and its successors store {"name", "args", "sd"}
@@ -255,22 +258,6 @@ def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str,
             return tensors, dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError) as fault:
         raise RequestError(f"{path} is damaged or no safetensors file: {fault}; get it again") from fault
-
-
-def _find_tensors(value: Any) -> tuple[dict[str, torch.Tensor], Mapping[str, Any]]:
-    """The state dict in a checkpoint, at the top or under the keys in common use, and what lies beside it."""
-    if not isinstance(value, dict):
-        return {}, {}
-    tensors = {key: each for key, each in value.items() if isinstance(key, str) and isinstance(each, torch.Tensor)}
-    if tensors:
-        return tensors, {}
-    for key in ("params_ema", "params", "state_dict", "model", "sd"):
-        inner = value.get(key)
-        found, beside = _find_tensors(inner)
-        if found:
-            here = {name: each for name, each in value.items() if name != key}
-            return found, beside or here
-    return {}, {}
 
 
 def _other(tensors: Mapping[str, torch.Tensor]) -> str:

@@ -48,9 +48,15 @@ def write_weights(
     Returns:
         The whole card.
     Raises:
-        RequestError: a target of another type.
+        RequestError: a target of another type, or a tensor with values that are not finite.
     """
     check_weights_target(target)
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise RequestError(
+                f"tensor '{name}' holds values that are not finite: such weights are not written to {target}; go "
+                "back to an earlier checkpoint"
+            )
     stage = {"stage": card.stage} if card.stage else {}
     about = {"format": 1, "method": card.method, "architecture": architecture, **stage}
     stored = {name: _stored(tensor, half=half) for name, tensor in tensors.items()}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.api import RequestError
+from bench.api.errors import without_advice
 
 _HALF = ".fp16."
 """In the names of files that hold the weights in half precision beside or instead of the whole ones."""
@@ -61,13 +62,23 @@ def read_part(load: Callable[..., Any], path: Path | str, *, what: str, option: 
         if root.is_dir() and not (root / folder).is_dir():
             raise FileNotFoundError(f"there is no folder '{folder}' in it.")
         return load(local_files_only=local)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError) as fault:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError, EOFError, *_damage()) as fault:
         where = f"{path}/{folder}" if folder else str(path)
         reason = next((line for line in str(fault).splitlines() if line.strip()), type(fault).__name__)
+        reason = reason if without_advice(str(fault)) == str(fault) else f"{without_advice(str(fault))}."
         raise RequestError(
             f"{option}={path}: cannot read {where}: {reason} Expected {what}; a folder is given with "
             f"--set {option}=FOLDER"
         ) from fault
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What readers of weights raise of a damaged file."""
+    from pickle import UnpicklingError
+
+    from safetensors import SafetensorError
+
+    return UnpicklingError, SafetensorError
 
 
 def _only_half(folder: Path) -> bool:

@@ -89,6 +89,12 @@ class CasrOptions(MethodOptions):
 
     @model_validator(mode="after")
     def _fits(self) -> CasrOptions:
+        wrong = [factor for factor in self.fixed or () if not 1 < factor <= self.s_max]
+        if wrong or self.fixed == ():
+            raise ValueError(
+                f"fixed lists the scales of cycles, each above 1 and at most s_max = {self.s_max:g}, got "
+                f"{f'{wrong[0]:g}' if wrong else 'none'}"
+            )
         if self.s_min**2 > self.s_max:
             raise ValueError(f"s_min * s_min must be at most s_max, got {self.s_min} and {self.s_max}")
         if self.tile is not None and self.tile < 2 * (self.overlap or 0):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import tempfile
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from bench.api import ComingUnit, Scale, ScalePair, Size, UnitError, factors, format_scale
 from bench.imaging.io import write_png
+from methods.command.guard import make_folder, remove_folder
 from methods.command.info import CommandOptions
 from methods.command.lr_file import lr_pixels
 from methods.command.program import Ended, run_program
@@ -37,8 +36,8 @@ class Batch:
         """
         self._options = options
         self._scale = scale
-        self._root = Path(tempfile.mkdtemp(prefix="assr-bench-"))
-        self._gone = weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
+        self._root = make_folder()
+        self._gone = weakref.finalize(self, remove_folder, self._root)
         self._names: dict[str, tuple[str, Size, int]] = {}
         self._arguments: list[str] = []
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bench.api import ComingUnit, Method, MethodInfo, Scale, Size, UnitError, Upscaled, format_scale
 from bench.imaging.io import write_png
 from methods.command.batch import Batch
+from methods.command.guard import make_folder, remove_folder
 from methods.command.info import COMMAND, CommandOptions
 from methods.command.lr_file import lr_pixels
 from methods.command.program import run_program
@@ -62,8 +63,7 @@ class Command(Method):
         return Upscaled(torch.from_numpy(planes.astype(np.float32) / full).expand(3, *pixels.shape[:2]))
 
     def _one(self, lr: torch.Tensor, size: Size, scale: Scale, seed: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        with tempfile.TemporaryDirectory(prefix="assr-bench-") as name:
-            folder = Path(name)
+        with _folder() as folder:
             source, result = folder / "lr.png", folder / "sr.png"
             write_png(source, lr_pixels(lr.cpu().numpy(), self.options.bits))
             values = {
@@ -81,3 +81,13 @@ class Command(Method):
             if not result.is_file():
                 raise UnitError(f"{arguments[0]} ended without writing {{output}}{ended.said}")
             return read_sr(result, size, slack=self.slack)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A temporary folder, which goes away with the block or with this process."""
+    folder = make_folder()
+    try:
+        yield folder
+    finally:
+        remove_folder(folder)

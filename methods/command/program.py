@@ -1,4 +1,5 @@
-"""Running an external program to its end, within a time, with all that it started; nothing of it may stay behind."""
+"""Running an external program to its end, within a time, with all that it started; nothing of it may stay behind, even
+where this process is killed meanwhile (`methods.command.guard`)."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from methods.command.guard import ended_with_us
 
 _TAIL_LINES = 8
 _TAIL_BYTES = 8192
@@ -47,7 +50,7 @@ def run_program(arguments: list[str], folder: Path, timeout: float) -> Ended:
             how = "give an executable that is on PATH, or its path, with --set command.run=..."
             return Ended(f"the program '{name}' cannot be started: {fault.strerror or fault}; {how}", "")
         code = None
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with ended_with_us(process.pid), contextlib.suppress(subprocess.TimeoutExpired):
             try:
                 code = process.wait(timeout)
             finally:

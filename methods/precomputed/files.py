@@ -13,7 +13,7 @@ from unicodedata import normalize
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import Size, Sought, UnitError, format_scale
+from bench.api import Size, Sought, UnitError, format_scale, user_path
 from bench.imaging.colour import studio_luma
 from bench.imaging.errors import ImageError
 from bench.imaging.hashing import is_settled
@@ -71,7 +71,7 @@ def locate(folder: Path, image: str, scale: str, pattern: str = "") -> Path:
     Raises:
         UnitError: no file, or several; says what was looked for and what is there.
     """
-    folder = folder.expanduser()
+    folder = user_path(folder)
     if pattern:
         path = folder / pattern.format(image=image, **scale_fields(scale))
         if not path.is_file():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import Field, field_validator
 
-from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale, Sought, UnitError, format_scale
+from bench.api import MethodInfo, MethodOptions, MethodSpec, Scale, Sought, UnitError, format_scale, user_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ class PrecomputedOptions(MethodOptions):
     @field_validator("folder")
     @classmethod
     def _there(cls, folder: Path) -> Path:
-        if not folder.expanduser().is_dir():
+        if not user_path(folder).is_dir():
             raise ValueError(f"there is no folder {folder}")
         return folder
 

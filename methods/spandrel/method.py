@@ -22,6 +22,7 @@ from spandrel import (
 
 from bench.api import FixedScale, MethodInfo, RequestError
 from bench.weights.reader import read_content
+from bench.weights.state import find_state
 from methods.spandrel.info import SPANDREL, WEIGHTS_HOW, SpandrelOptions
 
 _PICKLED = (".pth", ".pt", ".ckpt")
@@ -101,7 +102,7 @@ def _state_dict(file: Path) -> dict[str, Any]:
         raise RequestError(f"{fault}; {WEIGHTS_HOW}") from fault
     if not isinstance(state, dict):
         raise RequestError(f"{file} holds a {type(state).__name__}; expected a state dict; {WEIGHTS_HOW}")
-    return state
+    return find_state(state)[0]
 
 
 def _first(state: dict[str, Any]) -> str:

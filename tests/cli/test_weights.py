@@ -51,7 +51,18 @@ def _metadata() -> dict[str, str]:
     return json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])["__metadata__"]
 
 
-@pytest.mark.parametrize("make", [garbage, nothing, half, other_shapes, other_names, of_another_method])
+def test_a_file_without_a_byte_is_refused_before_anything_is_computed(
+    bench: Callable, photos: Path, newcomer: Path
+) -> None:
+    """Catches the other rows of a run, which are computed before the file is opened."""
+    nothing(newcomer / "bad.safetensors")
+    done = bench(*RUN, "--workers", 0, "--device", "cpu", "--weights", "liif=bad.safetensors")
+    assert done.code == 2
+    assert "bad.safetensors is damaged: it is empty" in done.err
+    assert not (newcomer / "run" / "images").exists()
+
+
+@pytest.mark.parametrize("make", [garbage, half, other_shapes, other_names, of_another_method])
 def test_bad_weights_are_refused_and_what_was_computed_before_them_stays(
     make: Callable[[Path], None], bench: Callable, photos: Path, newcomer: Path
 ) -> None:

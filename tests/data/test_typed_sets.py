@@ -112,7 +112,7 @@ def test_files_of_a_pair_match_in_either_form_of_unicode(tmp_path: Path, save_im
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("~nobodyhere/x", "no such user's home folder"),
+        ("~nobodyhere/x", "no user 'nobodyhere' is known here"),
         ("./" + "x" * 5000, "there is no folder"),
         ("./nul\0byte", "there is no folder"),
         ('""', "there is no folder"),

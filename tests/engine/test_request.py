@@ -114,7 +114,7 @@ def test_what_weights_were_trained_by_goes_with_the_weights_and_not_with_options
     """Catches a note that is lost with --set, or one on a user's own weights."""
     (one,) = choose_methods(["casr"], weights=None, overrides=["casr.fixed=4,3,1.5"])
     assert one.minimised == ("lpips",)
-    (tmp_path / "own.safetensors").touch()
+    (tmp_path / "own.safetensors").write_bytes(b"not read here")
     (other,) = choose_methods(["casr"], weights=f"casr={tmp_path / 'own.safetensors'}", overrides=[])
     assert other.minimised == ()
 

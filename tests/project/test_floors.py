@@ -12,9 +12,11 @@ ROOT = Path(__file__).parents[2]
 FLOORS = (
     ("bench.imaging", 0),
     ("bench.api", 1),
+    ("bench.transfer", 1),
     ("bench.registry", 2),
     ("bench.plugins", 2),
     ("bench.download", 2),
+    ("bench.archive", 2),
     ("bench.metrics", 3),
     ("bench.data", 3),
     ("bench.training", 3),

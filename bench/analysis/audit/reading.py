@@ -24,6 +24,8 @@ from bench.api import (
     parse_scale,
     weights_label,
 )
+from bench.api.csv_cells import unshielded_line
+from bench.imaging.regular import read_regular
 from bench.metrics.catalog import known_infos
 from bench.registry import METHODS
 
@@ -120,8 +122,9 @@ def _of_run(frames: RunFrames) -> Evidence:
 
 def _of_csv(path: Path) -> Evidence:
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as fault:
+        text = read_regular(path).decode("utf-8-sig")
+        list(csv.reader(text.splitlines()))  # a field that no table has, or a NUL, shows here
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise RequestError(f"{path} cannot be read as text: {fault}; {_HOW}") from None
     lines = csv.DictReader(text.splitlines())
     columns = tuple(lines.fieldnames or ())
@@ -135,7 +138,7 @@ def _of_csv(path: Path) -> Evidence:
             f"{path} is not in long form: expected the columns {', '.join(_NEEDED)} and value or mean; "
             f"seen {seen}; {_HOW}"
         )
-    rows = [_typed(line, value, f"{path}, line {lines.line_num}") for line in lines]
+    rows = [_typed(unshielded_line(line), value, f"{path}, line {lines.line_num}") for line in lines]
     infos = known_infos(str(row["metric"]) for row in rows)
     images = _per_image(rows) if "image" in columns else {}
     numbers = _means(rows, images, infos) if "image" in columns else [_number(row, infos) for row in rows]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, derive_seed, parse_factors
+from bench.api import RequestError, derive_seed, parse_factors, user_path
 from bench.figures import options as opt
 from bench.figures.contract import Drawn, FigureRequest, Numbers, Warn
 from bench.figures.kernels.recovery import check_kernel, find_recovery, hr_images, hr_samples, place_of
@@ -105,7 +105,7 @@ class KernelSpace(FigureRequest):
 
         samples = hr_samples(self.data, self.data_root, scales)[: self.limit]
         shown = place_of(self.image, samples)
-        kl, kh = self.kl.expanduser(), self.kh.expanduser()
+        kl, kh = user_path(self.kl), user_path(self.kh)
         results = recovery.kernel_space(kl, kh, hr_images(samples), scales=scales, target=self.target)
         for path, result in zip((self.kl, self.kh), results, strict=True):
             if result.trained_for not in (None, result.target):

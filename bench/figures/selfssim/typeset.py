@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.analysis import RunFrames, Selection
+from bench.analysis.frame_csv import frame_csv
 from bench.analysis.signatures import signature_lines
 from bench.api import Direction, MetricInfo, MetricRef, Scale, format_scale, format_times
 from bench.figures.selfssim.matrix import DIAGONAL, ScaleMatrix, matrix_rows, scale_matrices
@@ -120,7 +121,7 @@ def matrices_csv(found: Matrices) -> str:
         for output, row in zip(matrix.scales, matrix.cells, strict=True)
         for reference, cell in zip(matrix.scales, row, strict=True)
     ]
-    return pd.DataFrame(lines, columns=pd.Index(CSV_COLUMNS)).to_csv(index=False, lineterminator="\n")
+    return frame_csv(pd.DataFrame(lines, columns=pd.Index(CSV_COLUMNS)))
 
 
 def typeset_matrices(found: Matrices, output: str) -> str:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.api import Size
+from bench.api import RequestError, Size
 from methods.blocks.published import complete, read_part
 
 _LUMA = (0.299, 0.587, 0.114)
@@ -74,7 +74,8 @@ class DepthAnything(Depth):
         super().__init__()
         from transformers import AutoModelForDepthEstimation
 
-        load = complete(AutoModelForDepthEstimation, path, dtype=torch.float32)
+        # a folder's config.json may name code of its own, which is never run, nor is anybody asked whether to
+        load = complete(AutoModelForDepthEstimation, path, dtype=torch.float32, trust_remote_code=False)
         model: Any = read_part(load, path, what=DEPTH_ANYTHING, option="casr.depth_path")
         self.model = model.requires_grad_(False).eval()
         self.short, self.multiple = _working_size(path), int(model.config.backbone_config.patch_size)
@@ -114,8 +115,11 @@ def _working_size(path: Path | str) -> int:
     file = Path(path) / "preprocessor_config.json"
     if not file.is_file():
         return 518
-    said = json.loads(file.read_text(encoding="utf-8")).get("size", 518)
-    return int(min(said.values()) if isinstance(said, dict) else said)
+    try:
+        said = json.loads(file.read_text(encoding="utf-8")).get("size", 518)
+        return int(min(said.values()) if isinstance(said, dict) else said)
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as fault:
+        raise RequestError(f"casr.depth_path={path}: {file.name} names no size ({fault}); get it again") from None
 
 
 def _along_both(plane: torch.Tensor, down: torch.Tensor, across: torch.Tensor) -> torch.Tensor:

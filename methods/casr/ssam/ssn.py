@@ -75,7 +75,7 @@ def load_released(path: Path) -> SSN:
         RequestError: missing, damaged, or another network.
     """
     network = SSN(1.0)
-    named = {name.removeprefix("module."): each for name, each in read_weights(path).tensors.items()}
+    named = read_weights(path).tensors
     auxiliary = tuple(f"pred_mask{level}." for level in range(1, len(_WIDTHS)))
     load_into(network, {name: each for name, each in named.items() if not name.startswith(auxiliary)}, path)
     return network.eval()

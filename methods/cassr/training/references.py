@@ -36,7 +36,10 @@ class References:
         """
         self._folder, path = folder, folder / _RECORD
         if path.is_file():
-            seen = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                seen = dict(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, TypeError, RecursionError) as fault:
+                raise RequestError(f"{path} is damaged ({fault}); give another folder for references") from None
             differing = sorted(key for key in seen.keys() | made_with.keys() if seen.get(key) != made_with.get(key))
             if differing:
                 raise RequestError(

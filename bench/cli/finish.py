@@ -7,10 +7,10 @@ import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from bench.api import format_scale
+from bench.api import RequestError, format_scale
 from bench.cli.output import say, warn
 from bench.cli.progress import cell_label, make_progress
-from bench.cli.terminal import show
+from bench.cli.terminal import TEXT, shown_output
 
 if TYPE_CHECKING:
     from bench.engine.events import Failure
@@ -36,7 +36,7 @@ def carry_out(config: RunConfig, command: str) -> int:
     request = build_request(config, command=command)
     with make_progress(_displays(request)) as progress:
         run = do(request, listener=progress)
-    show((request.out / "table.md").read_text(encoding="utf-8"))
+    _show_tables(run)
     if run.result is None:
         return 0
     _report(run.result)
@@ -90,6 +90,13 @@ def show_plan(config: RunConfig) -> None:
         f"{', '.join(request.metric_names)}): "
         f"{plan.inferences} images to compute, {plan.scores} numbers to make; nothing was done"
     )
+
+
+def _show_tables(run: Run) -> None:
+    try:
+        say(run.overview(shown_output(TEXT)))
+    except RequestError as fault:
+        say(f"No table: {fault}\n")
 
 
 def _report(result: RunResult) -> None:

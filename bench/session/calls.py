@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import RunFrames, Selection, load_run
-from bench.api import RequestError
+from bench.api import MetricInfo, RequestError
 from bench.api.lists import names as name_list
 from bench.engine.events import Listener, Tally
 from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
 from bench.metrics.catalog import known_infos
 from bench.report import TableOptions, render_tables
-from bench.report.exports import shown_frame
+from bench.report.exports import Output, run_tables, shown_frame, typeset
 from bench.session.config import DEFAULT_OUT, RunConfig, make_config
 from bench.session.exports import asked_frames, fetch_parameters, folder_frames, write_all
 from bench.session.request import build_request
@@ -84,7 +84,7 @@ class Run:
         """The table as text.
 
         Args:
-            output: "md", "tex", "html", "json" or "csv".
+            output: "text", "md", "tex", "html", "json" or "csv".
             methods, datasets, scales, metrics: Only these, in this order; empty: all.
             protocol, signature: Only numbers of this protocol, or with these tokens.
             variants: Only these variants of their methods, each VARIANT or METHOD:VARIANT.
@@ -114,10 +114,20 @@ class Run:
         """The same under other names in tables: name of a row (or its method) -> what to print."""
         return replace(self, frames=self.frames.renamed(names))
 
-    def typeset(self, output: str, selection: Selection, options: TableOptions) -> str:
+    def typeset(self, output: str | Output, selection: Selection, options: TableOptions) -> str:
         """As `table`, of typed values."""
-        infos = known_infos(self.frames.summary["metric"])
-        return render_tables(self.frames, infos, output=output, selection=selection, options=options)
+        return render_tables(self.frames, self._infos(), output=output, selection=selection, options=options)
+
+    def overview(self, output: str | Output = "text") -> str:
+        """Every table of it, one per protocol.
+
+        Raises:
+            RequestError: nothing is left to show.
+        """
+        return typeset(run_tables(self.frames, self._infos()), output)
+
+    def _infos(self) -> dict[str, MetricInfo]:
+        return known_infos(self.frames.summary["metric"])
 
 
 def run(

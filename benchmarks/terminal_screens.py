@@ -120,8 +120,8 @@ def page(folder: Path) -> str:
     """docs/terminal.md."""
     parts = [
         "# The terminal",
-        "What the commands show in a terminal of 80 and of 160 columns. Made by `benchmarks/terminal_screens.py` in tmux; "
-        "the rules behind it stand below.",
+        "What the commands show in a terminal of 80 and of 160 columns, copied from one by "
+        "`benchmarks/terminal_screens.py`.",
         _RULES,
     ]
     for screen in LISTS:
@@ -155,8 +155,8 @@ _RULES = """\
 - `NO_COLOR` takes colours away, `FORCE_COLOR` keeps them in a pipe. What the encoding of the output cannot say is
   written in ASCII (`x2` for `×2`). A reader that leaves (`| head`) ends nothing.
 - The bar says what has elapsed and what is left. The latter is reckoned from seconds per pixel of the result, for every
-  method by itself: those of stored images of the run folder, then those of this run. Where nothing is known of a method it
-  says so and gives what the others take at least.
+  method by itself: those of stored images of the run folder, then those of this run. Where nothing is known of a method
+  it says so and gives what the others take at least.
 - Remarks and warnings of libraries are not shown; `PYTHONWARNINGS=default` brings them back."""
 
 

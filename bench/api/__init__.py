@@ -34,6 +34,7 @@ from bench.api.run import CellPlan, ImageSet, Origin, RecordRow, RowInfo, RunMan
 from bench.api.scale import Size, effective_ratio, format_scale, lr_size, parse_scale, parse_scales, sr_size
 from bench.api.seeds import derive_seed
 from bench.api.signature import PER_SCALE, PLAIN, Averaging, Difference, Signature
+from bench.api.words import counted
 
 __all__ = [
     "LATER_COLUMNS",
@@ -83,6 +84,7 @@ __all__ = [
     "UnitStatus",
     "Upscaled",
     "as_typed",
+    "counted",
     "derive_seed",
     "effective_ratio",
     "format_scale",

@@ -1,4 +1,4 @@
-"""`bench methods | datasets | metrics | protocols`: what is registered, a line each; all that is known under its name."""
+"""`bench methods | datasets | metrics | protocols`: what is registered, a line each; everything under its name."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.api import RequestError, parse_scales
+from bench.api import RequestError, counted, parse_scales
 from bench.api.lists import renamed
 from bench.cli import options as opt
 from bench.cli.output import say, write_text
@@ -113,7 +113,9 @@ def merge(
     merged = merge_folders(run_folders, out)
     for note in merged.notes:
         say(note)
-    say(f"{out}: {merged.cells} cells, {merged.units} images from {len(run_folders)} folders")
+    say(
+        f"{out}: {counted(merged.cells, 'cell')}, {counted(merged.units, 'image')} from {counted(len(run_folders), 'folder')}"
+    )
 
 
 def _matrix(frames: RunFrames, output: str | Output, chosen: Selection, looks: TableOptions) -> str:

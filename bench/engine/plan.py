@@ -19,6 +19,7 @@ from bench.api import (
     RequestError,
     RunManifest,
     Sample,
+    counted,
     format_scale,
 )
 from bench.engine.agreement import disagreement
@@ -122,7 +123,7 @@ class Plan:
         for cell in self.cells:
             counts.update((cell.choice.display, unit.because) for unit in cell.units if unit.infer and unit.because)
         return [
-            f"{number} image{'s' if number > 1 else ''} of {name}: {because}, so computed again"
+            f"{counted(number, 'image')} of {name}: {because}, so computed again"
             for (name, because), number in counts.items()
         ]
 

@@ -10,6 +10,7 @@ from bench.engine.crossing import score_across
 from bench.engine.draws import write_draws
 from bench.engine.events import Listener, Silent, Tally
 from bench.engine.folder import RunFolder
+from bench.engine.forecast import Forecast
 from bench.engine.manifest import heading, with_plan
 from bench.engine.plan import MetricPlan, Plan, list_samples, make_plan
 from bench.engine.request import RunRequest, check_device
@@ -83,12 +84,14 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         for sentence in plan.reasons():
             listener.note(sentence)
         units = sum(len(cell.todo()) for cell in plan.cells)
+        forecast = Forecast(plan, store, before)
+        listener.expect(forecast)
         listener.begin(cells=len(plan.cells), units=units, inferences=plan.inferences, scores=plan.scores)
         tally.reused = sum(not unit.infer for cell in plan.cells for unit in cell.units)
         units_of_plan = [unit for cell in plan.cells for unit in cell.units]
         tally.kept = sum(len(metrics.image_metrics(unit.sample)) - len(unit.missing) for unit in units_of_plan)
         if units:
-            Work(plan, metrics, store, listener, tally).run()
+            Work(plan, metrics, store, listener, tally, forecast).run()
         if not (tally.interrupted or tally.stopped) and any(
             kind in (MetricKind.SET, MetricKind.CROSS_SCALE) for kind in metrics.kinds.values()
         ):

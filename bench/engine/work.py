@@ -30,6 +30,7 @@ from bench.api import (
 from bench.data import Pair, prepare
 from bench.engine.events import Failure, Listener, Tally
 from bench.engine.executor import EXECUTORS, Executor, fitting_workers
+from bench.engine.forecast import Forecast
 from bench.engine.inference import Inferred, Runner, as_tensor
 from bench.engine.origin import unchanged
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
@@ -50,12 +51,15 @@ class Ticket:
 class Work:
     """One pass over a plan."""
 
-    def __init__(self, plan: Plan, metrics: MetricPlan, store: Store, listener: Listener, tally: Tally) -> None:
+    def __init__(
+        self, plan: Plan, metrics: MetricPlan, store: Store, listener: Listener, tally: Tally, forecast: Forecast
+    ) -> None:
         self.plan = plan
         self.metrics = metrics
         self.store = store
         self.listener = listener
         self.tally = tally
+        self.forecast = forecast
         self.request = plan.request
         self.runner: Runner | None = None
         self._executor: Executor | None = None
@@ -166,6 +170,7 @@ class Work:
             self.runner = None
             self.runner = Runner(cell.choice, device=self.request.device, tile=self.request.tile, planned=cell.weights)
             self.tally.spend("load", time.perf_counter() - started)
+            self.forecast.loaded(time.perf_counter() - started)
             for note in self.runner.method.notes:
                 self.tally.warn(f"{cell.choice.display}: {note}")
         self._announce(self.runner, cell)
@@ -186,7 +191,9 @@ class Work:
         )
         self.tally.spend("model", result.seconds)
         self.tally.inferred += 1
-        return pair, replace(result, seconds=result.seconds + self._share)
+        seconds = result.seconds + self._share
+        self.forecast.took(cell, result.pixels.shape[0] * result.pixels.shape[1], seconds)
+        return pair, replace(result, seconds=seconds)
 
     def _announce(self, runner: Runner, cell: Cell) -> None:
         """Tell the method once which images of a cell come; what it does then is shared out as their time."""
@@ -265,6 +272,7 @@ class Work:
         faults = tuple(Score(name, None, cell.signatures[name], "", reason) for name, reason in scored.faults.items())
         self._append(ticket, UnitStatus.OK, output, scores + faults)
         self.tally.scored += len(scores)
+        self.forecast.finished(cell, unit)
         self.listener.unit(cell.id, unit.sample.id)
 
     def _failed(self, cell: Cell, unit: Unit, error: str, *, output: Output | None = None, details: str = "") -> None:
@@ -281,6 +289,7 @@ class Work:
         self.tally.failures.append(Failure(cell.id, unit.sample.id, error, where))
         self.tally.stopped |= self.request.fail_fast
         self._append(Ticket(cell, unit, output), UnitStatus.FAILED, output, error=error)
+        self.forecast.finished(cell, unit)
         self.listener.unit(cell.id, unit.sample.id, error=error)
 
     def _keep_traceback(self, unit: Unit, details: str) -> Path | None:

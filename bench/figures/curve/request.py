@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, format_scale
+from bench.api import RequestError, counted, format_scale
 from bench.api.lists import names
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import RunFigure, protocol_sentences
@@ -56,7 +56,8 @@ class Curve(RunFigure):
             figure=draw_curves(lines, rows, trained, notes),
             texts={numbers: csv_text(_rows(lines))},
             shown="\n".join(note for note in notes if note),
-            closing=f"{self.out} and {numbers.name}: {len(rows)} methods at {len(chosen.table.scales)} scales",
+            closing=f"{self.out} and {numbers.name}: "
+            f"{counted(len(rows), 'method')} at {counted(len(chosen.table.scales), 'scale')}",
         )
 
 

@@ -140,16 +140,21 @@ def report_failures(result: RunResult) -> None:
     kinds: dict[tuple[str, str, str], list[Failure]] = {}
     for failure in tally.failures:
         kinds.setdefault(failure.kind, []).append(failure)
-    failed = f"{counted(len(tally.failures), 'image')} failed"
     if len(kinds) > 1:
-        warn(f"{failed}:")
+        warn(f"{counted(len(tally.failures), 'image')} failed:")
     for (method, variant, _), alike in list(kinds.items())[:_KINDS_SHOWN]:
         first = alike[0]
-        name = displays.get((method, variant), method)
-        many = "such as " if len(alike) > 1 else ""
-        group = f"  {counted(len(alike), 'image')} of {name}" if len(kinds) > 1 else failed
-        said = f"; traceback: {request.out / first.traceback}" if first.traceback is not None else ""
-        warn(f"{group}, {many}{cell_label(first.cell, displays)} · {first.image}: {first.error}{said}")
+        where = f"{cell_label(first.cell, displays)} · {first.image}"
+        if len(kinds) == 1:
+            many = " alike, such as " if len(alike) > 1 else ": "
+            where = f"{counted(len(alike), 'image')} failed{many}{where}"
+        elif len(alike) > 1:
+            name = displays.get((method, variant), method)
+            where = f"  {counted(len(alike), 'image')} of {name} failed alike, such as {where}"
+        else:
+            where = f"  {where}"
+        shown = f"; traceback: {request.out / first.traceback}" if first.traceback is not None else ""
+        warn(f"{where}: {first.error}{shown}")
     if len(kinds) > _KINDS_SHOWN:
         warn(f"  … and in {len(kinds) - _KINDS_SHOWN} more ways, all of them in records.csv")
     if tally.stopped:

@@ -43,6 +43,5 @@ def leaderboard(
     written = write_leaderboard(inputs or (), out, reported=reported, images=images, title=title, selection=selection)
     for note in written.notes:
         warn(note)
-    say(
-        f"{written.page}: {counted(written.rows, 'number')} of {counted(written.methods, 'method')}, {counted(written.pictures, 'picture')}"
-    )
+    numbers = f"{counted(written.rows, 'number')} of {counted(written.methods, 'method')}"
+    say(f"{written.page}: {numbers}, {counted(written.pictures, 'picture')}")

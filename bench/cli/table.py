@@ -113,9 +113,8 @@ def merge(
     merged = merge_folders(run_folders, out)
     for note in merged.notes:
         say(note)
-    say(
-        f"{out}: {counted(merged.cells, 'cell')}, {counted(merged.units, 'image')} from {counted(len(run_folders), 'folder')}"
-    )
+    held = f"{counted(merged.cells, 'cell')}, {counted(merged.units, 'image')}"
+    say(f"{out}: {held} from {counted(len(run_folders), 'folder')}")
 
 
 def _matrix(frames: RunFrames, output: str | Output, chosen: Selection, looks: TableOptions) -> str:

@@ -110,18 +110,41 @@ def _tables(grids: Sequence[Grid]) -> list[list[Grid]]:
 def _drawn(grid: Grid, *, styled: bool) -> Drawn:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as Drawn
+    from rich.text import Text
 
     drawn = Drawn(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     drawn.add_column(_heading(grid.stub, any(group for group, _ in grid.headings)), overflow="fold")
-    for group, head in grid.headings:
-        drawn.add_column("\n".join(text for text in (group, head) if text), justify="right", no_wrap=True)
+    rows = [row for block in grid.blocks for row in _block_rows(block, len(grid.columns))]
     letters = footnote_letters(grid)
-    suffixes = [_suffix_width(grid.cells[i :: len(grid.columns)], letters, styled) for i in range(len(grid.columns))]
-    for block in grid.blocks:
-        for name, cells in _block_rows(block, len(grid.columns)):
-            texts = [_cell(cell, letters, styled, room) for cell, room in zip(cells, suffixes, strict=True)]
-            drawn.add_row(name, *texts)
+    columns: list[list[Text]] = []
+    for index, (group, head) in enumerate(grid.headings):
+        texts = _column([cells[index] for _, cells in rows], letters, styled)
+        columns.append(texts)
+        heading = "\n".join(text for text in (group, head) if text)
+        width = max(map(len, [*heading.split("\n"), *(text.plain for text in texts)]))
+        for text in texts:
+            text.pad_left(width - len(text.plain))
+        drawn.add_column(Text(heading, justify="right"), no_wrap=True, min_width=width)
+    for (name, _), texts in zip(rows, zip(*columns, strict=True), strict=True):
+        drawn.add_row(name, *texts)
     return drawn
+
+
+def _column(cells: Sequence[TableCell | None], letters: dict[str, str], styled: bool) -> list[Text]:
+    """The texts of a column, each with the same room behind its number; None is an empty cell."""
+    from rich.text import Text
+
+    suffixes = [_suffix(cell, letters, styled) if cell is not None else "" for cell in cells]
+    room = max(map(len, suffixes), default=0)
+    texts = []
+    for cell, suffix in zip(cells, suffixes, strict=True):
+        if cell is None:
+            texts.append(Text())
+            continue
+        number = Text(cell.text or "--", style=_STYLES[cell.mark] if styled else "")
+        spread = f" ± {cell.sd}" if cell.sd else ""
+        texts.append(Text.assemble(number, spread, suffix.ljust(room)))
+    return texts
 
 
 def _heading(stub: str, under_groups: bool) -> str:
@@ -129,35 +152,21 @@ def _heading(stub: str, under_groups: bool) -> str:
     return f"\n{stub}" if under_groups else stub
 
 
-def _block_rows(block: GridBlock, columns: int) -> Iterable[tuple[Text, Sequence[TableCell]]]:
+def _block_rows(block: GridBlock, columns: int) -> Iterable[tuple[Text, Sequence[TableCell | None]]]:
+    """The title of a block, where it has one, and its rows."""
     from rich.text import Text
 
     title = block.title.plain
     if title:
-        yield Text(title, style="italic"), [TableCell(None, " ")] * columns
+        yield Text(title, style="italic"), [None] * columns
     for row in block.rows:
         yield Text(f"  {row.name}" if title else row.name), row.cells
-
-
-def _cell(cell: TableCell, letters: dict[str, str], styled: bool, room: int) -> Text:
-    from rich.text import Text
-
-    text = cell.text or "--"
-    spread = f" ± {cell.sd}" if cell.sd else ""
-    suffix = _suffix(cell, letters, styled)
-    shown = Text(text, style=_STYLES[cell.mark] if styled else "")
-    return Text.assemble(shown, spread, suffix.ljust(room))
 
 
 def _suffix(cell: TableCell, letters: dict[str, str], styled: bool) -> str:
     """What stands behind a number: its mark where it is not styled, and the letter of its footnote."""
     letter = letters.get(footnote_reason(cell), "")
     return ("" if styled else _SIGNS[cell.mark]) + (f" ({letter})" if letter else "")
-
-
-def _suffix_width(cells: Sequence[TableCell], letters: dict[str, str], styled: bool) -> int:
-    """Room behind the numbers of a column, so that their digits stand below each other."""
-    return max((len(_suffix(cell, letters, styled)) for cell in cells), default=0)
 
 
 def _print_notes(console: Console, lines: Iterable[NoteLine], width: int | None) -> None:

@@ -17,7 +17,7 @@ from bench.metrics.catalog import known_infos
 from bench.report import TableOptions, render_tables
 from bench.report.exports import Output, run_tables, shown_frame, typeset
 from bench.session.config import DEFAULT_OUT, RunConfig, make_config
-from bench.session.exports import asked_frames, fetch_parameters, folder_frames, write_all
+from bench.session.exports import asked_frames, folder_frames, write_all
 from bench.session.request import build_request
 
 if TYPE_CHECKING:
@@ -303,7 +303,6 @@ def carry_out(request: RunRequest, *, listener: Listener | None = None) -> Run:
     Raises:
         RequestError: the request is wrong, or the disk refuses.
     """
-    fetch_parameters(request, listener)
     result = execute(request, listener)
     everything = folder_frames(result)
     asked = asked_frames(result, everything)

@@ -8,7 +8,6 @@ from pathlib import Path
 from bench.analysis import Planned, RunFrames, frames_of
 from bench.analysis.planned import cell_tuple
 from bench.api import MetricRef
-from bench.engine.events import Listener
 from bench.engine.request import RunRequest
 from bench.engine.rows import WHOLE_SET
 from bench.engine.run import RunResult
@@ -64,18 +63,6 @@ def write_all(result: RunResult, everything: RunFrames, asked: RunFrames) -> Non
         write_exports(out, everything, known_infos(everything.summary["metric"]), asked=asked)
     except OSError as fault:
         raise cannot_write(Path(fault.filename2 or fault.filename or out), fault) from None
-
-
-def fetch_parameters(request: RunRequest, listener: Listener | None) -> None:
-    """Get the metric parameters that are not there yet; offline that fails and the metrics are not available."""
-    from bench.metrics.weights import find_weights
-
-    files = [file for metric in request.metrics for file in metric.weights_files()]
-    if all(find_weights(file.relative, request.weights_root) is not None for file in files):
-        return
-    from bench.metrics.download import fetch_missing
-
-    fetch_missing(files, request.weights_root, listener.note if listener is not None else lambda text: None)
 
 
 def _asked_plan(plan: Planned, signatures: set[str], request: RunRequest) -> Planned:

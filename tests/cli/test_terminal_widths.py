@@ -37,7 +37,7 @@ def test_a_list_in_a_pipe_is_plain_and_holds_no_sentences_of_what_is_missing(com
     assert "\x1b" not in done.out
     lines = done.out.splitlines()
     assert lines == [line.rstrip() for line in lines]
-    assert max(map(len, lines)) <= 160
+    assert max(map(len, lines)) <= 220
     assert "http" not in done.out
     if command != "protocols":
         place = lines[0].split().index("status")

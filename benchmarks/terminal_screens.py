@@ -16,16 +16,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTHS = (80, 160)
-_SOCKET = f"screens-{os.getpid()}"
 _ROWS = 120
 _PATIENCE = 600.0
 RUN = (
-    "bench run --methods bicubic,liif,casarbi --scales 2,3.6,8 --metrics psnr,ssim,lpips,niqe --limit 3 --out first"
+    "bench run --methods bicubic,liif,casarbi --scales 2,3.6,8 --metrics psnr,ssim,lpips,niqe --limit 2 --out first"
     " --workers 0"
 )
 
@@ -61,15 +61,15 @@ class Pane:
     """A pane of tmux in which one command runs."""
 
     def __init__(self, command: str, width: int, folder: Path) -> None:
-        self.name = f"w{width}-{time.monotonic_ns()}"
+        self.name = f"screen-{os.getpid()}-{time.monotonic_ns()}"
         done = f"{command}; touch {shlex.quote(str(folder / self.name))}; sleep 600"
         self._end = folder / self.name
         size = ["-x", str(width), "-y", str(_ROWS)]
-        _tmux("new-session", "-d", "-s", self.name, *size, "-c", str(folder), "sh", "-c", done)
+        self._tmux("new-session", "-d", *size, "-c", str(folder), "sh", "-c", done)
 
     def text(self) -> str:
         """What stands in it now, without what a terminal pads."""
-        lines = _tmux("capture-pane", "-p", "-t", self.name).split("\n")
+        lines = self._tmux("capture-pane", "-p").split("\n")
         return "\n".join(line.rstrip() for line in lines).rstrip("\n")
 
     def wait(self, until: Callable[[str], bool] = lambda text: False) -> str:
@@ -84,31 +84,29 @@ class Pane:
 
     def close(self) -> None:
         """End it."""
-        _tmux("kill-session", "-t", self.name)
+        self._tmux("kill-server")
 
-
-def _tmux(*words: str) -> str:
-    done = subprocess.run(["tmux", "-u", "-L", _SOCKET, "-f", os.devnull, *words], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"tmux {words[0]}: {done.stderr.strip()}")
-    return done.stdout
+    def _tmux(self, *words: str) -> str:
+        """A command to a server that has this pane alone."""
+        done = subprocess.run(["tmux", "-u", "-L", self.name, "-f", os.devnull, *words], capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"tmux {words[0]}: {done.stderr.strip()}")
+        return done.stdout
 
 
 def take(screen: Screen, width: int, folder: Path) -> str:
     """What a command leaves in its pane."""
-    pane = Pane(screen.command, width, folder)
-    text = pane.wait()
-    pane.close()
+    with closing(Pane(screen.command, width, folder)) as pane:
+        text = pane.wait()
     return "\n".join(text.split("\n")[: screen.first])
 
 
 def take_running(command: str, width: int, folder: Path) -> list[tuple[str, str]]:
     """(sentence, screen) of a command that works: at first, once something is known of every method, and at its end."""
-    pane = Pane(command, width, folder)
-    first = pane.wait(lambda text: "elapsed" in text)
-    later = pane.wait(lambda text: "left about" in text and "not known" not in text)
-    last = pane.wait()
-    pane.close()
+    with closing(Pane(command, width, folder)) as pane:
+        first = pane.wait(lambda text: "elapsed" in text)
+        later = pane.wait(lambda text: "left about" in text and "not known" not in text)
+        last = pane.wait()
     return [
         ("At first, when nothing is known of the methods:", first),
         ("Later:", later),
@@ -167,7 +165,6 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        # the same place on every machine that has the folder /tmp
         folder, commands = place / "work", place / "bin"
         folder.mkdir()
         commands.mkdir()
@@ -182,10 +179,10 @@ def main() -> None:
             "HOME": str(folder),
             "XDG_CACHE_HOME": str(folder / ".cache"),
         }
-        try:
-            text = page(folder)
-        finally:
-            subprocess.run(["tmux", "-L", _SOCKET, "kill-server"], capture_output=True)
+        if torch := os.environ.get("TORCH_HOME"):
+            (folder / "torch").symlink_to(Path(torch).resolve())
+            os.environ["TORCH_HOME"] = str(folder / "torch")
+        text = page(folder)
     shown = text.replace(str(folder), "~").replace(str(ROOT) + os.sep, "")
     options.out.write_text(shown, encoding="utf-8")
 

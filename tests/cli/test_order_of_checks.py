@@ -70,7 +70,7 @@ def test_a_typed_metric_without_any_value_ends_with_1(bench: Callable, photos: P
     """Catches exit code 0 for `--metrics niqe` without its file; the other numbers are there."""
     done = bench(*WORDS, "--datasets", "Photos")
     assert done.code == 1
-    assert done.err.count("niqe_modelparameters.mat") == 1
+    assert done.err.count("not available: niqe") == 1
     assert "PSNR" in done.out
 
 
@@ -120,12 +120,13 @@ def test_a_counted_set_is_not_called_verified(bench: Callable, newcomer: Path) -
     from bench.imaging import write_png
     from tests.cli.conftest import make_photo
 
-    card = next(card for card in cards().values() if card.loader == "folder" and card.count and not card.manifest)
+    unsummed = [card for card in cards().values() if card.loader == "folder" and card.count and not card.manifest]
+    card = min(unsummed, key=lambda card: card.count or 0)
     folder = newcomer / "data" / card.name
     folder.mkdir(parents=True)
     image = make_photo(0, (8, 8))
-    if card.count > 200:
-        pytest.skip("the smallest set without checksums is too large to imitate")
+    assert card.count is not None
+    assert card.count <= 200
     for index in range(card.count):
         write_png(folder / f"i{index:04}.png", image)
     done = bench("data", "verify", card.name, "--data-root", newcomer / "data")

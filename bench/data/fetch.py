@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.api import RequestError, Unavailable, unknown_name
+from bench.api import RequestError, Unavailable, counted, unknown_name
 from bench.data.cards import Card, Download, cards
 from bench.data.images import list_images
 from bench.data.locate import data_roots, find_set
@@ -137,7 +137,7 @@ def describe_fault(found: Verified) -> str:
     """Why a set is not the published one, in one line."""
     parts = []
     if found.expected not in (None, found.count):
-        parts.append(f"{found.count} images, expected {found.expected}")
+        parts.append(f"{counted(found.count, 'image')}, expected {found.expected}")
     for title, names in (
         ("other pixels", found.different),
         ("missing", found.missing),

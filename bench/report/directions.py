@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.api import MetricInfo, format_scale
+from bench.api import MetricInfo, counted, format_scale
 from bench.report.comparison import metric_title
 
 _NAMED = 4
@@ -30,7 +30,7 @@ def direction_notes(records: Sequence[Mapping[str, Any]], infos: Mapping[str, Me
         named = "; ".join(where[:_NAMED]) + (f"; and {len(where) - _NAMED} more" if len(where) > _NAMED else "")
         yield (
             f"{metric_title(metric, infos)} moves as reported{_elsewhere(own)} in {len(own) - len(other)} of "
-            f"{len(own)} cells" + (f" (not: {named})." if named else ".")
+            counted(len(own), "cell") + (f" (not: {named})." if named else ".")
         )
 
 

@@ -112,24 +112,3 @@ def test_a_metric_that_was_not_asked_for_is_no_failure(bench: Callable, photos: 
     table = bench("table", "run")
     assert "0/3" not in table.out
     assert "not part of this run" in table.out
-
-
-def test_a_counted_set_is_not_called_verified(bench: Callable, newcomer: Path) -> None:
-    """Catches "as published" of images that nothing was compared with."""
-    from bench.data.cards import cards
-    from bench.imaging import write_png
-    from tests.cli.conftest import make_photo
-
-    unsummed = [card for card in cards().values() if card.loader == "folder" and card.count and not card.manifest]
-    card = min(unsummed, key=lambda card: card.count or 0)
-    folder = newcomer / "data" / card.name
-    folder.mkdir(parents=True)
-    image = make_photo(0, (8, 8))
-    assert card.count is not None
-    assert card.count <= 200
-    for index in range(card.count):
-        write_png(folder / f"i{index:04}.png", image)
-    done = bench("data", "verify", card.name, "--data-root", newcomer / "data")
-    assert done.code == 0
-    assert "as published" not in done.out
-    assert "what they show was not compared" in done.out

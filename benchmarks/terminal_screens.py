@@ -25,7 +25,7 @@ WIDTHS = (80, 160)
 _ROWS = 120
 _PATIENCE = 600.0
 RUN = (
-    "bench run --methods bicubic,liif,casarbi --scales 2,3.6,8 --metrics psnr,ssim,lpips,niqe --limit 2 --out first"
+    "bench run --methods bicubic,liif,lte --scales 2,3.6,8 --metrics psnr,ssim,lpips,niqe --limit 2 --out first"
     " --workers 0"
 )
 
@@ -104,12 +104,14 @@ def take(screen: Screen, width: int, folder: Path) -> str:
 def take_running(command: str, width: int, folder: Path) -> list[tuple[str, str]]:
     """(sentence, screen) of a command that works: at first, once something is known of every method, and at its end."""
     with closing(Pane(command, width, folder)) as pane:
-        first = pane.wait(lambda text: "elapsed" in text)
+        first = pane.wait(lambda text: "not known yet" in text)
+        some = pane.wait(lambda text: "left at least" in text)
         later = pane.wait(lambda text: "left about" in text and "not known" not in text)
         last = pane.wait()
     return [
         ("At first, when nothing is known of the methods:", first),
-        ("Later:", later),
+        ("Later, when something is known of some:", some),
+        ("Later, when something is known of all:", later),
         ("At the end:", last),
     ]
 
@@ -178,6 +180,7 @@ def main() -> None:
             "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "HOME": str(folder),
             "XDG_CACHE_HOME": str(folder / ".cache"),
+            "TMUX_TMPDIR": name,
         }
         if torch := os.environ.get("TORCH_HOME"):
             (folder / "torch").symlink_to(Path(torch).resolve())

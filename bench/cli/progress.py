@@ -41,15 +41,14 @@ def clock_text(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def left_text(left: Left) -> str:
+def left_texts(left: Left) -> list[str]:
     """What is left, and of which methods nothing is known."""
     if left.seconds is None:
-        return "left: not known yet"
-    if left.unknown and round(left.seconds) == 0:
-        return f"left: not known yet for {', '.join(left.unknown)}"
+        return ["left: not known yet"]
     if not left.unknown:
-        return f"left about {clock_text(left.seconds)}"
-    return f"left at least {clock_text(left.seconds)}, not known yet for {', '.join(left.unknown)}"
+        return [f"left about {clock_text(left.seconds)}"]
+    unknown = f"not known yet for {', '.join(left.unknown)}"
+    return [f"left: {unknown}"] if round(left.seconds) == 0 else [f"left at least {clock_text(left.seconds)}", unknown]
 
 
 class PlainProgress(Silent, AbstractContextManager["PlainProgress"]):
@@ -85,7 +84,7 @@ class PlainProgress(Silent, AbstractContextManager["PlainProgress"]):
         if now - self.last >= self.every:
             self.last = now
             parts = [f"{self.done}/{self.total} images", f"elapsed {clock_text(now - self.started)}"]
-            parts += [left_text(self.forecast.left())] if self.forecast is not None else []
+            parts += left_texts(self.forecast.left()) if self.forecast is not None else []
             parts += [f"{self.failed} failed"] if self.failed else []
             say(f"  {', '.join(parts)}")
 
@@ -127,9 +126,11 @@ class RichProgress(Silent, AbstractContextManager["RichProgress"]):
         """The lines as they are now."""
         from rich.text import Text
 
-        left = left_text(self.forecast.left()) if self.forecast is not None else "planning"
+        left, *unknown = left_texts(self.forecast.left()) if self.forecast is not None else ["planning"]
         self.bar.update(self.task, description=f"elapsed {clock_text(time.monotonic() - self.started)}, {left}")
-        lines = [Text(self.place, style="dim", no_wrap=True, overflow="ellipsis")] if self.place else []
+        lines = [Text(text) for text in unknown]  # below the bar, or there would be no room for the bar
+        if self.place:
+            lines.append(Text(self.place, style="dim", no_wrap=True, overflow="ellipsis"))
         if self.failed:
             lines.append(Text(f"{self.failed} failed; the first: {self.failure}", style="red"))
         return self._group(self.bar.get_renderable(), *lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.progress import clock_text, left_text
+from bench.cli.progress import clock_text, left_texts
 from bench.engine.forecast import Left
 from tests.cli.conftest import in_terminal, plain_lines
 
@@ -46,7 +46,7 @@ WORDS = ("run", "--datasets", "Photos", "--methods", "slow", "--plugin", "slow.p
 )
 def test_what_is_not_known_is_said(left: Left, text: str) -> None:
     """Catches a number that leaves out the dear methods and does not say so."""
-    assert left_text(left) == text
+    assert ", ".join(left_texts(left)) == text
 
 
 def test_minutes_are_carried() -> None:

@@ -47,8 +47,7 @@ def left_texts(left: Left) -> list[str]:
         return ["left: not known yet"]
     if not left.unknown:
         return [f"left about {clock_text(left.seconds)}"]
-    unknown = f"not known yet for {', '.join(left.unknown)}"
-    return [f"left: {unknown}"] if round(left.seconds) == 0 else [f"left at least {clock_text(left.seconds)}", unknown]
+    return [f"left at least {clock_text(left.seconds)}", f"not known yet for {', '.join(left.unknown)}"]
 
 
 class PlainProgress(Silent, AbstractContextManager["PlainProgress"]):

@@ -40,7 +40,7 @@ WORDS = ("run", "--datasets", "Photos", "--methods", "slow", "--plugin", "slow.p
         (Left(None, ("CASR (lite)",)), "left: not known yet"),
         (Left(272.0), "left about 4 min 32 s"),
         (Left(20.0, ("CASR (lite)", "LTE")), "left at least 20 s, not known yet for CASR (lite), LTE"),
-        (Left(0.2, ("CASR (lite)",)), "left: not known yet for CASR (lite)"),
+        (Left(0.2, ("CASR (lite)",)), "left at least 0 s, not known yet for CASR (lite)"),
         (Left(7325.0), "left about 2 h 2 min"),
     ],
 )

@@ -50,6 +50,7 @@ from bench.api.scale import (
 from bench.api.seeds import derive_seed
 from bench.api.signature import PER_SCALE, PLAIN, Averaging, Difference, Signature
 from bench.api.sizes import Size, effective_ratio, lr_size, sr_size
+from bench.api.words import counted
 
 __all__ = [
     "LATER_COLUMNS",
@@ -104,6 +105,7 @@ __all__ = [
     "WrittenScale",
     "as_scale",
     "as_typed",
+    "counted",
     "derive_seed",
     "effective_ratio",
     "factors",

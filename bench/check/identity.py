@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import bench
-from bench.api import MethodInfo, MethodSpec, Tiling
+from bench.api import MethodInfo, MethodSpec, Tiling, counted
 from bench.check.check import check
 from bench.check.subject import Subject
 from bench.check.verdict import Broken, NotApplicable
@@ -44,7 +44,7 @@ def code_is_in_the_key(subject: Subject) -> str | None:
             copy.write_bytes(spec.root.read_bytes() + b"\nEDITED = True\n")
             if _key(subject, subject.choice.weights, replace(spec, root=copy)) == _key(subject, subject.choice.weights):
                 raise Broken(expected="another key after an edit", seen="the same key", next="check MethodSpec.root")
-    return f"{len(own)} source {'file' if len(own) == 1 else 'files'} ran"
+    return f"{counted(len(own), 'source file')} ran"
 
 
 @check("info", "what it says of itself is whole and agrees", computes=False)

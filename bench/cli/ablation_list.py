@@ -55,9 +55,9 @@ def show_list(method: str | None, *, as_json: bool) -> None:
         lines.append(_line(file))
     show_rows(
         lines,
-        columns_of(AblationLine, wide=("title",)),
+        columns_of(AblationLine, extra=("title",)),
         as_json=as_json,
-        note="" if as_json else "bench ablate METHOD/NAME runs one; what is not trained, with --train --data FOLDER,…",
+        notes=["bench ablate METHOD/NAME runs one; what is not trained, with --train --data FOLDER,…"],
     )
 
 

@@ -1,6 +1,7 @@
 """The `bench` command: subcommands, and how errors reach the person who typed it.
 
-Exit codes: 0 done; 1 some units failed (all others are kept); 2 the request is wrong; 130 stopped with Ctrl-C.
+Exit codes: 0 done; 1 some units failed (all others are kept), or a metric that was asked for has no value at all; 2 the
+request is wrong; 130 stopped with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import typer
 from bench import __version__
 from bench.api import BenchError
 from bench.cli.output import fail
-from bench.cli.streams import prepare_streams
+from bench.cli.quiet import quieten_libraries
+from bench.cli.streams import dependable_streams
 
 app = typer.Typer(
     name="bench",
@@ -69,14 +71,13 @@ for _name in _COMMANDS:
 
 def main() -> None:
     """Run the command line; a traceback is shown only for a fault of this program."""
-    prepare_streams()
-    try:
-        app(prog_name="bench", standalone_mode=True)
-    except BenchError as fault:
-        fail(str(fault))
-        sys.exit(2)
-    except KeyboardInterrupt:
-        fail("stopped; what was finished is kept")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
+    with dependable_streams():
+        quieten_libraries()
+        try:
+            app(prog_name="bench", standalone_mode=True)
+        except BenchError as fault:
+            fail(str(fault))
+            sys.exit(2)
+        except KeyboardInterrupt:
+            fail("stopped; what was finished is kept")
+            sys.exit(130)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.api import counted
 from bench.cli import options as opt
 from bench.cli.downloads import download_progress
 from bench.cli.output import say, warn
@@ -53,7 +54,8 @@ def verify_set(name: Name, data_root: opt.DataRoot = None) -> None:
     reports = verify(name, data_root=data_root)
     for found in reports:
         if found.ok:
-            say(f"{found.name}: ok in {found.folder}{_how_checked(found)}")
+            word = "ok" if found.checked else "complete"
+            say(f"{found.name}: {word} in {found.folder}{_how_checked(found)}")
         else:
             warn(f"{found.name}: not the published set in {found.folder}: {found.fault}")
     if not all(found.ok for found in reports):
@@ -110,7 +112,7 @@ def write_lr(
     name = protocol or default_protocol([found])
     wanted = parse_scales(scales)
     written = write_lr_files(found, wanted, named_protocol(name, alpha=alpha), out, limit=limit)
-    say(f"{len(written)} LR images of {found.name} in {out}; sizes.csv says how large each result must be")
+    say(f"{counted(len(written), 'LR image')} of {found.name} in {out}; sizes.csv says how large each result must be")
     say("results in SR_FOLDER, under the same names, are scored with")
     for scale in wanted:
         limited = f" --limit {limit}" if limit is not None else ""
@@ -121,9 +123,9 @@ def _how_checked(found: Verified | None) -> str:
     if found is None:
         return ""
     if not found.checked:
-        certain = "as many as published" if found.expected is not None else "the published number is not certain"
-        return f": {found.count} images, {certain}; no checksums are known, so only counted"
-    parts = [f"{len(found.same)} files equal byte for byte"]
+        published = ", as many as were published" if found.expected is not None else ""
+        return f": {counted(found.count, 'image')}{published}; what they show was not compared (no checksums are known)"
+    parts = [f"{counted(len(found.same), 'file')} equal byte for byte"]
     if found.recoded:
         parts.append(f"{len(found.recoded)} encoded anew with the same pixels (just as good)")
-    return f": {found.count} images, {', '.join(parts)}"
+    return f": {counted(found.count, 'image')}, {', '.join(parts)}"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.api import RequestError, parse_scales
+from bench.api import RequestError, counted, parse_scales
 from bench.api.lists import pairs
 from bench.cli import options as opt
 from bench.cli.output import say, warn
@@ -92,4 +92,4 @@ def export(
         warn(f"left out: {sentence}")
     for path in written.files:
         say(str(path))
-    say(f"{written.numbers} means in {len(written.files)} files")
+    say(f"{counted(written.numbers, 'mean')} in {counted(len(written.files), 'file')}")

@@ -7,10 +7,10 @@ import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from bench.api import format_scale
+from bench.api import MetricRef, RequestError, counted, format_scale
 from bench.cli.output import say, warn
 from bench.cli.progress import cell_label, make_progress
-from bench.cli.terminal import show
+from bench.cli.terminal import TEXT, shown_output
 
 if TYPE_CHECKING:
     from bench.engine.events import Failure
@@ -26,7 +26,8 @@ def carry_out(config: RunConfig, command: str) -> int:
     """Do the work, write the exports and print the table.
 
     Returns:
-        The exit code: 0 done, 1 some units failed, 130 stopped with Ctrl-C.
+        The exit code: 0 done; 1 some units failed, or a metric that was asked for has no value at all; 130 stopped
+        with Ctrl-C.
     Raises:
         RequestError: the request is wrong.
     """
@@ -36,14 +37,24 @@ def carry_out(config: RunConfig, command: str) -> int:
     request = build_request(config, command=command)
     with make_progress(_displays(request)) as progress:
         run = do(request, listener=progress)
-    show((request.out / "table.md").read_text(encoding="utf-8"))
+    _show_tables(run)
     if run.result is None:
         return 0
     _report(run.result)
     tally = run.tally
     if tally.interrupted:
         return 130
-    return 1 if tally.failures or tally.without else 0
+    valueless = _valueless(config, run)
+    unsaid = [name for name in valueless if name not in run.result.metrics.unavailable and not tally.failures]
+    if unsaid and not tally.without:
+        warn(f"asked for, and without any value: {', '.join(unsaid)}")
+    return 1 if tally.failures or tally.without or valueless else 0
+
+
+def _valueless(config: RunConfig, run: Run) -> list[str]:
+    """Metrics that were typed (not those that are measured where none is) and that not one image or set has."""
+    scored = {MetricRef.parse(str(name)).name for name in run.records.loc[run.records["value"].notna(), "metric"]}
+    return [name for name in config.metrics or () if name not in scored]
 
 
 def run_only(config: RunConfig, *, quiet: bool) -> Run:
@@ -81,17 +92,25 @@ def show_plan(config: RunConfig) -> None:
     for cell in plan.cells:
         infer = sum(unit.infer for unit in cell.units)
         numbers = sum(len(unit.missing) for unit in cell.units)
-        say(f"{cell_label(cell.id, displays)}: {len(cell.units)} images, {infer} to compute, {numbers} numbers to make")
+        work = f"{counted(len(cell.units), 'image')}, {infer} to compute, {counted(numbers, 'number')} to make"
+        say(f"{cell_label(cell.id, displays)}: {work}")
     for sentence in plan.reasons():
         say(sentence)
     for name, reason in metrics.unavailable.items():
         warn(f"not available: {name}: {reason}")
     scales = ", ".join(f"x{format_scale(scale)}" for scale in request.scales)
     say(
-        f"{len(plan.cells)} cells ({scales}; protocol {request.protocol.name}; metrics "
+        f"{counted(len(plan.cells), 'cell')} ({scales}; protocol {request.protocol.name}; metrics "
         f"{', '.join(request.metric_names)}): "
-        f"{plan.inferences} images to compute, {plan.scores} numbers to make; nothing was done"
+        f"{counted(plan.inferences, 'image')} to compute, {counted(plan.scores, 'number')} to make; nothing was done"
     )
+
+
+def _show_tables(run: Run) -> None:
+    try:
+        say(run.overview(shown_output(TEXT)))
+    except RequestError as fault:
+        say(f"No table: {fault}\n")
 
 
 def _report(result: RunResult) -> None:
@@ -99,8 +118,8 @@ def _report(result: RunResult) -> None:
 
     request, tally = result.plan.request, result.tally
     say(
-        f"computed {tally.inferred} images ({tally.reused} were there), "
-        f"made {tally.scored} numbers ({tally.kept} were there)"
+        f"computed {counted(tally.inferred, 'image')} ({counted(tally.reused, 'was there', 'were there')}), "
+        f"made {counted(tally.scored, 'number')} ({counted(tally.kept, 'was there', 'were there')})"
         + ("" if tally.inferred else "; no inference was needed")
     )
     for name, reason in result.metrics.unavailable.items():
@@ -123,15 +142,21 @@ def report_failures(result: RunResult) -> None:
     kinds: dict[tuple[str, str, str], list[Failure]] = {}
     for failure in tally.failures:
         kinds.setdefault(failure.kind, []).append(failure)
-    warn(f"{len(tally.failures)} {'image' if len(tally.failures) == 1 else 'images'} failed:")
+    if len(kinds) > 1:
+        warn(f"{counted(len(tally.failures), 'image')} failed:")
     for (method, variant, _), alike in list(kinds.items())[:_KINDS_SHOWN]:
         first = alike[0]
         where = f"{cell_label(first.cell, displays)} · {first.image}"
-        if len(alike) > 1:
+        if len(kinds) == 1:
+            many = " alike, such as " if len(alike) > 1 else ": "
+            where = f"{counted(len(alike), 'image')} failed{many}{where}"
+        elif len(alike) > 1:
             name = displays.get((method, variant), method)
-            where = f"{len(alike)} images of {name} failed alike, such as {where}"
+            where = f"  {counted(len(alike), 'image')} of {name} failed alike, such as {where}"
+        else:
+            where = f"  {where}"
         shown = f"; traceback: {request.out / first.traceback}" if first.traceback is not None else ""
-        warn(f"  {where}: {first.error}{shown}")
+        warn(f"{where}: {first.error}{shown}")
     if len(kinds) > _KINDS_SHOWN:
         warn(f"  … and in {len(kinds) - _KINDS_SHOWN} more ways, all of them in records.csv")
     if tally.stopped:
@@ -146,7 +171,7 @@ def _report_without(result: RunResult) -> None:
         where = cell_label(cell, displays)
         reasons.setdefault((name, reason), []).extend(f"{where} · {image}" for image in images)
     for (name, reason), images in reasons.items():
-        shown = images[0] if len(images) == 1 else f"{len(images)} images, such as {images[0]}"
+        shown = images[0] if len(images) == 1 else f"{counted(len(images), 'image')}, such as {images[0]}"
         warn(f"no {name} of {shown}: {reason}")
 
 

@@ -83,14 +83,14 @@ def import_folder(
 
 def _say_reading(imported: Imported) -> None:
     """How each row was read, and the files that none of them has."""
-    from bench.api import format_scale
+    from bench.api import counted, format_scale
 
     for row in imported.rows:
         counts = ", ".join(f"x{format_scale(s)} {len(ids)}/{imported.references}" for s, ids in row.images.items())
         say(f"{row.name}: {row.pattern}, read by '{row.rule}': {counts} images")
     for reason, files in imported.survey.unused.items():
         shown = ", ".join(files[:_FILES_SHOWN]) + (", …" if len(files) > _FILES_SHOWN else "")
-        say(f"not used, {reason}: {len(files)} {'file' if len(files) == 1 else 'files'} ({shown})")
+        say(f"not used, {reason}: {counted(len(files), 'file')} ({shown})")
     chosen = {row.name for row in imported.rows}
     if others := [row.name for row in imported.survey.rows if row.name not in chosen]:
         say(f"not used, of rows that were not asked for: {', '.join(others)}")

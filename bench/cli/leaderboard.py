@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bench.api import counted
 from bench.cli.output import say, warn
 
 
@@ -42,4 +43,5 @@ def leaderboard(
     written = write_leaderboard(inputs or (), out, reported=reported, images=images, title=title, selection=selection)
     for note in written.notes:
         warn(note)
-    say(f"{written.page}: {written.rows} numbers of {written.methods} methods, {written.pictures} pictures")
+    numbers = f"{counted(written.rows, 'number')} of {counted(written.methods, 'method')}"
+    say(f"{written.page}: {numbers}, {counted(written.pictures, 'picture')}")

@@ -1,8 +1,8 @@
-"""`bench methods | datasets | metrics | protocols`: what is registered, whether it is ready, and what is missing."""
+"""`bench methods | datasets | metrics | protocols`: what is registered, a line each; everything under its name."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -11,41 +11,55 @@ import typer
 from bench.api import PRESETS, MethodSpec, Protocol, RequestError, as_typed, format_scale, get_protocol
 from bench.api.protocol import KNOBS
 from bench.cli import options as opt
-from bench.cli.listing import Column, columns_of, show_pairs, show_rows
+from bench.cli.listing import READY, Column, cell_text, show_pairs, show_rows
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
+BROKEN = "broken"
+"""The status of what cannot be imported."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with every field.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("methods", help="List the methods, or show one with its options.")(methods)
-    app.command("datasets", help="List the datasets and where they are.")(datasets)
-    app.command("metrics", help="List the metrics and what is missing for them.")(metrics)
+    app.command("datasets", help="List the datasets, or show one and how to get it.")(datasets)
+    app.command("metrics", help="List the metrics, or show one and what is missing for it.")(metrics)
     app.command("protocols", help="List the protocols, or show every knob of one.")(protocols)
 
 
 @dataclass(frozen=True)
 class MethodRow:
-    """One line of `bench methods`."""
+    """One line of `bench methods`.
+
+    Attributes:
+        status: "ready", "needs-weights", "needs-options" or "broken".
+        missing: What is not here and what to do about it; empty where it is ready.
+    """
 
     name: str
     display: str
     weights: tuple[str, ...]
     scales: str
+    trained_on: str
     stochastic: bool
     licence: str
     paper: str
     status: str
+    missing: str
     summary: str
     origin: str
 
 
 @dataclass(frozen=True)
 class MetricRow:
-    """One line of `bench metrics`."""
+    """One line of `bench metrics`.
+
+    Attributes:
+        status: "ready", "missing" or "broken".
+        missing: What is not here and what to do about it; empty where it is ready.
+    """
 
     name: str
     kind: str
@@ -53,6 +67,7 @@ class MetricRow:
     licence: str
     summary: str
     status: str
+    missing: str
 
 
 @dataclass(frozen=True)
@@ -90,21 +105,30 @@ def methods(
             rows.append(method_row(method_spec(known), METHODS.origin(known)))
         except RequestError as fault:
             rows.append(_broken(known, METHODS.origin(known), str(fault)))
-    columns = columns_of(MethodRow, wide=("licence", "paper"))
-    shown = [column for column in columns if column.key not in ("summary", "origin")]
-    show_rows(rows, shown, as_json=json, note="'bench methods NAME' shows one with its options")
+    columns = [
+        Column("name", "name"),
+        Column("status", "status"),
+        Column("trained_on", "trained on"),
+        Column("weights", "weights", extra=True),
+        Column("stochastic", "stochastic", extra=True),
+    ]
+    show_rows(rows, columns, long="summary", as_json=json, notes=["'bench methods NAME' shows one with its options"])
 
 
 def method_row(spec: MethodSpec, origin: str) -> MethodRow:
     """What a list says of a method."""
     info = spec.info
+    status, missing = _status(spec)
+    trained_on = _trained_on(spec)
     return MethodRow(
         name=info.name,
         display=info.display,
         weights=tuple(label if path.exists() else f"{label} (not here)" for label, path in spec.weights.items()),
-        scales=_scales(spec),
+        scales=f"any; trained on {trained_on}" if trained_on else "any",
+        trained_on=trained_on,
         stochastic=info.stochastic,
-        status=_status(spec),
+        status=status,
+        missing=missing,
         licence=info.licence,
         paper=info.paper,
         summary=info.summary,
@@ -112,31 +136,58 @@ def method_row(spec: MethodSpec, origin: str) -> MethodRow:
     )
 
 
-def datasets(data_root: opt.DataRoot = None, json: Json = False) -> None:
+def datasets(
+    name: Annotated[str | None, typer.Argument(help="Show this one, and how to get it.")] = None,
+    data_root: opt.DataRoot = None,
+    json: Json = False,
+) -> None:
     """List the datasets."""
-    from bench.data import dataset_rows
+    from bench.data import dataset_row, dataset_rows
 
-    rows = dataset_rows(data_root)
-    columns = columns_of(type(rows[0]), wide=("licence",)) if rows else [Column("name", "name")]
-    show_rows(
-        rows,
-        sorted(columns, key=lambda column: column.key == "status"),
-        as_json=json,
-        note="a folder path works wherever a name does",
-    )
+    if name is not None:
+        row = dataset_row(name, data_root)
+        show_pairs(f"{row.name}: {row.summary}", _pairs(row), as_json=json, row=row)
+        return
+    columns = [
+        Column("name", "name"),
+        Column("status", "status"),
+        Column("kind", "kind"),
+        Column("images", "images"),
+        Column("protocol", "protocol"),
+    ]
+    notes = [
+        "'bench datasets NAME' says how to get one, 'bench data fetch NAME' gets it",
+        "a folder path works wherever a name does",
+    ]
+    show_rows(dataset_rows(data_root), columns, long="summary", as_json=json, notes=notes)
 
 
-def metrics(weights_root: opt.WeightsRoot = None, json: Json = False) -> None:
+def metrics(
+    name: Annotated[str | None, typer.Argument(help="Show this one, and what is missing for it.")] = None,
+    weights_root: opt.WeightsRoot = None,
+    json: Json = False,
+) -> None:
     """List the metrics."""
     from bench.metrics.catalog import metric_names
 
-    rows = [_metric_row(name, weights_root) for name in metric_names()]
-    show_rows(
-        rows,
-        columns_of(MetricRow, wide=("licence",)),
-        as_json=json,
-        note="any other metric of the pyiqa library works as pyiqa:NAME, such as pyiqa:ms_ssim",
-    )
+    if name is not None:
+        row = _metric_row(name, weights_root)
+        if row.status == BROKEN and name not in metric_names():
+            raise RequestError(row.missing)
+        show_pairs(f"{row.name}: {row.summary}", _pairs(row), as_json=json, row=row)
+        return
+    columns = [
+        Column("name", "name"),
+        Column("status", "status"),
+        Column("better", "better"),
+        Column("kind", "kind", extra=True),
+    ]
+    notes = [
+        "'bench metrics NAME' says what is missing and how to get it",
+        "any other metric of the pyiqa library works as pyiqa:NAME, such as pyiqa:ms_ssim",
+    ]
+    rows = [_metric_row(known, weights_root) for known in metric_names()]
+    show_rows(rows, columns, long="summary", as_json=json, notes=notes)
 
 
 def protocols(
@@ -150,40 +201,60 @@ def protocols(
         return
     rows = [_protocol_row(protocol) for protocol in PRESETS.values()]
     if json:
-        show_rows(list(PRESETS.values()), [], as_json=True)
+        show_rows(list(PRESETS.values()), [], long="summary", as_json=True)
         return
-    show_rows(rows, columns_of(ProtocolRow), as_json=False, note="'bench protocols NAME' shows every knob of one")
+    columns = [
+        Column("name", "name"),
+        Column("psnr", "psnr"),
+        Column("shave", "shave"),
+        Column("sr", "sr", extra=True),
+        Column("ssim", "ssim", extra=True),
+        Column("lr", "lr", extra=True),
+    ]
+    notes = ["'bench protocols NAME' shows every knob of one"]
+    show_rows(rows, columns, long="summary", as_json=False, notes=notes)
 
 
-def _scales(spec: MethodSpec) -> str:
+def _trained_on(spec: MethodSpec) -> str:
     if spec.info.train_scales is None:
-        return "any"
+        return ""
     low, high = (format_scale(scale) for scale in spec.info.train_scales)
-    return f"any; trained on x{low}" + (f" to x{high}" if low != high else "")
+    return f"x{low}" + (f" to x{high}" if low != high else "")
 
 
-def _status(spec: MethodSpec) -> str:
+def _status(spec: MethodSpec) -> tuple[str, str]:
+    """A word, and what is missing."""
     name = spec.info.name
-    needed = [f"--set {name}.{key}=..." for key, field in spec.options.model_fields.items() if field.is_required()]
     if spec.default_weights is not None:
         path = spec.weights[spec.default_weights]
         if not path.exists():
-            return f"weights '{spec.default_weights}' are missing: expected {path}; {spec.weights_how}".rstrip("; ")
-    elif spec.weights_how:
-        needed.insert(0, f"weights: {spec.weights_how}")
-    return f"needs {' and '.join(needed)}" if needed else "ready"
+            lacking = f"weights '{spec.default_weights}' are missing: expected {path}"
+            return "needs-weights", "; ".join(text for text in (lacking, spec.weights_how) if text)
+    needed = [f"--set {name}.{key}=..." for key, field in spec.options.model_fields.items() if field.is_required()]
+    if spec.default_weights is None and spec.weights_how:
+        return "needs-weights", " and ".join([spec.weights_how, *needed])
+    return ("needs-options", " and ".join(needed)) if needed else (READY, "")
 
 
 def _broken(name: str, origin: str, fault: str) -> MethodRow:
-    return MethodRow(name, name, (), "-", False, "", "", f"cannot be loaded: {fault}", "", origin)
+    return MethodRow(name, name, (), "-", "", False, "", "", BROKEN, f"cannot be loaded: {fault}", "", origin)
+
+
+def _pairs(row: Any, skip: tuple[str, ...] = ()) -> list[tuple[str, str, str]]:
+    """A line per field that says something; several things that are missing stand one below the other."""
+    pairs = []
+    for field in fields(row):
+        if field.name in ("name", "summary", *skip) or not getattr(row, field.name):
+            continue
+        first, *more = (
+            cell_text(row, field.name).split("; ") if field.name == "missing" else [cell_text(row, field.name)]
+        )
+        pairs += [(field.name, first, ""), *(("", text, "") for text in more)]
+    return pairs
 
 
 def _method_pairs(spec: MethodSpec, row: MethodRow) -> list[tuple[str, str, str]]:
-    keys = ("display", "status", "weights", "scales", "stochastic", "licence", "paper", "origin")
-    values = {key: getattr(row, key) for key in keys}
-    values["weights"] = ", ".join(row.weights)
-    values["stochastic"] = "yes" if row.stochastic else "no"
-    pairs = [(key, str(values[key]), "") for key in keys if values[key]]
+    pairs = _pairs(row, skip=("trained_on",))
     pairs += [("code", str(spec.root), "")]
     for key, field in spec.options.model_fields.items():
         pairs.append((f"--set {row.name}.{key}", _default(field), _help(field)))
@@ -223,10 +294,10 @@ def _metric_row(name: str, weights_root: Path | None) -> MetricRow:
         metric = make_metric(name, weights_root)
         reason = metric.unavailable()
     except RequestError as fault:
-        return MetricRow(name, "-", "-", "", "", f"cannot be loaded: {fault}")
+        return MetricRow(name, "-", "-", "", "", BROKEN, str(fault))
     info = metric.info
-    status = "ready" if reason is None else f"unavailable: {reason}"
-    return MetricRow(name, info.kind, info.direction, info.licence, info.summary, status)
+    status = READY if reason is None else "missing"
+    return MetricRow(name, info.kind, info.direction, info.licence, info.summary, status, reason or "")
 
 
 def _protocol_row(protocol: Protocol) -> ProtocolRow:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,27 +14,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@lru_cache(maxsize=1)
-def console() -> Console:
-    """stdout; does not wrap or colour where it is not a terminal."""
+def console(*, stderr: bool = False) -> Console:
+    """stdout or stderr as rich knows it: its width, and whether NO_COLOR, FORCE_COLOR or TERM want colours."""
     from rich.console import Console
 
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
 def say(text: str = "") -> None:
-    """A line on stdout, as it is. Where nobody reads on (`bench run … | head`), the work goes on without a word.
-
-    Raises:
-        RequestError: stdout is a file that takes no more.
-    """
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as fault:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the rest is tried again at the end
-        raise RequestError(f"cannot write the output: {fault.strerror or fault}; finished work is kept") from None
+    """A line on stdout, as it is."""
+    print(text, flush=True)
 
 
 def warn(text: str) -> None:
@@ -47,9 +34,9 @@ def warn(text: str) -> None:
 
 def fail(text: str) -> None:
     """An error on stderr."""
-    prefix = "\x1b[31merror:\x1b[0m" if sys.stderr.isatty() else "error:"
-    with suppress(OSError):
-        print(f"{prefix} {text}", file=sys.stderr, flush=True)
+    from rich.text import Text
+
+    console(stderr=True).print(Text.assemble(("error:", "red"), " ", text))
 
 
 @contextmanager

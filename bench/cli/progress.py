@@ -1,4 +1,4 @@
-"""Showing a run's progress: a rich display on a terminal (cell, image, ETA), plain lines elsewhere."""
+"""Showing a run's progress: a live bar with the image, what elapsed and what is left; plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
-from bench.api import CellId, format_scale
-from bench.cli.output import say, warn
-from bench.engine.events import Failure
+from bench.api import CellId, counted, format_scale
+from bench.cli.output import console, say, warn
+from bench.engine.events import Silent
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from bench.engine.forecast import Forecast, Left
 
 Displays = Mapping[tuple[str, str], str]
 """(method, variant) -> the name that tables print."""
@@ -22,37 +28,64 @@ def cell_label(cell: CellId, displays: Displays) -> str:
     return f"{name} · {cell.dataset} · x{format_scale(cell.scale)}{seed}"
 
 
-class PlainProgress(AbstractContextManager["PlainProgress"]):
+def clock_text(seconds: float) -> str:
+    """Seconds as people read them.
+
+    >>> clock_text(7.4), clock_text(272), clock_text(7325)
+    ('7 s', '4 min 32 s', '2 h 2 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def left_texts(left: Left) -> list[str]:
+    """What is left, and of which methods nothing is known."""
+    if left.seconds is None:
+        return ["left: not known yet"]
+    if not left.unknown:
+        return [f"left about {clock_text(left.seconds)}"]
+    return [f"left at least {clock_text(left.seconds)}", f"not known yet for {', '.join(left.unknown)}"]
+
+
+class PlainProgress(Silent, AbstractContextManager["PlainProgress"]):
     """Plain lines, at most one every few seconds, for logs and pipes."""
 
     def __init__(self, displays: Displays, *, every: float = 10.0) -> None:
         self.displays = displays
         self.every = every
-        self.done = 0
-        self.total = 0
-        self.failures = _FirstOfAKind()
+        self.forecast: Forecast | None = None
+        self.done = self.total = self.failed = 0
         self.started = self.last = time.monotonic()
+
+    def expect(self, forecast: Forecast) -> None:
+        """Ask this for what is left."""
+        self.forecast = forecast
 
     def begin(self, *, cells: int, units: int, inferences: int, scores: int) -> None:
         """Say what is left to do."""
         self.total = units
         if units:
-            say(f"{cells} cells, {units} images to work on: {inferences} to compute, {scores} numbers to make")
+            work = f"{inferences} to compute, {counted(scores, 'number')} to make"
+            say(f"{counted(cells, 'cell')}, {counted(units, 'image')} to work on: {work}")
 
     def cell(self, cell: CellId, *, index: int, units: int) -> None:
         """One line per cell."""
-        say(f"  {cell_label(cell, self.displays)}: {units} images")
+        say(f"  {cell_label(cell, self.displays)}: {counted(units, 'image')}")
 
     def unit(self, cell: CellId, image: str, *, error: str = "") -> None:
-        """A line now and then, and for the first failure of a kind."""
+        """A line now and then; what failed is said at the end."""
         self.done += 1
-        if error and self.failures.is_first(cell, image, error):
-            warn(f"  failed: {cell_label(cell, self.displays)} · {image}: {error}")
+        self.failed += bool(error)
         now = time.monotonic()
         if now - self.last >= self.every:
             self.last = now
-            left = (now - self.started) / self.done * (self.total - self.done)
-            say(f"  {self.done}/{self.total} images, about {left:.0f} s left")
+            parts = [f"{self.done}/{self.total} images", f"elapsed {clock_text(now - self.started)}"]
+            parts += left_texts(self.forecast.left()) if self.forecast is not None else []
+            parts += [f"{self.failed} failed"] if self.failed else []
+            say(f"  {', '.join(parts)}")
 
     def note(self, text: str) -> None:
         """A line."""
@@ -62,38 +95,52 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         """Nothing to close."""
 
 
-class RichProgress(AbstractContextManager["RichProgress"]):
-    """A live bar with the cell, the image and the time left."""
+class RichProgress(Silent, AbstractContextManager["RichProgress"]):
+    """A live bar; below it the image that was finished last, and the first failure."""
 
     def __init__(self, displays: Displays) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich.console import Group
+        from rich.live import Live
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self.displays = displays
+        self.forecast: Forecast | None = None
+        self.started = time.monotonic()
         self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True, highlight=False),
-            transient=True,
+            TextColumn("{task.description}"),
+            console=console(stderr=True),
+            auto_refresh=False,
         )
         self.task = self.bar.add_task("planning", total=None)
-        self.label = ""
-        self.failures = _FirstOfAKind()
+        self.place = self.failure = ""
+        self.failed = 0
+        self._group = Group
+        self.live = Live(
+            get_renderable=self.shown, console=self.bar.console, transient=True, refresh_per_second=4, screen=False
+        )
+
+    def shown(self) -> RenderableType:
+        """The lines as they are now."""
+        from rich.text import Text
+
+        left, *unknown = left_texts(self.forecast.left()) if self.forecast is not None else ["planning"]
+        self.bar.update(self.task, description=f"elapsed {clock_text(time.monotonic() - self.started)}, {left}")
+        lines = [Text(text) for text in unknown]  # below the bar, or there would be no room for the bar
+        if self.place:
+            lines.append(Text(self.place, style="dim", no_wrap=True, overflow="ellipsis"))
+        if self.failed:
+            lines.append(Text(f"{self.failed} failed; the first: {self.failure}", style="red"))
+        return self._group(self.bar.get_renderable(), *lines)
 
     def __enter__(self) -> RichProgress:
-        self.bar.start()
+        self.live.start()
         return self
+
+    def expect(self, forecast: Forecast) -> None:
+        """Ask this for what is left."""
+        self.forecast = forecast
 
     def begin(self, *, cells: int, units: int, inferences: int, scores: int) -> None:
         """Set the total."""
@@ -101,38 +148,26 @@ class RichProgress(AbstractContextManager["RichProgress"]):
 
     def cell(self, cell: CellId, *, index: int, units: int) -> None:
         """Show the cell."""
-        self.label = cell_label(cell, self.displays)
-        self.bar.update(self.task, description=self.label)
+        self.place = cell_label(cell, self.displays)
 
     def unit(self, cell: CellId, image: str, *, error: str = "") -> None:
         """Advance."""
-        if error and self.failures.is_first(cell, image, error):
-            self.bar.console.print(
-                f"failed: {cell_label(cell, self.displays)} · {image}: {error}", style="red", markup=False
-            )
-        self.bar.update(self.task, advance=1, description=f"{cell_label(cell, self.displays)} · {image}")
+        self.place = f"{cell_label(cell, self.displays)} · {image}"
+        if error:
+            self.failed += 1
+            self.failure = self.failure or f"{self.place}: {error}"
+        self.bar.update(self.task, advance=1)
 
     def note(self, text: str) -> None:
         """A line above the bar."""
-        self.bar.console.print(f"note: {text}", markup=False)
+        self.live.console.print(f"note: {text}", markup=False)
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        self.live.stop()
 
 
 def make_progress(displays: Displays) -> PlainProgress | RichProgress:
     """The display that fits stderr."""
-    return RichProgress(displays) if sys.stderr.isatty() else PlainProgress(displays)
-
-
-class _FirstOfAKind:
-    """Remembers failures, so that a thousand equal ones are one line."""
-
-    def __init__(self) -> None:
-        self._kinds: set[tuple[str, str, str]] = set()
-
-    def is_first(self, cell: CellId, image: str, error: str) -> bool:
-        """Whether no failure like this one was asked about before."""
-        before = len(self._kinds)
-        self._kinds.add(Failure(cell, image, error).kind)
-        return len(self._kinds) > before
+    # FORCE_COLOR makes no terminal of a file: a bar would fill it with copies of itself
+    live = sys.stderr.isatty() and not console(stderr=True).is_dumb_terminal
+    return RichProgress(displays) if live else PlainProgress(displays)

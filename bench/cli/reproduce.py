@@ -89,7 +89,7 @@ def reproduce(
         )
         for cell in cells
     ]
-    show_rows(cells if as_json else rows, columns_of(FigureRow, wide=("protocol",)), as_json=as_json)
+    show_rows(cells if as_json else rows, columns_of(FigureRow, extra=("protocol",)), as_json=as_json)
     if page is not None:
         write_text(page, reproduced_page(cells, command))
     if not as_json:

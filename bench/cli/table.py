@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.api import RequestError, parse_scales
+from bench.api import RequestError, counted, parse_scales
 from bench.api.lists import renamed
 from bench.cli import options as opt
 from bench.cli.output import say, write_text
+from bench.cli.terminal import TEXT, shown_output
 
 if TYPE_CHECKING:
     from bench.analysis import RunFrames, Selection
     from bench.report import TableOptions
+    from bench.report.exports import Output
 
 MATRIX = "matrix"
 """The layout of a cross-scale metric, which is no table of means per scale."""
@@ -43,7 +45,7 @@ def table(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[str, typer.Option("--format", help="md, tex, html, json or csv.")] = "md",
+    output: Annotated[str, typer.Option("--format", help="text, md, tex, html, json or csv.")] = TEXT,
     metrics: Annotated[str, typer.Option(help="Only these metrics, in this order; comma-separated.")] = "",
     datasets: Annotated[str, typer.Option(help="Only these datasets, in this order.")] = "",
     methods: Annotated[str, typer.Option(help="Only these methods, in this order.")] = "",
@@ -76,8 +78,9 @@ def table(
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
 ) -> None:
     """Print the table of a run; one table never mixes protocols, versions of a method or sets of images."""
+    shown = shown_output(output, to_file=out is not None)
     if reported:
-        _write(_reported(run_folders or [], output), out)
+        _write(_reported(run_folders or [], shown), out)
         return
     if not run_folders:
         raise RequestError("no run given; name the --out folder of a 'bench run', or --reported for published tables")
@@ -96,7 +99,7 @@ def table(
     )
     looks = TableOptions(layout=layout, caption=caption, label=label, significance=significance, per_image=per_image)
     run = load(*run_folders).renamed(renamed(rename or []))
-    text = _matrix(run.frames, output, chosen, looks) if layout == MATRIX else run.typeset(output, chosen, looks)
+    text = _matrix(run.frames, shown, chosen, looks) if layout == MATRIX else run.typeset(shown, chosen, looks)
     _write(text, out)
 
 
@@ -110,10 +113,11 @@ def merge(
     merged = merge_folders(run_folders, out)
     for note in merged.notes:
         say(note)
-    say(f"{out}: {merged.cells} cells, {merged.units} images from {len(run_folders)} folders")
+    held = f"{counted(merged.cells, 'cell')}, {counted(merged.units, 'image')}"
+    say(f"{out}: {held} from {counted(len(run_folders), 'folder')}")
 
 
-def _matrix(frames: RunFrames, output: str, chosen: Selection, looks: TableOptions) -> str:
+def _matrix(frames: RunFrames, output: str | Output, chosen: Selection, looks: TableOptions) -> str:
     """A cross-scale metric, scale against scale: the one that is named, or SelfSSIM."""
     from bench.figures.selfssim.typeset import run_matrices, typeset_matrices
 
@@ -123,7 +127,7 @@ def _matrix(frames: RunFrames, output: str, chosen: Selection, looks: TableOptio
     return typeset_matrices(run_matrices(frames, metric, chosen, looks), output)
 
 
-def _reported(names: list[Path], output: str) -> str:
+def _reported(names: list[Path], output: str | Output) -> str:
     """The published tables of these names one after the other; their list where none is named."""
     from bench.report.reported import render_names, render_reported
 

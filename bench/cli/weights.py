@@ -63,7 +63,7 @@ def list_weights(
         use = f"--weights {card.method}={card.label}" if card.label else ""
         figures = "; ".join(f"{', '.join(table.values)} ({table.protocol})" for table in card.figures)
         rows.append(WeightsRow(card.name, use, card.file, card.licence, figures, status))
-    show_rows(rows, columns_of(WeightsRow, wide=("licence", "figures")), as_json=as_json)
+    show_rows(rows, columns_of(WeightsRow, extra=("licence", "figures")), as_json=as_json)
 
 
 def fetch_one(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.api import Unavailable, UnitError, unknown_name
+from bench.api import Unavailable, UnitError, counted, unknown_name
 from bench.data.cards import Card, cards, read_manifest
 from bench.data.embedded import SAMPLE_FILES, sample_folder
 from bench.data.folder import FolderDataset
@@ -63,7 +63,7 @@ class Verified:
         """Why it is not the published set, in one line; empty where it is."""
         parts = []
         if self.expected not in (None, self.count):
-            parts.append(f"{self.count} images, expected {self.expected}")
+            parts.append(f"{counted(self.count, 'image')}, expected {self.expected}")
         for title, names in (
             ("other pixels", self.different),
             ("missing", self.missing),

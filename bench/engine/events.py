@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Protocol as TypingProtocol
 
 from bench.api import CellId
 
+if TYPE_CHECKING:
+    from bench.engine.forecast import Forecast
+
 
 class Listener(TypingProtocol):
     """Receives progress. All methods are called from the main thread."""
+
+    def expect(self, forecast: Forecast) -> None:
+        """The plan is made, and this knows at any time how long it will take."""
 
     def begin(self, *, cells: int, units: int, inferences: int, scores: int) -> None:
         """The plan is made: so many cells, units with work left, images to compute and numbers to compute."""
@@ -27,7 +34,10 @@ class Listener(TypingProtocol):
 
 
 class Silent:
-    """A listener that shows nothing."""
+    """A listener that shows nothing; others begin here and override what they show."""
+
+    def expect(self, forecast: Forecast) -> None:
+        """Ignore."""
 
     def begin(self, *, cells: int, units: int, inferences: int, scores: int) -> None:
         """Ignore."""

@@ -20,6 +20,7 @@ from bench.api import (
     Sample,
     Scale,
     UnitStatus,
+    counted,
     format_scale,
 )
 from bench.engine.agreement import disagreement
@@ -128,10 +129,7 @@ class Plan:
         counts: Counter[tuple[str, str]] = Counter()
         for cell in self.cells:
             counts.update((cell.choice.display, unit.because) for unit in cell.units if unit.infer and unit.because)
-        return [
-            f"{number} image{'s' if number > 1 else ''} of {name}: {because}, so computed again"
-            for (name, because), number in counts.items()
-        ]
+        return [f"{counted(n, 'image')} of {name}: {why}, so computed again" for (name, why), n in counts.items()]
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bench.api import CellId, DatasetKind, MetricKind, RunManifest
+from bench.api import CellId, DatasetKind, MetricKind, RequestError, RunManifest
 from bench.api.run import OldFormat
 from bench.engine.crossing import score_across
 from bench.engine.draws import write_draws
 from bench.engine.environment import hardware
 from bench.engine.events import Listener, Silent, Tally
 from bench.engine.folder import RunFolder
+from bench.engine.forecast import Forecast
 from bench.engine.manifest import heading, with_plan
-from bench.engine.plan import MetricPlan, Plan, list_samples, make_plan
+from bench.engine.plan import MetricPlan, Plan, Samples, list_samples, make_plan
 from bench.engine.request import RunRequest, check_device
 from bench.engine.rows import Rows, record_rows
 from bench.engine.store import Store
 from bench.engine.unmatched import refuse_unmatched
 from bench.engine.work import Work
 from bench.metrics.scorer import Scorer
+from bench.metrics.weights import find_weights
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,14 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
     """
     listener = listener or Silent()
     check_device(request.device)
-    metrics = plan_metrics(request)
     samples = list_samples(request)
     refuse_unmatched(request, samples)
+    _refuse_absent_device(request, samples)
     with Store(request.out) as store:
         before = _earlier(store, listener)
+        # the network comes after everything that can be refused without it
+        fetch_parameters(request, listener)
+        metrics = plan_metrics(request)
         plan = make_plan(request, samples, store, metrics, before)
         write_draws(request, samples)
         kept = before.warnings.get(heading(request), ()) if before is not None else ()
@@ -93,12 +98,14 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         for sentence in (*request.readings(), *plan.reasons()):
             listener.note(sentence)
         units = sum(len(cell.todo()) for cell in plan.cells)
+        forecast = Forecast(plan, store, before)
+        listener.expect(forecast)
         listener.begin(cells=len(plan.cells), units=units, inferences=plan.inferences, scores=plan.scores)
         tally.reused = sum(not unit.infer for cell in plan.cells for unit in cell.units)
         units_of_plan = [unit for cell in plan.cells for unit in cell.units]
         tally.kept = sum(len(metrics.image_metrics(unit.sample)) - len(unit.missing) for unit in units_of_plan)
         if units:
-            Work(plan, metrics, store, listener, tally).run()
+            Work(plan, metrics, store, listener, tally, forecast).run()
         if not (tally.interrupted or tally.stopped) and any(
             kind in (MetricKind.SET, MetricKind.CROSS_SCALE) for kind in metrics.kinds.values()
         ):
@@ -126,6 +133,30 @@ def plan_only(request: RunRequest) -> tuple[Plan, MetricPlan]:
     samples = list_samples(request)
     refuse_unmatched(request, samples)
     return make_plan(request, samples, folder, metrics, _earlier(folder, Silent())), metrics
+
+
+def fetch_parameters(request: RunRequest, listener: Listener) -> None:
+    """Get the metric parameters that are not there yet; offline that fails and the metrics are not available."""
+    files = [file for metric in request.metrics for file in metric.weights_files()]
+    if all(find_weights(file.relative, request.weights_root) is not None for file in files):
+        return
+    from bench.metrics.download import fetch_missing
+
+    fetch_missing(files, request.weights_root, listener.note)
+
+
+def _refuse_absent_device(request: RunRequest, samples: Samples) -> None:
+    """Refuse `--device cuda` without CUDA where images have to be made; what is stored needs no device."""
+    if request.device != "cuda":
+        return
+    from bench.engine.inference import resolve_device
+
+    try:
+        resolve_device(request.device)
+    except RequestError:
+        folder = RunFolder(request.out)
+        if make_plan(request, samples, folder, plan_metrics(request), _earlier(folder, Silent())).inferences:
+            raise
 
 
 def _earlier(store: RunFolder, listener: Listener) -> RunManifest | None:

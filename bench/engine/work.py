@@ -30,6 +30,7 @@ from bench.data import Pair, prepare
 from bench.engine.events import Failure, Listener, Tally
 from bench.engine.executor import EXECUTORS, Executor, fitting_workers
 from bench.engine.faults import of_one_image
+from bench.engine.forecast import Forecast
 from bench.engine.inference import Inferred, Runner, as_tensor
 from bench.engine.keys import score_key
 from bench.engine.lookup import LookUp, open_method
@@ -52,12 +53,15 @@ class Ticket:
 class Work:
     """One pass over a plan."""
 
-    def __init__(self, plan: Plan, metrics: MetricPlan, store: Store, listener: Listener, tally: Tally) -> None:
+    def __init__(
+        self, plan: Plan, metrics: MetricPlan, store: Store, listener: Listener, tally: Tally, forecast: Forecast
+    ) -> None:
         self.plan = plan
         self.metrics = metrics
         self.store = store
         self.listener = listener
         self.tally = tally
+        self.forecast = forecast
         self.request = plan.request
         self.runner: Runner | LookUp | None = None
         self._executor: Executor | None = None
@@ -179,6 +183,7 @@ class Work:
                 cell.choice, device=self.request.device, tile=self.request.tile, planned=cell.weights
             )
             self.tally.spend("load", time.perf_counter() - started)
+            self.forecast.loaded(time.perf_counter() - started)
             for note in self.runner.notes:
                 self.tally.warn(f"{cell.choice.display}: {note}")
         self._announce(self.runner, cell)
@@ -199,7 +204,9 @@ class Work:
         )
         self.tally.spend("model", result.seconds)
         self.tally.inferred += 1
-        return pair, replace(result, seconds=result.seconds + self._share)
+        seconds = result.seconds + self._share
+        self.forecast.took(cell, result.pixels.shape[0] * result.pixels.shape[1], seconds)
+        return pair, replace(result, seconds=seconds)
 
     def _announce(self, runner: Runner | LookUp, cell: Cell) -> None:
         """Tell the method once which images of a cell come; what it does then is shared out as their time."""
@@ -284,6 +291,7 @@ class Work:
         faults = tuple(Score(name, None, cell.signatures[name], "", reason) for name, reason in scored.faults.items())
         self._append(ticket, UnitStatus.OK, output, scores + faults)
         self.tally.scored += len(scores)
+        self.forecast.finished(cell, unit)
         self.listener.unit(cell.id, unit.sample.id)
 
     def _repeat(self, cell: Cell, unit: Unit) -> None:
@@ -309,6 +317,7 @@ class Work:
         self.tally.failures.append(Failure(cell.id, unit.sample.id, error, where))
         self.tally.stopped |= self.request.fail_fast
         self._append(Ticket(cell, unit, output), UnitStatus.FAILED, output, error=error)
+        self.forecast.finished(cell, unit)
         self.listener.unit(cell.id, unit.sample.id, error=error)
 
     def _append(

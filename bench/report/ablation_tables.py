@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.analysis.ablation import AblationCell, AblationResult, PrintedValue, RowKey
 from bench.analysis.significance import LEVEL, TEST_NAME, Verdict, fewest_images
-from bench.api import MetricInfo, MetricRef, RowInfo, Scale, format_times
+from bench.api import MetricInfo, MetricRef, RowInfo, Scale, counted, format_times
 from bench.report.comparison import metric_title
 from bench.report.directions import direction_notes
 from bench.report.grid import Head
@@ -199,7 +199,7 @@ def _measured(
         rows.append(line)
     rows += [[f"{label} (absent)", *["--"] * (2 * len(metrics))] for label in text.absent]
     counts = {cell.n for (_, where), cell in result.cells.items() if where[:2] == place and cell.mean is not None}
-    images = f", {max(counts)} {'image' if max(counts) == 1 else 'images'}" if counts else ""
+    images = f", {counted(max(counts), 'image')}" if counts else ""
     return PlainBlock(f"{place[0]} {format_times(place[1])}{images}", rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.api import MetricInfo, format_times
+from bench.api import MetricInfo, counted, format_times
 from bench.report.comparison import metric_title
 
 _NAMED = 4
@@ -28,9 +28,10 @@ def direction_notes(records: Sequence[Mapping[str, Any]], infos: Mapping[str, Me
         other = [r for r in own if not same_direction(r)]
         where = [f"{r['variant']} on {r['dataset']} {format_times(r['scale'])}" for r in other]
         named = "; ".join(where[:_NAMED]) + (f"; and {len(where) - _NAMED} more" if len(where) > _NAMED else "")
+        holds = f"{len(own) - len(other)} of {counted(len(own), 'cell')}"
         yield (
-            f"{metric_title(metric, infos)} moves as reported{_elsewhere(own)} in {len(own) - len(other)} of "
-            f"{len(own)} cells" + (f" (not: {named})." if named else ".")
+            f"{metric_title(metric, infos)} moves as reported{_elsewhere(own)} in {holds}"
+            + (f" (not: {named})." if named else ".")
         )
 
 

@@ -21,6 +21,7 @@ from bench.report.latex import render_latex
 from bench.report.layout import AUTO, FITTING, PAGE, SCREEN, WHOLE, Room, arrange
 from bench.report.markdown import render_markdown
 from bench.report.model import Table
+from bench.report.text import render_text
 
 
 def write_exports(
@@ -63,14 +64,14 @@ def render_tables(
     frames: RunFrames,
     infos: Mapping[str, MetricInfo],
     *,
-    output: str,
+    output: str | Output,
     selection: Selection | None = None,
     options: TableOptions | None = None,
 ) -> str:
     """One table of a run as text.
 
     Args:
-        output: A name of OUTPUTS, or "csv": the summary rows of the selection, or the cells of a layout that shows
+        output: As for `render`, or "csv": the summary rows of the selection, or the cells of a layout that shows
             other numbers.
     Raises:
         RequestError: an unknown output, a selection that fits nothing, or rows of more than one protocol.
@@ -81,8 +82,8 @@ def render_tables(
     return typeset([_table(frames, infos, chosen, options)], output, layout=options.layout)
 
 
-def typeset(tables: Sequence[Table], output: str, *, layout: str = "auto") -> str:
-    """Tables as text: "tex" laid out for a page, "md" for a screen, the others whole.
+def typeset(tables: Sequence[Table], output: str | Output, *, layout: str = "auto") -> str:
+    """Tables as text: "tex" laid out for a page, "text" and "md" for a screen, the others whole.
 
     Raises:
         RequestError: an unknown output or layout.
@@ -90,18 +91,18 @@ def typeset(tables: Sequence[Table], output: str, *, layout: str = "auto") -> st
     return render(output, lambda room: [grid for table in tables for grid in arrange(table, layout, room=room)])
 
 
-def render(output: str, grids: Callable[[Room], Sequence[Grid]]) -> str:
+def render(output: str | Output, grids: Callable[[Room], Sequence[Grid]]) -> str:
     """Grids as text.
 
     Args:
-        output: A name of OUTPUTS.
+        output: A name of OUTPUTS, or an output of one's own, such as `bench.report.text.terminal_output`.
         grids: The space that a table may take -> the grids.
     Raises:
         RequestError: another output.
     """
-    if output not in OUTPUTS:
+    if isinstance(output, str) and output not in OUTPUTS:
         raise RequestError(f"unknown format '{output}'; choose --format {', '.join(OUTPUTS)}")
-    room, make = OUTPUTS[output]
+    room, make = OUTPUTS[output] if isinstance(output, str) else output
     return make(grids(room))
 
 
@@ -145,14 +146,17 @@ def shown_frame(frame: pd.DataFrame, frames: RunFrames) -> pd.DataFrame:
     return with_cost_columns(frame, frames).assign(variant=frame["variant"].replace("", NO_VARIANT))
 
 
-OUTPUTS: Mapping[str, tuple[Room, Callable[[Sequence[Grid]], str]]] = {
+Output = tuple[Room, Callable[[Sequence[Grid]], str]]
+"""The space that a table may take, and its writer."""
+OUTPUTS: Mapping[str, Output] = {
+    "text": (SCREEN, render_text),
     "md": (SCREEN, render_markdown),
     "tex": (PAGE, render_latex),
     "html": (WHOLE, render_html),
     "json": (WHOLE, render_json),
     "csv": (WHOLE, render_csv),
 }
-"""What `--format` takes -> the space that a table may take, and its writer."""
+"""What `--format` takes."""
 
 
 def _table(frames: RunFrames, infos: Mapping[str, MetricInfo], selection: Selection, options: TableOptions) -> Table:

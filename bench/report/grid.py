@@ -75,6 +75,13 @@ class Grid:
         return [cell for block in self.blocks for row in block.rows for cell in row.cells]
 
     @property
+    def headings(self) -> list[tuple[str, str]]:
+        """(text of the group, text of the column) per column; no group where a single one says nothing."""
+        over = [head for head in self.groups if len(self.groups) > 1 or head.scale is not None]
+        groups = [head.plain for head in over for _ in range(head.span)] or [""] * len(self.columns)
+        return [(group, head.plain) for group, head in zip(groups, self.columns, strict=True)]
+
+    @property
     def row_count(self) -> int:
         """Body rows with the titles of the blocks."""
         return sum(len(block.rows) + bool(block.title.plain) for block in self.blocks)

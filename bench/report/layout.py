@@ -36,16 +36,28 @@ SCREEN_WIDTH = 330.0
 """Points for a terminal or a web page: about 120 characters of Markdown source."""
 
 
+def printed_width(grid: Grid) -> float:
+    """Points that a grid takes on a page."""
+    return grid.width
+
+
 @dataclass(frozen=True)
 class Room:
-    """The space that a table may take."""
+    """The space that a table may take.
+
+    Attributes:
+        width: In the unit of `measure`.
+        rows: Body rows.
+        measure: The width of a grid.
+    """
 
     width: float = PAGE_WIDTH
     rows: float = PAGE_ROWS
+    measure: Callable[[Grid], float] = printed_width
 
     def holds(self, grid: Grid) -> bool:
         """Whether the grid fits."""
-        return grid.width <= self.width and grid.row_count <= self.rows
+        return self.measure(grid) <= self.width and grid.row_count <= self.rows
 
 
 PAGE = Room()
@@ -101,7 +113,7 @@ def _fit(table: Table, makers: Sequence[Callable[[Table, str], Grid]], room: Roo
             return [grid]
     if len(table.datasets) > 1:
         parts = [(table.part(datasets=[name]), name) for name in table.datasets]
-    elif len(table.scales) > 1 and all(grid.width > room.width for grid in grids):
+    elif len(table.scales) > 1 and all(room.measure(grid) > room.width for grid in grids):
         halves = _halves(table.scales)
         parts = [(table.part(scales=h), ", ".join(f"{format_times(s)}" for s in h)) for h in halves]
     elif len(table.metrics) > 1:

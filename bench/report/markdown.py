@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.report.escape import keep_ends, markdown, markdown_code
-from bench.report.grid import Grid, Head
+from bench.report.grid import Grid
 from bench.report.model import Mark, TableCell
 from bench.report.notes import (
     Code,
@@ -54,12 +54,7 @@ def _table(grid: Grid) -> list[str]:
 
 
 def _headings(grid: Grid) -> list[str]:
-    over = [head for head in grid.groups if len(grid.groups) > 1 or head.scale is not None]
-    groups = [head for head in over for _ in range(head.span)] or [Head()] * len(grid.columns)
-    return [
-        " ".join(part for part in (markdown(g.plain), markdown(c.plain)) if part)
-        for g, c in zip(groups, grid.columns, strict=True)
-    ]
+    return [" ".join(markdown(part) for part in both if part) for both in grid.headings]
 
 
 def _line(row: Sequence[str], widths: Sequence[int], left: int) -> str:

@@ -44,8 +44,13 @@ def footnote_letters(grid: Grid) -> dict[str, str]:
     return {reason: _letter(number) for number, reason in enumerate(reasons)}
 
 
-def note_lines(grid: Grid) -> list[NoteLine]:
-    """The lines under the table, the same for LaTeX and Markdown."""
+def note_lines(grid: Grid, *, legend: tuple[str, str] | None = None) -> list[NoteLine]:
+    """The lines under the table, the same in every format.
+
+    Args:
+        grid: What is shown.
+        legend: The signs behind the best and the second best; None: they are bold and underlined.
+    """
     table, shown = grid.table, grid.cells
     first: list[str | Code] = ["Protocol: ", Code(table.protocol), ". "] if table.protocol else []
     counts = [
@@ -59,7 +64,8 @@ def note_lines(grid: Grid) -> list[NoteLine]:
     if seeds:
         first.append(f" ±: sample standard deviation between {' or '.join(map(str, seeds))} seeds.")
     if any(cell.mark is not Mark.NONE for cell in shown):
-        first.append(f" {_legend(shown)}" if first else _legend(shown))
+        marks = _legend(shown, legend)
+        first.append(f" {marks}" if first else marks)
     if any(cell.value is None and cell.text for cell in shown):
         first.append(" n/N: only n of N images have a value, so there is no mean.")
     lines = [NoteLine(tuple(first))] if first else []
@@ -86,9 +92,10 @@ def part_caption(grid_title: str, part: tuple[int, int]) -> str:
     return f" Part {number} of {total}: {grid_title}." if total > 1 else ""
 
 
-def _legend(shown: list[TableCell]) -> str:
-    second = any(cell.mark is Mark.SECOND for cell in shown)
-    return "Best in bold, second best underlined." if second else "Best in bold."
+def _legend(shown: list[TableCell], signs: tuple[str, str] | None) -> str:
+    best, second = ("in bold", "underlined") if signs is None else (f"with {signs[0]}", f"with {signs[1]}")
+    has_second = any(cell.mark is Mark.SECOND for cell in shown)
+    return f"Best {best}, second best {second}." if has_second else f"Best {best}."
 
 
 def _sentence(reason: str) -> str:

@@ -11,7 +11,7 @@ from io import StringIO
 from bench.analysis.reported import TRAINED, ReportedRow, reported_rows, reported_table, table_title
 from bench.api import Direction, MetricInfo, MetricRef, Signature, format_scale, format_times
 from bench.metrics.catalog import known_infos
-from bench.report.exports import render
+from bench.report.exports import Output, render
 from bench.report.grid import Grid, GridBlock, GridRow, Head
 from bench.report.model import Mark, MethodRow, MetricColumn, Table, TableCell, mark_printed
 
@@ -32,7 +32,7 @@ class Place:
 Layout = Callable[[ReportedRow, Mapping[str, MetricInfo]], Place]
 
 
-def render_reported(name: str, output: str) -> str:
+def render_reported(name: str, output: str | Output) -> str:
     """A published table.
 
     Args:

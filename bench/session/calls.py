@@ -14,14 +14,16 @@ from bench.engine.events import Listener, Tally
 from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
 from bench.session.config import DEFAULT_OUT, make_config
-from bench.session.request import build_request, fetch_parameters
+from bench.session.request import build_request
 from bench.session.score_config import SCORE_OUT, score_config
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis import RunFrames, Selection
+    from bench.api import MetricInfo
     from bench.report import TableOptions
+    from bench.report.exports import Output
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Run:
         """The table as text.
 
         Args:
-            output: "md", "tex", "html", "json" or "csv".
+            output: "text", "md", "tex", "html", "json" or "csv".
             methods, datasets, scales, metrics: Only these, in this order; empty: all.
             protocol, signature: Only numbers of this protocol, or with these tokens.
             variants: Only these variants of their methods, each VARIANT or METHOD:VARIANT.
@@ -124,13 +126,26 @@ class Run:
         renamed = self.frames.renamed(names)
         return replace(self, read=lambda: renamed)
 
-    def typeset(self, output: str, selection: Selection, options: TableOptions) -> str:
+    def typeset(self, output: str | Output, selection: Selection, options: TableOptions) -> str:
         """As `table`, of typed values."""
-        from bench.metrics.catalog import known_infos
         from bench.report import render_tables
 
-        infos = known_infos(self.frames.summary["metric"])
-        return render_tables(self.frames, infos, output=output, selection=selection, options=options)
+        return render_tables(self.frames, self._infos(), output=output, selection=selection, options=options)
+
+    def overview(self, output: str | Output = "text") -> str:
+        """Every table of it, one per protocol.
+
+        Raises:
+            RequestError: nothing is left to show.
+        """
+        from bench.report.exports import run_tables, typeset
+
+        return typeset(run_tables(self.frames, self._infos()), output)
+
+    def _infos(self) -> dict[str, MetricInfo]:
+        from bench.metrics.catalog import known_infos
+
+        return known_infos(self.frames.summary["metric"])
 
 
 def run(
@@ -274,7 +289,6 @@ def carry_out(request: RunRequest, *, listener: Listener | None = None) -> Run:
     Raises:
         RequestError: the request is wrong, or the disk refuses.
     """
-    fetch_parameters(request, listener)
     result = execute(request, listener)
     # tables bring pandas along: a quarter of what starting costs beside torch, and the first image needs none of it
     from bench.session.exports import asked_frames, folder_frames, needs_exports, write_all

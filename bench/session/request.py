@@ -9,7 +9,6 @@ from typing import Any
 from bench.api import Dataset, Protocol, RequestError, format_scale
 from bench.data import resolve_dataset
 from bench.engine.choice import choose_methods
-from bench.engine.events import Listener
 from bench.engine.executor import EXECUTORS
 from bench.engine.request import RunRequest
 from bench.metrics.catalog import DEFAULT_METRICS, choose_metrics, default_metrics
@@ -62,18 +61,6 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
         config=config.plain(),
         fail_fast=config.fail_fast,
     )
-
-
-def fetch_parameters(request: RunRequest, listener: Listener | None) -> None:
-    """Get the metric parameters that are not there yet; offline that fails and the metrics are not available."""
-    from bench.metrics.weights import find_weights
-
-    files = [file for metric in request.metrics for file in metric.weights_files()]
-    if all(find_weights(file.relative, request.weights_root) is not None for file in files):
-        return
-    from bench.metrics.download import fetch_missing
-
-    fetch_missing(files, request.weights_root, listener.note if listener is not None else lambda text: None)
 
 
 def known_executor(name: str) -> str:

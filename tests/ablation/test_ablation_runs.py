@@ -118,7 +118,7 @@ def test_the_paper_stands_in_the_same_columns(bench, newcomer: Path, compile_lat
     write_gains(newcomer, text=text)
     done = bench(*WORDS)
     assert re.search(r"^reported: 50%_&\$ ×2\ndarker +30\.10 +\+0\.10 .*\nas it is +30\.0 ", done.out, re.MULTILINE)
-    assert re.search(r"PSNR moves as reported in 0 of 1 cells \(not: darker on Photos\s×2\)", done.out)
+    assert re.search(r"PSNR moves as reported in 0 of 1 cell \(not: darker on Photos\s×2\)", done.out)
     compile_latex(newcomer, (newcomer / "run" / "ablation.tex").read_text())
     rows = {(row["variant"], row["metric"]): row for row in _rows(newcomer / "run")}
     assert rows["darker", "psnr"]["reported"] == "30.10"

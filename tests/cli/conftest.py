@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +39,7 @@ class Done:
 
 
 Type = Callable[..., Done]
+_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def make_photo(seed: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
@@ -43,6 +49,37 @@ def make_photo(seed: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
     planes = [np.sin(a * y + b * x + c) for a, b, c in rng.uniform(0.3, 2, (3, 3))]
     image = np.stack(planes, axis=-1)
     return np.clip(128 + 60 * image + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8)
+
+
+def in_terminal(words: tuple[object, ...], columns: int, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """(exit code, what it wrote) of a command in a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    own = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "bench", *map(str, words)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**own, "TERM": "xterm-256color", **(env or {})},
+    )
+    os.close(theirs)
+    chunks = []
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other side is closed
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    os.close(ours)
+    return running.wait(timeout=120), b"".join(chunks).decode().replace("\r\n", "\n")
+
+
+def plain_lines(text: str) -> list[str]:
+    """The lines of a terminal without its codes."""
+    return [line.rstrip() for line in _CODE.sub("", text).rstrip("\n").split("\n")]
 
 
 def untimed(path: Path) -> list[dict[str, str]]:

@@ -44,7 +44,7 @@ def test_a_copy_without_images_and_a_merged_run_still_know(bench: Callable, run:
     copy.mkdir()
     for name in ("run.json", "records.csv"):
         shutil.copy(run / name, copy / name)
-    assert f"<sup>a</sup> {WORDS}." in bench("table", copy).out
+    assert f"<sup>a</sup> {WORDS}." in bench("table", copy, "--format", "md").out
     shutil.copytree(run, "again")
     assert bench("merge", run, "again", "--out", "merged").code == 0
     assert WORDS in Path("merged", "summary.csv").read_text(encoding="utf-8")

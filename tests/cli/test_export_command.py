@@ -26,7 +26,7 @@ def test_what_is_not_whole_is_named_on_stderr(bench: Callable, ran: Path) -> Non
     done = bench("export", ran, "--format", "eee", "--organisation", "Us", "--relationship", "other")
     assert done.code == 0, done.err
     assert "left out: Nearest, Photos, x2, psnr: 2/3" in done.err
-    assert done.out.splitlines()[-1] == "1 means in 1 files"
+    assert done.out.splitlines()[-1] == "1 mean in 1 file"
     record = json.loads(Path(done.out.splitlines()[0]).read_text(encoding="utf-8"))
     assert record["model_info"]["id"] == "unknown/bicubic"
 

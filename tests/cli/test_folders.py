@@ -109,7 +109,7 @@ def test_a_torn_last_line_costs_one_image_only(bench: Callable, finished: Path) 
     path.write_bytes(whole[:-40])
     done = bench(*RUN, *HERE)
     assert done.code == 0
-    assert "computed 1 images (2 were there)" in done.out
+    assert "computed 1 image (2 were there)" in done.out
     assert len(path.read_bytes().splitlines()) == 3
     assert untimed(finished / "records.csv") == table
 
@@ -138,7 +138,7 @@ def test_a_result_file_that_was_damaged_is_computed_again_when_it_is_needed(benc
     image.write_bytes(whole[:100])
     done = bench(*RUN, *HERE, "--metrics", "psnr,ssim")
     assert done.code == 0
-    assert "computed 1 images" in done.out
+    assert "computed 1 image" in done.out
     assert image.read_bytes() == whole
 
 

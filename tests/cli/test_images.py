@@ -75,7 +75,7 @@ def test_mended_images_are_all_that_is_computed_again(bench: Callable, photos: P
     (photos / "p1.png").write_bytes(whole)
     done = bench(*BICUBIC, "--datasets", photos, "--scales", 2)
     assert done.code == 0
-    assert "computed 1 images (2 were there)" in done.out
+    assert "computed 1 image (2 were there)" in done.out
 
 
 def test_a_failed_image_is_not_taken_for_done_on_the_next_run(bench: Callable, photos: Path, newcomer: Path) -> None:

@@ -117,17 +117,21 @@ def test_every_method_is_listed_with_its_status(listed):
     text = listed("methods", "--json")
     assert {row["name"] for row in json.loads(text)} == set(METHODS.names())
     assert _row(text, "bicubic")["status"] == "ready"
-    assert "--weights spandrel=FILE" in _row(text, "spandrel")["status"]
-    assert _row(text, "precomputed")["status"] == "needs --set precomputed.folder=..."
-    assert _row(text, "command")["status"] == "needs --set command.run=..."
+    assert _row(text, "bicubic")["missing"] == ""
+    words = {name: _row(text, name)["status"] for name in ("spandrel", "precomputed", "command")}
+    assert words == {"spandrel": "needs-weights", "precomputed": "needs-options", "command": "needs-options"}
+    assert "--weights spandrel=FILE" in _row(text, "spandrel")["missing"]
+    assert _row(text, "precomputed")["missing"] == "--set precomputed.folder=..."
+    assert _row(text, "command")["missing"] == "--set command.run=..."
 
 
 def test_missing_default_weights_are_named_with_the_way_to_get_them(listed, spec, tmp_path):
     weights = {"lite": tmp_path / "lite.safetensors", "full": tmp_path / "full.safetensors"}
     spec(weights=weights, default_weights="lite", weights_how="run 'bench train trial'")
     row = _row(listed("methods", "--json"), "trial")
-    assert str(weights["lite"]) in row["status"]
-    assert "bench train trial" in row["status"]
+    assert row["status"] == "needs-weights"
+    assert str(weights["lite"]) in row["missing"]
+    assert "bench train trial" in row["missing"]
     weights["lite"].write_bytes(b"x")
     row = _row(listed("methods", "--json"), "trial")
     assert row["status"] == "ready"
@@ -152,7 +156,8 @@ def test_one_broken_package_does_not_hide_the_others(listed):
         text = listed("methods", "--json")
     finally:
         METHODS.forget("broken")
-    assert "ModuleNotFoundError" in _row(text, "broken")["status"]
+    assert _row(text, "broken")["status"] == "broken"
+    assert "ModuleNotFoundError" in _row(text, "broken")["missing"]
     assert _row(text, "bicubic")["status"] == "ready"
 
 
@@ -161,7 +166,7 @@ def test_a_plugin_is_listed(listed):
 
     try:
         text = listed("methods", "--plugin", str(PLUGIN), "--json")
-        assert "--weights vdsr=PATH" in _row(text, "vdsr")["status"]
+        assert "--weights vdsr=PATH" in _row(text, "vdsr")["missing"]
         assert str(PLUGIN) in _row(text, "vdsr")["origin"]
     finally:
         METHODS.forget("vdsr")
@@ -172,15 +177,17 @@ def test_metrics_say_which_file_is_missing(listed, tmp_path):
     text = listed("metrics", "--json", "--weights-root", str(tmp_path))
     niqe = _row(text, "niqe")
     assert (niqe["kind"], niqe["better"]) == ("no-reference", "lower")
-    assert niqe["status"].startswith("unavailable: ")
-    assert "niqe_modelparameters.mat" in niqe["status"]
+    assert niqe["status"] == "missing"
+    assert "niqe_modelparameters.mat" in niqe["missing"]
     assert _row(text, "psnr")["status"] == "ready"
 
 
 def test_the_embedded_set_is_ready_and_absent_ones_say_what_to_type(listed, tmp_path):
     text = listed("datasets", "--json", "--data-root", str(tmp_path))
     assert _row(text, "sample")["status"] == "ready"
-    assert all(row["status"] for row in json.loads(text))
+    rows = json.loads(text)
+    assert all(row["status"] and bool(row["missing"]) == (row["status"] != "ready") for row in rows)
+    assert "bench data fetch Set5" in _row(text, "Set5")["missing"]
 
 
 def test_one_protocol_shows_every_knob_and_marks_the_unusual(listed):
@@ -203,18 +210,3 @@ def test_one_protocol_shows_every_knob_and_marks_the_unusual(listed):
 def test_an_unknown_name_gets_a_suggestion(listed, command, name, near):
     with pytest.raises(RequestError, match=f"Did you mean '{near}'"):
         listed(command, name)
-
-
-def test_a_terminal_gets_a_table_that_fits(listed, monkeypatch):
-    from rich.console import Console
-
-    import bench.cli.listing as listing
-
-    wide = Console(width=100, record=True, force_terminal=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
-    monkeypatch.setattr(listing, "console", lambda: wide)
-    monkeypatch.setattr(listing, "_on_terminal", lambda: True)
-    listed("methods")
-    lines = wide.export_text().splitlines()
-    assert max(map(len, lines)) <= 100
-    assert "paper" not in lines[0] + lines[1]
-    assert any(line.startswith((" precomputed", "precomputed")) for line in lines)

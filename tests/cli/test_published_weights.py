@@ -88,7 +88,7 @@ def test_a_plugin_brings_a_card_and_its_file_is_fetched_and_used(
     run = ("run", "--plugin", "shade.py", "--scales", 2, "--datasets", "Photos", "--metrics", "psnr", "--workers", 0)
     done = bench(*run, "--methods", "shade", "--weights", "published", "--out", "run")
     assert done.code == 0
-    assert "| Six " in done.out
+    assert "  Six " in done.out
     assert "Six: published weights, six.bin (sha256 " in done.out
     (newcomer / "w" / "six.bin").write_bytes(body[:-1])
     again = bench(*run, "--methods", "shade", "--weights", "published", "--out", "run")

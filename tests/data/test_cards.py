@@ -197,5 +197,7 @@ def test_rows_tell_what_is_here(tmp_path, save_image):
     status = {row.name: row.status for row in dataset_rows(tmp_path)}
     assert set(status) >= set(NAMES)
     assert status["sample"] == status["Set5"] == "ready"
-    assert status["Kodak24"] == "bench data fetch Kodak24"
-    assert status["Benchmark"] == "missing Set14, BSD100, Urban100"
+    assert (status["Kodak24"], status["FFHQ"], status["Benchmark"]) == ("fetchable", "absent", "incomplete")
+    missing = {row.name: row.missing for row in dataset_rows(tmp_path)}
+    assert "'bench data fetch Kodak24'" in missing["Kodak24"]
+    assert "Set14, BSD100, Urban100" in missing["Benchmark"]

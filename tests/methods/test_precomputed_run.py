@@ -56,6 +56,6 @@ def test_a_plugins_images_score_the_same_when_they_come_from_a_folder(tmp_path, 
     changed = folder / pattern.format(scale="2", image="photo 1")
     write_png(changed, read_png_exact(changed)[::-1].copy())
     last = _run(photos, tmp_path / "read", *again)
-    assert "computed 1 images (3 were there)" in last["said", ""]
+    assert "computed 1 image (3 were there)" in last["said", ""]
     differing = {key for key, value in last.items() if key[1] and value != read[key]}
     assert differing == {("photo 1", "2")}

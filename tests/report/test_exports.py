@@ -132,8 +132,8 @@ def test_cli_refuses_a_mixture_and_says_what_differs(bench, folder):
 def test_cli_prints_one_of_them(bench, folder, choice):
     done = bench(folder, *choice, "--metrics", "psnr", "--datasets", "Set5", "--scales", "3.6")
     assert done.exit_code == 0, done.output
-    assert "| Bicubic |" in done.output
-    assert "`psnr|rgb|shave:0|v1`" in done.output
+    assert "Bicubic" in done.output
+    assert "PSNR: psnr|rgb|shave:0|v1" in done.output
     assert "y601s" not in done.output
 
 

@@ -116,7 +116,7 @@ def test_csv_is_what_is_stored() -> None:
     rows = list(csv.DictReader(StringIO(render_reported("casarbi/table6", "csv"))))
     assert len(rows) == 105
     assert {row["scale"] for row in rows} == {"5.3", "7", "10", "10.7", "12"}
-    with pytest.raises(RequestError, match="choose --format md, tex, html, json, csv"):
+    with pytest.raises(RequestError, match="choose --format text, md, tex, html, json, csv"):
         render_reported("casarbi/table6", "pdf")
 
 

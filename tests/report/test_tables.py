@@ -95,7 +95,7 @@ def test_csv_keeps_numbers_and_scales_plain(small, infos):
     lines = render_tables(small, infos, output="csv").splitlines()
     assert lines[0].startswith("method,variant,dataset,scale,metric,mean,seed_sd,n,expected")
     assert lines[1].startswith("bicubic,-,Set5,2,psnr,33.66,,2,2,0,1,")
-    with pytest.raises(RequestError, match="--format md, tex, html, json, csv"):
+    with pytest.raises(RequestError, match="--format text, md, tex, html, json, csv"):
         render_tables(small, infos, output="xls")
 
 

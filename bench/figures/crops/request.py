@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import format_scale, format_times
+from bench.api import counted, format_scale, format_times
 from bench.figures import options as opt
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import Chosen, protocol_sentences
@@ -68,7 +68,8 @@ class Crops(ImageFigure):
             figure=draw_sheet(sheet, cell_dots(len(sheet.columns), whole=True, smallest=widest)),
             texts={numbers: csv_text(list(_lines(found, chosen, shown, crops=self.crop_values)))},
             shown="\n".join(notes),
-            closing=f"{self.out} and {numbers.name}: {len(found)} images at {len(chosen.table.scales)} scales",
+            closing=f"{self.out} and {numbers.name}: "
+            f"{counted(len(found), 'image')} at {counted(len(chosen.table.scales), 'scale')}",
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, ScalePair, format_scale, format_times
+from bench.api import RequestError, ScalePair, counted, format_scale, format_times
 from bench.api.lists import names
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import RunFigure, protocol_sentences
@@ -60,7 +60,7 @@ class Curve(RunFigure):
             figure=draw_curves(lines, rows, trained, notes),
             texts={numbers: csv_text(_rows(lines))},
             shown="\n".join(note for note in notes if note),
-            closing=f"{self.out} and {numbers.name}: {len(rows)} methods at {scales} scales",
+            closing=f"{self.out} and {numbers.name}: {counted(len(rows), 'method')} at {counted(scales, 'scale')}",
         )
 
 

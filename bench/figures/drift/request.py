@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from bench.api import RequestError, Sample, UnitError, format_scale
+from bench.api import RequestError, Sample, UnitError, counted, format_scale
 from bench.figures import options as opt
 from bench.figures.cascades import CascadeFigure
 from bench.figures.contract import Drawn, Numbers, Warn
@@ -67,7 +67,7 @@ class Drift(CascadeFigure):
             texts={numbers: cycle_csv(cycles), densities: density_csv(means)},
             shown=_shown(means),
             closing=f"{self.out}: with {numbers.name} and {densities.name}; "
-            f"{len(choices)} variants, {len(samples)} images",
+            f"{counted(len(choices), 'variant')}, {counted(len(samples), 'image')}",
             complete=not failed,
         )
 

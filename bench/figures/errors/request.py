@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, Scale, format_scale, format_times
+from bench.api import RequestError, Scale, counted, format_scale, format_times
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import protocol_sentences
 from bench.figures.of_images import ImageFigure
@@ -94,7 +94,8 @@ class Errors(ImageFigure):
             figure=draw_sheet(sheet, across),
             texts={numbers: csv_text(lines)},
             shown="\n".join(notes),
-            closing=f"{self.out} and {numbers.name}: {len(maps)} images at {len(chosen.table.scales)} scales",
+            closing=f"{self.out} and {numbers.name}: "
+            f"{counted(len(maps), 'image')} at {counted(len(chosen.table.scales), 'scale')}",
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, format_times
+from bench.api import RequestError, counted, format_times
 from bench.api.lists import names
 from bench.figures import options as opt
 from bench.figures.contract import Drawn, FigureRequest, Numbers, Warn
@@ -76,7 +76,7 @@ class GrowthCurves(FigureRequest):
             figure=draw_growth(curves, notes),
             texts={numbers: csv_text(_rows(curves)), stored: found.to_json()},
             shown=Numbers(rows=_slopes(curves), columns=_SHOWN),
-            closing=f"{self.out}, {numbers.name} and {stored.name}: {len(curves['time'])} methods",
+            closing=f"{self.out}, {numbers.name} and {stored.name}: {counted(len(curves['time']), 'method')}",
             complete=found.complete,
         )
 

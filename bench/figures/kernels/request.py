@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, derive_seed, parse_factors, user_path
+from bench.api import RequestError, counted, derive_seed, parse_factors, user_path
 from bench.figures import options as opt
 from bench.figures.contract import Drawn, FigureRequest, Numbers, Warn
 from bench.figures.kernels.recovery import check_kernel, find_recovery, hr_images, hr_samples, place_of
@@ -119,7 +119,8 @@ class KernelSpace(FigureRequest):
             figure=draw_study(*_study(results, scales, shown), note=f"Shown: {name}{many}."),
             texts={numbers: csv_text(rows)},
             shown=Numbers(rows=rows, columns=STUDY_TABLE),
-            closing=f"{self.out} and {numbers.name}: {len(samples)} images at {len(scales)} scales",
+            closing=f"{self.out} and {numbers.name}: "
+            f"{counted(len(samples), 'image')} at {counted(len(scales), 'scale')}",
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, Scale, format_scale, format_times
+from bench.api import RequestError, Scale, counted, format_scale, format_times
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import Chosen, RunFigure, protocol_sentences, why_missing
 
@@ -56,7 +56,8 @@ class Plane(RunFigure):
             figure=draw_plane(points, places, chosen.table.methods, (x, y), notes),
             texts={numbers: csv_text(_rows(points, x, y))},
             shown="\n".join(notes),
-            closing=f"{self.out} and {numbers.name}: {len(chosen.table.methods)} methods, {len(places)} panels",
+            closing=f"{self.out} and {numbers.name}: "
+            f"{counted(len(chosen.table.methods), 'method')}, {counted(len(places), 'panel')}",
         )
 
 

@@ -17,7 +17,7 @@ from bench.api import Direction, MetricInfo, MetricRef, Scale, format_scale, for
 from bench.figures.selfssim.matrix import DIAGONAL, ScaleMatrix, matrix_rows, scale_matrices
 from bench.metrics.catalog import known_infos
 from bench.report.build import TableOptions, build_table, untrained
-from bench.report.exports import render
+from bench.report.exports import Output, render
 from bench.report.grid import Grid, GridBlock, GridRow, Head
 from bench.report.layout import Room
 from bench.report.model import MethodRow, MetricColumn, Table, TableCell
@@ -124,7 +124,7 @@ def matrices_csv(found: Matrices) -> str:
     return frame_csv(pd.DataFrame(lines, columns=pd.Index(CSV_COLUMNS)))
 
 
-def typeset_matrices(found: Matrices, output: str) -> str:
+def typeset_matrices(found: Matrices, output: str | Output) -> str:
     """The matrices as text: a block per method and a table per dataset, or CSV_COLUMNS as "csv".
 
     Raises:

@@ -234,8 +234,14 @@ def test_methods_stand_on_each_other_only_where_they_say_so() -> None:
     assert "methods.blocks.edsr" in found("liif") & found("lte") & found("casarbi")
     assert "methods.liif.network" in found("casarbi")
     assert "methods.lte.info" in found("blind_assr")
-    assert not {module for module in found("casr") if module.startswith("methods.blocks.edsr")}
-    assert len(found("casr")) < 40
+    blocks = "borrowed codec colour controlnet geometry padding parts plan published resample schedule stable_diffusion"
+    assert {module.removeprefix("methods.blocks.") for module in found("casr") if ".blocks." in module} == {
+        *blocks.split(),
+        "text",
+        "tiles",
+        "unet",
+        "unet_layers",
+    }
 
 
 PROBE = """

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from bench import __version__
 from bench.api import RequestError, Unavailable, user_path
 from bench.api.paths import private_folder
-from bench.transfer import Refused, ask
 
 if TYPE_CHECKING:
     import requests
@@ -159,6 +158,8 @@ class ResumingDownloader:
         """
         import requests  # a tenth of a second, and most runs fetch nothing
 
+        from bench.transfer import Refused
+
         fault: Exception | None = None
         for _ in range(self.attempts):
             try:
@@ -203,6 +204,8 @@ class ResumingDownloader:
     def _attempt(self, url: str) -> bool:
         """One request; True where the file is complete."""
         import requests
+
+        from bench.transfer import ask
 
         have, headers = self._continue_from()
         with ask(url, headers=headers, connect=self.connect, trusted=len(self.sha256) >= _TELLING) as answer:

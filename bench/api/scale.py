@@ -203,7 +203,7 @@ def format_times(scale: Scale) -> str:
 
 def factors(scale: Scale) -> tuple[float, float]:
     """The factors of (height, width)."""
-    return (scale.height, scale.width) if isinstance(scale, ScalePair) else (scale, scale)
+    return (scale.height, scale.width) if isinstance(scale, ScalePair) else (float(scale), float(scale))
 
 
 def largest_factor(scale: Scale) -> float:

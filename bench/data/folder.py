@@ -59,12 +59,13 @@ class FolderDataset(Dataset):
         return [Sample(key, hr=ImageRef(path)) for key, path in images]
 
     def reading(self, scale: Scale) -> tuple[str, ...]:
-        """How many images of which side, and which were not used; nothing of the HR images of one flat folder.
+        """How many images of which side, and which were not used; nothing of one flat folder, unless it was known
+        by its content to hold LR images.
 
         Raises:
             RequestError: see `list_images`.
         """
-        if self.kind is DatasetKind.HR_ONLY and self.root == self.folder:
+        if self.root == self.folder and not (self.notes and self.kind is DatasetKind.LR_ONLY):
             return self.notes
         images = list_images(self.folder)
         side = "LR" if self.kind is DatasetKind.LR_ONLY else "HR"

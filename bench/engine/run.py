@@ -112,7 +112,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
             changed = score_across(plan, metrics, store, listener, tally)
             if changed:
                 listener.note(f"computing {len(changed)} changed images again")
-                Work(plan, metrics, store, listener, tally).run(changed)
+                Work(plan, metrics, store, listener, tally, forecast).run(changed)
                 score_across(plan, metrics, store, listener, tally)
         tally.without = _valueless(plan)
         after = with_plan(planned, plan, metrics, tally.warnings)

@@ -79,8 +79,8 @@ def test_a_closed_stream_costs_nothing_but_itself(closed: tuple[int, ...], newco
 
 def test_what_is_printed_into_a_closed_stream_ends_in_no_file(newcomer: Path) -> None:
     """Catches a record file that is given the number of the closed stdout, and so what a library prints there."""
-    code = "import os; from bench.cli.streams import prepare_streams; prepare_streams()\n"
-    code += "out = open('records', 'wb', buffering=0); os.write(1, b'noise'); os.write(2, b'noise'); print('x')"
+    code = "import os; from bench.cli.streams import dependable_streams\nwith dependable_streams():\n"
+    code += " out = open('records', 'wb', buffering=0); os.write(1, b'noise'); os.write(2, b'noise'); print('x')"
     done = start((), newcomer, closed=(0, 1, 2), code=code)
     assert done.returncode == 0
     assert (newcomer / "records").read_bytes() == b""

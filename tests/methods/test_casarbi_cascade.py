@@ -279,7 +279,7 @@ def test_stages_have_the_sizes_of_the_plan_and_stay_in_range(network, strategy):
 def test_without_cascade_there_is_one_stage_of_the_whole_scale(network):
     """Table VII. Catches a network that is told the scale of a stage that does not happen."""
     told = []
-    handle = network.denoiser.register_forward_pre_hook(lambda module, args: told.append(float(args[4][0])))
+    handle = network.denoiser.embedding.register_forward_pre_hook(lambda _, args: told.append(float(args[1][0])))
     found = upscale(network, _lr(), (20, 20), seed=0, sampling=Sampling(cascade=False))
     assert [each.shape[-1] for each in found] == [20]
     assert told == [5.0] * STEPS

@@ -28,7 +28,7 @@ from bench.api.yaml_model import read_yaml
 from bench.data.cards import read_card
 from bench.data.unpack import unpack_images
 from bench.engine.choice import choose_methods
-from bench.engine.folder import read_records
+from bench.engine.folder import CellFolder, read_records
 from bench.imaging import ImageError, LoadedImage, read_image
 from bench.imaging.limit import VARIABLE
 from bench.session.config import make_config
@@ -249,7 +249,7 @@ def test_mutated_records_are_read_or_refused(tmp_path: Path) -> None:
     """Catches a traceback for one line of a run folder; 300 files."""
     rng, records = random.Random(5), list(record_lines())
     lines = [record.to_json().strip() for record in records]
-    path = tmp_path / "x2-s0.jsonl"
+    path, where = tmp_path / "x2-s0.jsonl", CellFolder(records[0].cell, "bicubic")
     for number in range(300):
         spot = rng.randrange(len(lines))
         one = encoded(changed(rng, json.loads(lines[spot]))) if number % 2 else spoiled(rng, lines[spot].encode())
@@ -257,7 +257,7 @@ def test_mutated_records_are_read_or_refused(tmp_path: Path) -> None:
         content[spot] = one
         path.write_bytes(b"\n".join(content) + b"\n")
         read: list[Record] = []
-        said = said_by(lambda read=read: read.extend(read_records(path, records[0].cell)))
+        said = said_by(lambda read=read: read.extend(read_records(path, where)))
         assert not said or str(path) in said
         stored = [record.output.path for record in read if record.output is not None]
         assert not [place for place in stored if ".." in place or not place.startswith("images/")]

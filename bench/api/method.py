@@ -145,7 +145,7 @@ class MethodSpec:
     reader: Callable[[MethodOptions, Sought], NDArray[np.float32]] | None = None
     """Of a method that looks results up: the same image as `upscale` gives after `begin`, as an array (3, H, W). A run
     then asks this function, and neither imports the factory nor torch."""
-    missing: Callable[[MethodOptions, str, float], str] | None = None
+    missing: Callable[[MethodOptions, str, Scale], str] | None = None
     """(options, image id, scale) -> why there is no result for this unit; empty where there is one. A request for which
     there is none at all is refused before anything is written."""
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from bench.api import CellId, ImageRef, RunManifest
+from bench.api import CellId, ImageRef, RunManifest, factors
 from bench.data.images import header_size
 from bench.engine.folder import CellFolder, RunFolder, StoredUnit
 from bench.engine.plan import Cell, Plan, Unit
@@ -122,12 +122,13 @@ class Forecast:
         """Pixels of a result, from its source's header; 0 where that cannot be read."""
         if unit.stored is not None:
             return unit.stored.size[0] * unit.stored.size[1]
-        protocol, sample, scale = self.plan.request.protocol, unit.sample, cell.id.scale
+        protocol, sample = self.plan.request.protocol, unit.sample
+        down, across = factors(cell.id.scale)
         if protocol.size_rule == "fixed-lr" and protocol.lr_side is not None:
-            return round((protocol.lr_side * scale) ** 2)
+            return round(protocol.lr_side**2 * down * across)
         if sample.hr is not None:
             return self._size(sample.hr)
-        return round(self._size(sample.lr) * scale**2) if sample.lr is not None else 0
+        return round(self._size(sample.lr) * down * across) if sample.lr is not None else 0
 
     def _jobs(self) -> dict[tuple[CellId, str], _Job]:
         """What is not finished; the headers of the images are read when it is asked for first."""

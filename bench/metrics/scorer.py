@@ -46,7 +46,7 @@ class Scorer:
         self.protocol = protocol
         chosen = [metric if isinstance(metric, Metric) else make_metric(metric, weights_root) for metric in metrics]
         self._metrics: dict[str, Metric] = {metric.info.name: metric for metric in chosen}
-        self._signatures: dict[tuple[str, float], str] = {}
+        self._signatures: dict[tuple[str, Scale], str] = {}
         self._references = ReferenceCache(int(reference_cache_mb * 2**20))
 
     def signatures(self, scale: Scale) -> dict[str, str]:

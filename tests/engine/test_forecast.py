@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.api import ScalePair
 from bench.engine.events import Silent
 from bench.engine.folder import RunFolder
 from bench.engine.forecast import Forecast, Left
@@ -134,3 +135,12 @@ def test_a_listener_is_told_before_the_work_begins(make_request: Build) -> None:
     seconds = [left.seconds for left in seen if left.seconds is not None]
     assert len(seen) == 4
     assert seconds[-1] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_pixels_of_a_result_from_an_lr_image_alone_are_of_both_factors(forecast_of: Callable, tmp_path: Path) -> None:
+    """Catches a scale per axis that is multiplied as a number, and one factor for both sides."""
+    (tmp_path / "LR").mkdir()
+    write_png(tmp_path / "LR" / "a.png", np.zeros((10, 20, 3), np.uint8))
+    forecast, _ = forecast_of(datasets=(f"::{tmp_path / 'LR'}",), scales=(ScalePair(1.5, 2), 3.0), metrics=("niqe",))
+    found = {str(cell.id.scale): forecast.pixels(cell, cell.units[0]) for cell in forecast.plan.cells}
+    assert found == {"1.5x2": 600, "3.0": 1800}

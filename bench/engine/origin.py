@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.api import ImageRef, ImageSet, MethodSpec, Origin, Protocol, Sample, UnitError
 from bench.data import fingerprint
 from bench.engine.choice import MethodChoice
+from bench.engine.faults import attributed
 from bench.engine.keys import (
     digest,
     method_code_hash,
@@ -63,7 +64,8 @@ def made_by(choice: MethodChoice, *, tile: int | None) -> MadeBy:
     key = method_key(spec, choice.weights, options, dtype=DTYPE, tile=tile)
     reads = ""
     if spec.fingerprint is not None and not spec.fingerprint_per_image:
-        reads = spec.fingerprint(choice.options, "", 1.0)
+        with attributed(spec):
+            reads = spec.fingerprint(choice.options, "", 1.0)
     harness = pair_code_hash()
     origin = Origin(
         id=short([key, reads, harness]),

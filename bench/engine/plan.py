@@ -26,6 +26,7 @@ from bench.api import (
 from bench.engine.agreement import disagreement
 from bench.engine.bulk import no_collection
 from bench.engine.choice import MethodChoice
+from bench.engine.faults import attributed
 from bench.engine.folder import CellFolder, Listing, RunFolder, StoredUnit
 from bench.engine.keys import output_key, score_key
 from bench.engine.origin import MadeBy, image_set, made_by, read_besides, short, short_source, source_of
@@ -280,7 +281,8 @@ def _fill(
     for sample, (source, short_name) in zip(samples, sources, strict=True):
         own = ""
         if spec.fingerprint is not None and spec.fingerprint_per_image:
-            own = spec.fingerprint(cell.choice.options, sample.id, cell.id.scale)
+            with attributed(spec):
+                own = spec.fingerprint(cell.choice.options, sample.id, cell.id.scale)
         unit = Unit(
             sample=sample,
             key=output_key(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.api import RequestError
 from bench.engine.choice import MethodChoice
+from bench.engine.faults import attributed
 from bench.engine.plan import Samples
 from bench.engine.request import RunRequest
 
@@ -35,7 +36,8 @@ def _why_nothing(choice: MethodChoice, samples: Samples) -> str:
     first = ""
     for (_, scale), images in samples.items():
         for sample in images:
-            reason = missing(choice.options, sample.id, scale)
+            with attributed(choice.spec):
+                reason = missing(choice.options, sample.id, scale)
             if not reason:
                 return ""
             first = first or reason

@@ -59,7 +59,8 @@ class PrecomputedOptions(MethodOptions):
 
 
 def fingerprint(options: MethodOptions, image: str, scale: Scale) -> str:
-    """The hash of the file that this unit will read, so that a changed file is seen; "missing" where there is none."""
+    """The hash of the file that this unit will read, so that a changed file is seen; "missing" where there is none,
+    "unreadable" where it cannot be read (a link that leads nowhere, no rights), which the unit then says."""
     from bench.imaging.hashing import file_sha256
     from methods.precomputed.files import locate
 
@@ -68,6 +69,8 @@ def fingerprint(options: MethodOptions, image: str, scale: Scale) -> str:
         return file_sha256(locate(given.folder, image, format_scale(scale), given.pattern))
     except UnitError:
         return "missing"
+    except OSError:
+        return "unreadable"
 
 
 def look_up(options: MethodOptions, sought: Sought) -> NDArray[np.float32]:

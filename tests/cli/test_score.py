@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -232,3 +233,26 @@ def test_scoring_imports_no_torch(outputs: Path, newcomer: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert all(values(newcomer / "run").values())
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_result_that_cannot_be_read_is_a_failed_image(
+    bench: Callable, outputs: Path, photos: Path, newcomer: Path, kind: str
+) -> None:
+    """Catches a traceback while results are hashed, a run that waits for a pipe, and a mean over the others."""
+    spoilt = outputs / "p1.png"
+    spoilt.unlink()
+    if kind == "link":
+        spoilt.symlink_to("nowhere.png")
+    else:
+        os.mkfifo(spoilt)
+    done = bench(*WORDS)
+    assert done.code == 1
+    assert "p1.png" in done.err
+    assert "cannot be read" in done.err
+    assert {name: bool(value) for name, value in values(newcomer / "run").items()} == {
+        "p0": True,
+        "p1": False,
+        "p2": True,
+    }
+    assert "2/3" in done.out

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.api import RequestError, Sample, get_protocol
+from bench.api import BenchError, RequestError, Sample, get_protocol
 from bench.engine import work
 from bench.engine.executor import LocalExecutor
 from bench.engine.request import RunRequest
@@ -238,3 +239,17 @@ def test_the_lock_that_a_killed_process_left_is_taken_over(tmp_path: Path, monke
 
 def _refuse(*_: object) -> None:
     raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+@pytest.mark.parametrize("per_image", [True, False])
+def test_a_method_whose_fingerprint_raises_is_named(make_request: Build, per_image: bool) -> None:
+    """Catches a traceback of the harness for a plug-in's own fault while the run is planned."""
+
+    def fingerprint(*_: object) -> str:
+        raise ZeroDivisionError("no such thing")
+
+    request = make_request()
+    (choice,) = request.methods
+    spec = replace(choice.spec, fingerprint=fingerprint, fingerprint_per_image=per_image)
+    with pytest.raises(BenchError, match="bicubic raised ZeroDivisionError: no such thing"):
+        run_all(replace(request, methods=(replace(choice, spec=spec),)))

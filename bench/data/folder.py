@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.api import Dataset, DatasetKind, ImageRef, Sample, Scale
+from bench.api import Dataset, DatasetKind, ImageRef, Sample, Scale, counted
 from bench.data.images import list_images
 from bench.data.wording import forms, not_used
 
@@ -70,5 +70,5 @@ class FolderDataset(Dataset):
         images = list_images(self.folder)
         side = "LR" if self.kind is DatasetKind.LR_ONLY else "HR"
         where = forms(self.folder, (f"*{path.suffix}" for path in images.values()), self.root)
-        text = f"{self.root}: read as {len(images)} {side} image{'s' if len(images) != 1 else ''}: {where}"
+        text = f"{self.root}: read as {counted(len(images), f'{side} image')}: {where}"
         return (text + not_used(self.beside), *self.notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.api import Dataset, DatasetKind, ImageRef, RequestError, Sample, Scale, format_scale
+from bench.api import Dataset, DatasetKind, ImageRef, RequestError, Sample, Scale, counted, format_scale
 from bench.data.images import header_size
 from bench.data.pair import pair_fits
 from bench.data.pairing import FilePair, Pairing, pair_folders, pair_together
@@ -75,7 +75,7 @@ class PairedDataset(Dataset):
             for number, side in ((0, place.hr), (1, place.lr))
         )
         count = len(pairing.pairs)
-        text = f"{self.root or self.name}: read as {count} pair{'s' if count != 1 else ''}: {hr} + {lr}"
+        text = f"{self.root or self.name}: read as {counted(count, 'pair')}: {hr} + {lr}"
         return (text + not_used(sorted({*self.beside, *pairing.unused})), *self.notes)
 
     def _pairing(self, scale: Scale) -> tuple[Place, Pairing]:

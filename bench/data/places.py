@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.api import RequestError, Scale, format_scale
+from bench.api import RequestError, Scale, counted, format_scale
 from bench.data.layouts import FLAT, LAYOUTS, Layout
 from bench.data.pairing import roles
 from bench.data.templates import Match
@@ -57,11 +57,11 @@ class Reading:
         if not self.places:
             folder = self.alone or root
             typed = f"{folder}/*" if folder == root else str(folder)
-            return f"{_number(self.count, 'HR image')} in {_inside(folder, root)} ({self.layout.name}): {typed}"
+            return f"{counted(self.count, 'HR image')} in {_inside(folder, root)} ({self.layout.name}): {typed}"
         first = self.places[0]
         lr = ", ".join(_inside(place.lr, root) for place in self.places)
         where = f"in {lr}" if first.together else f"with HR in {_inside(first.hr, root)}, LR in {lr}"
-        return f"{_number(self.count, 'pair')} {where} ({self.layout.name}): {first.hr}::{first.lr}"
+        return f"{counted(self.count, 'pair')} {where} ({self.layout.name}): {first.hr}::{first.lr}"
 
 
 def read_folder(root: Path) -> Reading | None:
@@ -221,10 +221,6 @@ def _beside(reading: Reading, tree: Tree) -> tuple[Path, ...]:
     """The images directly in the folder, where the reading takes none from there."""
     inside = {path for place in reading.places for path in (place.hr, place.lr)} | {reading.alone}
     return () if tree.root in inside else tree.at(tree.root).images
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _inside(path: Path, root: Path) -> str:

@@ -12,6 +12,7 @@ from bench.api import ComingUnit, Protocol, Scale, Size, Sought, UnitError
 from bench.engine.choice import MethodChoice
 from bench.engine.faults import attributed
 from bench.engine.inference import Inferred, Runner, slack_of
+from bench.engine.returned import require_shape
 from bench.engine.rounding import quantise
 
 
@@ -68,8 +69,6 @@ def open_method(choice: MethodChoice, *, device: str, tile: int | None, planned:
 
 
 def _require_planes(planes: NDArray[np.float32], size: Size, name: str, *, slack: int) -> None:
-    near = planes.ndim == 3 and all(abs(a - b) <= slack for a, b in zip(planes.shape[1:], size, strict=True))
-    if not near or planes.shape[0] != 3:
-        raise UnitError(f"{name} returned shape {planes.shape}, expected {(3, *size)} (channels, height, width)")
+    require_shape(planes.shape, size, name, slack=slack)
     if not np.isfinite(planes.sum(dtype=np.float64)):
         raise UnitError(f"{name} returned NaN or infinite values")

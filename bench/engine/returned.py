@@ -45,7 +45,15 @@ def require_image(image: object, size: Size, name: str, *, slack: int = 0) -> No
     Raises:
         UnitError: not a tensor, sparse, not of floating type, or of another shape.
     """
-    shape = tuple(require_floating(image, name).shape)
+    require_shape(tuple(require_floating(image, name).shape), size, name, slack=slack)
+
+
+def require_shape(shape: tuple[int, ...], size: Size, name: str, *, slack: int) -> None:
+    """Refuse an image of another shape; arguments as for `require_image`.
+
+    Raises:
+        UnitError: it is not (3, height, width).
+    """
     wanted = (3, *size)
     near = len(shape) == 3 and shape[0] == 3 and all(abs(a - b) <= slack for a, b in zip(shape[1:], size, strict=True))
     if not near:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bench.api import CellId, DatasetKind, MetricKind, RequestError, RunManifest
+from bench.api import CellId, DatasetKind, MetricKind, RequestError, RunManifest, counted
 from bench.api.run import OldFormat
 from bench.engine.crossing import score_across
 from bench.engine.draws import write_draws
@@ -111,7 +111,7 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         ):
             changed = score_across(plan, metrics, store, listener, tally)
             if changed:
-                listener.note(f"computing {len(changed)} changed images again")
+                listener.note(f"computing {counted(len(changed), 'changed image')} again")
                 Work(plan, metrics, store, listener, tally, forecast).run(changed)
                 score_across(plan, metrics, store, listener, tally)
         tally.without = _valueless(plan)

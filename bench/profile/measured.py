@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench.api import RequestError, Scale, Size
+from bench.api import RequestError, Scale, Size, counted
 from bench.api.record import first_fault
 from bench.profile.timing import Spread
 
@@ -49,7 +49,7 @@ class Machine:
     @property
     def words(self) -> str:
         """As a note below a table says it."""
-        threads = f"{self.threads} thread{'s' if self.threads != 1 else ''}"
+        threads = counted(self.threads, "thread")
         where = f"{self.processor or self.platform}, {threads}" if self.device == "cpu" else self.device
         return f"{where}, torch {self.torch}"
 

@@ -88,6 +88,11 @@ def _forget_version(file: Path) -> list[Callable[[], None]]:
     return [registry.forget(name) for registry, name in entries] if module in _LOADED else []
 
 
+def loaded_plugins() -> tuple[Path, ...]:
+    """The files that are loaded; a process that is to run what is in them must load them first."""
+    return tuple(_OF_FILE)
+
+
 def metric_plugins() -> tuple[Path, ...]:
     """The loaded files that registered metrics; a process that is to compute them must load these first."""
     return tuple(_WITH_METRICS)
@@ -163,6 +168,7 @@ def _spec_of_class(name: str, entry: object) -> MethodSpec:
         factory=f"{entry.__module__}:{entry.__qualname__}",
         root=file.parent if module.__package__ else file,
         options=entry.Options,
+        prepares=entry.prepare is not Method.prepare,
         weights_how=f"give its file with --weights {name}=PATH" if entry.load is not Method.load else "",
     )
 

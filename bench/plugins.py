@@ -88,9 +88,9 @@ def _forget_version(file: Path) -> list[Callable[[], None]]:
     return [registry.forget(name) for registry, name in entries] if module in _LOADED else []
 
 
-def loaded_plugins() -> tuple[Path, ...]:
-    """The files that are loaded; a process that is to run what is in them must load them first."""
-    return tuple(_OF_FILE)
+def plugin_of(spec: MethodSpec) -> Path | None:
+    """The plugin file that a method is from, which a process must load before it reads what is of it; else None."""
+    return spec.root if spec.factory.startswith(_PREFIX) else None
 
 
 def metric_plugins() -> tuple[Path, ...]:

@@ -16,14 +16,13 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
 
 from bench.api import RequestError
 from bench.engine.inferring import Inference
 from bench.engine.making import InferJob, Made, Maker
 from bench.engine.processes import begin_process, refuse_unguarded_script, without_interrupts
 from bench.engine.request import RunRequest
-from bench.plugins import load_plugin, loaded_plugins
+from bench.plugins import load_plugin, plugin_of
 
 _OPENED = "opened"
 """Sent when the method of a job is loaded."""
@@ -216,8 +215,7 @@ class ProcessInference:
         hand.task, hand.done = task, 0
         job = replace(task.job, device=hand.device)
         try:
-            # only names of what is in modules are sent, so that a process imports what it runs
-            hand.pipe.send_bytes(pickle.dumps(job))
+            hand.pipe.send_bytes(packed(job))
         except OSError:
             self._bury(hand)
         except Exception as fault:
@@ -228,7 +226,7 @@ class ProcessInference:
         free = Counter(self.devices) - Counter(hand.device for hand in self._hands)
         context = multiprocessing.get_context("spawn")
         pipe, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, loaded_plugins()), name="bench inference")
+        process = context.Process(target=_serve, args=(theirs,), name="bench inference")
         with without_interrupts():
             process.start()
         theirs.close()  # else its end would never be seen
@@ -270,6 +268,31 @@ def devices_of(device: str, procs: int | None) -> tuple[str, ...]:
     return tuple(places[index % len(places)] for index in range(procs or len(places)))
 
 
+def packed(job: InferJob) -> bytes:
+    """A job as bytes: what is in modules goes by name, so the file of a plugin must be loaded before it is read."""
+    return pickle.dumps((plugin_of(job.choice.spec), pickle.dumps(job)))
+
+
+def unpacked(content: bytes) -> InferJob:
+    """The job of some bytes.
+
+    Raises:
+        RequestError: the method is not to be had in this process.
+    """
+    try:
+        plugin, job = pickle.loads(content)
+        if plugin is not None:
+            load_plugin(plugin)
+        return pickle.loads(job)
+    except RequestError:
+        raise
+    except Exception as fault:
+        raise RequestError(
+            f"a method is not to be had in another process ({type(fault).__name__}: {fault}): put it into a file and "
+            "name that with --plugin, or leave out --procs"
+        ) from fault
+
+
 def unsendable(job: InferJob, fault: Exception) -> RequestError:
     """The error for a method of which another process cannot be told."""
     name = job.choice.name
@@ -288,31 +311,15 @@ def _ended(hand: _Hand) -> str:
     return f"was killed (signal {-code}; out of memory?)" if code < 0 else f"ended (exit code {code})"
 
 
-def _serve(pipe: Connection, plugins: tuple[Path, ...]) -> None:
+def _serve(pipe: Connection) -> None:
     """Compute what comes through the pipe until it is closed; what a process does."""
     begin_process(1)
     maker = Maker()
-    try:
-        for file in plugins:
-            load_plugin(file)
-    except RequestError as fault:
-        pipe.send(_Refused(str(fault)))
-        return
     with suppress(EOFError, BrokenPipeError):
         while True:
             content = pipe.recv_bytes()
             try:
-                job: InferJob = pickle.loads(content)
-            except Exception as fault:
-                pipe.send(
-                    _Refused(
-                        f"a method cannot be read in another process: {type(fault).__name__}: {fault}; "
-                        "put it into a file and name that with --plugin, or leave out --procs"
-                    )
-                )
-                continue
-            try:
-                for made in maker.run(job, lambda: pipe.send(_OPENED)):
+                for made in maker.run(unpacked(content), lambda: pipe.send(_OPENED)):
                     pipe.send(made)
                 pipe.send(_DONE)
             except RequestError as fault:

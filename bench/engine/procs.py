@@ -8,10 +8,8 @@ networks round differently with another number of threads.
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -19,23 +17,12 @@ from multiprocessing.context import SpawnProcess
 
 from bench.api import RequestError
 from bench.engine.inferring import Inference
-from bench.engine.making import InferJob, Made, Maker
-from bench.engine.processes import begin_process, refuse_unguarded_script, without_interrupts
+from bench.engine.making import InferJob, Made
+from bench.engine.processes import refuse_unguarded_script, without_interrupts
 from bench.engine.request import RunRequest
-from bench.plugins import load_plugin, plugin_of
+from bench.engine.serving import DONE, OPENED, Refused, packed, serve, unsendable
 
-_OPENED = "opened"
-"""Sent when the method of a job is loaded."""
-_DONE = "done"
-"""Sent after the last image of a job."""
 _TRIES = 2
-
-
-@dataclass(frozen=True)
-class _Refused:
-    """What ends the run, as a process says it."""
-
-    reason: str
 
 
 @dataclass
@@ -159,11 +146,11 @@ class ProcessInference:
             if isinstance(said, Made):
                 hand.done += 1
                 yield hand.task.ticket, said
-            elif said == _OPENED:
+            elif said == OPENED:
                 hand.row = _row(hand.task.job)
-            elif said == _DONE:
+            elif said == DONE:
                 hand.task = None
-            elif isinstance(said, _Refused):
+            elif isinstance(said, Refused):
                 hand.task = None
                 raise RequestError(said.reason)
 
@@ -226,7 +213,7 @@ class ProcessInference:
         free = Counter(self.devices) - Counter(hand.device for hand in self._hands)
         context = multiprocessing.get_context("spawn")
         pipe, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs,), name="bench inference")
+        process = context.Process(target=serve, args=(theirs,), name="bench inference")
         with without_interrupts():
             process.start()
         theirs.close()  # else its end would never be seen
@@ -268,40 +255,6 @@ def devices_of(device: str, procs: int | None) -> tuple[str, ...]:
     return tuple(places[index % len(places)] for index in range(procs or len(places)))
 
 
-def packed(job: InferJob) -> bytes:
-    """A job as bytes: what is in modules goes by name, so the file of a plugin must be loaded before it is read."""
-    return pickle.dumps((plugin_of(job.choice.spec), pickle.dumps(job)))
-
-
-def unpacked(content: bytes) -> InferJob:
-    """The job of some bytes.
-
-    Raises:
-        RequestError: the method is not to be had in this process.
-    """
-    try:
-        plugin, job = pickle.loads(content)
-        if plugin is not None:
-            load_plugin(plugin)
-        return pickle.loads(job)
-    except RequestError:
-        raise
-    except Exception as fault:
-        raise RequestError(
-            f"a method is not to be had in another process ({type(fault).__name__}: {fault}): put it into a file and "
-            "name that with --plugin, or leave out --procs"
-        ) from fault
-
-
-def unsendable(job: InferJob, fault: Exception) -> RequestError:
-    """The error for a method of which another process cannot be told."""
-    name = job.choice.name
-    return RequestError(
-        f"method {name} cannot be sent to another process ({type(fault).__name__}: {fault}): put it into a file and "
-        "name that with --plugin, or leave out --procs"
-    )
-
-
 def _row(job: InferJob) -> str:
     return job.choice.folder
 
@@ -309,18 +262,3 @@ def _row(job: InferJob) -> str:
 def _ended(hand: _Hand) -> str:
     code = hand.process.exitcode or 0
     return f"was killed (signal {-code}; out of memory?)" if code < 0 else f"ended (exit code {code})"
-
-
-def _serve(pipe: Connection) -> None:
-    """Compute what comes through the pipe until it is closed; what a process does."""
-    begin_process(1)
-    maker = Maker()
-    with suppress(EOFError, BrokenPipeError):
-        while True:
-            content = pipe.recv_bytes()
-            try:
-                for made in maker.run(unpacked(content), lambda: pipe.send(_OPENED)):
-                    pipe.send(made)
-                pipe.send(_DONE)
-            except RequestError as fault:
-                pipe.send(_Refused(str(fault)))

@@ -168,7 +168,8 @@ def local(config: ScorerConfig, *, workers: int) -> Executor:
 
 
 MakeExecutor = Callable[..., Executor]
-"""(config, workers=number of scoring processes) -> executor."""
+"""(config, workers=number of scoring processes) -> executor; `cluster=` too, where a user says of which machines."""
 EXECUTORS: LazyRegistry[MakeExecutor] = LazyRegistry("executor", "bench run --help")
 """What `--executor` names, from here and from the entry-point group `bench.executors`."""
 EXECUTORS.add("local", "bench.engine.executor:local", origin="assr-bench")
+EXECUTORS.add("ray", "bench.engine.on_ray.scoring:scoring", origin="assr-bench")

@@ -93,6 +93,7 @@ INFERENCE: LazyRegistry[MakeInference] = LazyRegistry("inference", "bench run --
 """Who computes under a name of `--executor`, from here and from the entry-point group `bench.inferences`; under a name
 that is not here, this process does."""
 INFERENCE.add("local", "bench.engine.procs:local", origin="assr-bench")
+INFERENCE.add("ray", "bench.engine.on_ray.inference:infer", origin="assr-bench")
 
 _LARGEST_BATCH = 16
 """Images: by then what sending a job costs is nothing to what computing them does."""

@@ -155,3 +155,39 @@ def test_ctrl_c_while_the_first_scoring_process_starts_is_no_failure(run_words: 
     assert stopped.returncode == 130
     assert "Traceback" not in err
     assert "failed" not in err
+
+
+HANGING = """
+import time
+from pathlib import Path
+import torch
+from bench.api import Method, MethodInfo, Upscaled
+
+class Hanging(Method):
+    info = MethodInfo(name="hanging", display="Hanging", summary="s")
+
+    def begin(self, *, image, scale):
+        self.image = image
+
+    def upscale(self, lr, size, *, seed):
+        if self.image != "p0":
+            Path("hangs").touch()
+            time.sleep(1000)
+        return Upscaled(torch.nn.functional.interpolate(lr[None], size)[0])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_ctrl_c_ends_processes_that_hang_and_keeps_what_is_finished(newcomer: Path, photos: Path) -> None:
+    """Catches a run that waits for an image which never comes, and processes that outlive it."""
+    (newcomer / "hanging.py").write_text(HANGING)
+    words = "run --methods hanging --plugin hanging.py --datasets Photos --scales 2 --metrics psnr --out run"
+    running = begin([*words.split(), "--device", "cpu", "--workers", "0", "--procs", "2"], newcomer)
+    record = newcomer / "run" / "records" / "hanging" / "Photos" / "x2-s0.jsonl"
+    wait_until(lambda: (newcomer / "hangs").exists() and record.exists(), 120)
+    os.killpg(running.pid, signal.SIGINT)
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 130, err
+    assert "Traceback" not in err
+    assert [row["image"] for row in untimed(newcomer / "run" / "records.csv") if row["value"]] == ["p0"]
+    wait_until(partial(no_relatives, running.pid))

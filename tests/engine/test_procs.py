@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -202,54 +199,6 @@ def test_a_job_is_small_and_survives_the_way(make_request: Build) -> None:
     content = pickle.dumps(job)
     assert pickle.loads(content) == job
     assert len(content) < 20_000
-
-
-HANGING = """
-import sys, time
-from pathlib import Path
-import torch
-from bench.api import Method, MethodInfo, Upscaled
-
-class Hanging(Method):
-    info = MethodInfo(name="hanging", display="Hanging", summary="s")
-
-    def begin(self, *, image, scale):
-        self.image = image
-
-    def upscale(self, lr, size, *, seed):
-        if self.image != "photo 0":
-            Path("hangs").touch()
-            time.sleep(1000)
-        return Upscaled(torch.nn.functional.interpolate(lr[None], size)[0])
-"""
-
-
-def test_ctrl_c_ends_what_hangs_and_keeps_what_is_finished(tmp_path: Path, photos: Path) -> None:
-    """Catches a run that waits for an image which never comes, and processes that outlive it."""
-    (tmp_path / "hanging.py").write_text(HANGING)
-    words = (
-        "run --methods hanging --plugin hanging.py --datasets Photos --scales 2 --metrics psnr --workers 0 --procs 2"
-    )
-    running = subprocess.Popen(
-        [sys.executable, "-m", "bench", *words.split(), "--out", "run", "--device", "cpu"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    record = tmp_path / "run" / "records" / "hanging" / "Photos" / "x2-s0.jsonl"
-    while not ((tmp_path / "hangs").exists() and record.exists()):
-        assert running.poll() is None, running.communicate()
-        time.sleep(0.1)
-    os.killpg(running.pid, signal.SIGINT)
-    _, err = running.communicate(timeout=120)
-    assert running.returncode == 130, err
-    assert "Traceback" not in err
-    assert [image for _, image in records_of(tmp_path / "run")] == ["photo 0"]
-    with pytest.raises(ProcessLookupError):
-        os.killpg(running.pid, 0)
 
 
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path, photos: Path) -> None:

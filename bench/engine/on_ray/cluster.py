@@ -39,6 +39,11 @@ class Cluster:
     ours: bool = True
     namespace: str = field(default_factory=lambda: f"assr-bench-{uuid4().hex[:12]}")
 
+    @property
+    def home(self) -> str:
+        """Where workers make folders of their own; empty: where their machine has temporary files."""
+        return str(self.folder) if self.folder is not None else ""
+
     def close(self) -> None:
         """Disconnect when the last user goes; a cluster that was started here ends, with its folder."""
         global _open

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from collections import OrderedDict
@@ -58,9 +59,10 @@ class Sent:
 class Received:
     """The same files on the machine of a worker, in a folder of its own, the last ones that were used."""
 
-    def __init__(self, most: int = 64) -> None:
-        """Args: most: Files that are kept."""
-        self.folder = Path(tempfile.mkdtemp(prefix="assr-bench-"))
+    def __init__(self, home: str = "", *, most: int = 64) -> None:
+        """Args: home: Where the folder is made; empty: where temporary files lie. most: Files that are kept."""
+        self.folder = Path(tempfile.mkdtemp(prefix="assr-bench-", dir=home or None))
+        atexit.register(self.clear)
         self._most = most
         self._here: OrderedDict[str, Path] = OrderedDict()
         self._count = 0

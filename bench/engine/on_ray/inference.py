@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,16 +31,20 @@ _LONELY = 300.0
 class Worker:
     """What an actor does: compute jobs, one after another, with one thread."""
 
-    def __init__(self, device: str) -> None:
-        """Args: device: cpu or cuda."""
+    def __init__(self, device: str, home: str = "") -> None:
+        """Args: device: cpu or cuda. home: Where it makes a folder of its own, see `Received`."""
         limit_threads(1)
         self._device = device
         self._maker = Maker()
-        self._received = Received()
+        self._received = Received(home)
 
     def ready(self) -> bool:
         """True, once the actor lives."""
         return True
+
+    def clear(self) -> None:
+        """Remove the files that were received."""
+        self._received.clear()
 
     def make(self, parcel: Parcel) -> list[Made] | Refused:
         """What comes of each image of a job, or why the run cannot go on."""
@@ -140,7 +145,12 @@ class RayInference:
     def close(self) -> None:
         """End the actors, whatever they are at."""
         import ray
+        from ray.exceptions import RayError
 
+        with suppress(RayError):  # an actor that is killed leaves its files where they are
+            idle = [hand.actor for hand in self._hands if hand.ready is None and hand.task is None]
+            if idle:
+                ray.wait([actor.clear.remote() for actor in idle], num_returns=len(idle), timeout=2)
         for hand in self._hands:
             ray.kill(hand.actor)
         self._hands.clear()
@@ -189,7 +199,7 @@ class RayInference:
 
     def _hand_out(self) -> None:
         """Give every idle actor a job, where there is one; ask for actors that are not there."""
-        while self._queue and len(self._hands) < self.share:
+        while len(self._hands) < self.share and sum(hand.task is None for hand in self._hands) < len(self._queue):
             self._hands.append(self._start())
         for hand in self._hands:
             if self._queue and hand.ready is None and hand.task is None:
@@ -205,7 +215,7 @@ class RayInference:
             max_restarts=0,
             scheduling_strategy="SPREAD",
         )(Worker)
-        actor: Any = kind.remote(self.device)
+        actor: Any = kind.remote(self.device, self.cluster.home)
         return _Hand(actor, actor.ready.remote())
 
     def _look_for_workers(self) -> None:

@@ -7,10 +7,11 @@ when a part of the cluster is lost too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench.engine.executor import Executor, InlineExecutor
 from bench.engine.on_ray.cluster import Cluster, open_cluster
 from bench.engine.on_ray.files import Contents, Received, Sent, files_of
 from bench.engine.processes import limit_threads
@@ -49,7 +50,7 @@ class RayExecutor:
         contents = {} if self._shared else self._sent.of([*files_of(job.sample), job.path])
         # a stored image may be written anew under its name
         self._sent.forget(job.path)
-        reference = self._task.remote(self._config, job, contents, self._plugins, self._parameters)
+        reference = self._task.remote(self._config, job, contents, self._plugins, self._parameters, self._cluster.home)
         self._waiting[reference] = (ticket, job)
 
     def finished(self) -> Iterator[tuple[object, Scored]]:
@@ -100,18 +101,19 @@ class _Scoring:
     Attributes:
         config: What it was set up with.
         scorer: The scorer.
+        received: The files that are here.
     """
 
     config: ScorerConfig
     scorer: UnitScorer
-    received: Received = field(default_factory=Received)
+    received: Received
 
 
 _scoring: _Scoring | None = None
 
 
 def score(
-    config: ScorerConfig, job: ScoreJob, contents: Contents, plugins: Contents, parameters: Mapping[str, Any]
+    config: ScorerConfig, job: ScoreJob, contents: Contents, plugins: Contents, parameters: Mapping[str, Any], home: str
 ) -> Scored:
     """Score one image; what a task does.
 
@@ -121,10 +123,11 @@ def score(
         contents: Files of the image and its reference.
         plugins: Files that register metrics.
         parameters: Files of metrics' parameters, below the folder of such.
+        home: Where a worker makes a folder of its own, see `Received`.
     """
     global _scoring
     if _scoring is None or _scoring.config != config:
-        _scoring = _set_up(config, plugins, parameters)
+        _scoring = _set_up(config, plugins, parameters, home)
     received = _scoring.received
     sample = received.sample(job.sample, contents)
     path = received.path(job.path, contents)
@@ -135,9 +138,9 @@ def score(
     return scored
 
 
-def _set_up(config: ScorerConfig, plugins: Contents, parameters: Mapping[str, Any]) -> _Scoring:
+def _set_up(config: ScorerConfig, plugins: Contents, parameters: Mapping[str, Any], home: str) -> _Scoring:
     limit_threads(1)
-    received = Received()
+    received = Received(home)
     for file in config.plugins:
         load_plugin(received.path(file, plugins))
     root = received.together("parameters", parameters) if parameters else config.weights_root
@@ -160,15 +163,16 @@ def _parameters(config: ScorerConfig, sent: Sent) -> dict[str, Any]:
     }
 
 
-def scoring(config: ScorerConfig, *, workers: int, cluster: ClusterPlace = ClusterPlace()) -> RayExecutor:  # noqa: B008
-    """Tasks of a cluster.
+def scoring(config: ScorerConfig, *, workers: int, cluster: ClusterPlace = ClusterPlace()) -> Executor:
+    """Tasks of a cluster, or this process for 0 workers.
 
     Args:
         config: What to score with.
-        workers: Tasks at a time, at least one.
+        workers: Tasks at a time.
         cluster: Where.
     Raises:
         RequestError: no cluster is to be had.
     """
-    workers = max(1, workers)
+    if workers == 0:
+        return InlineExecutor(config)
     return RayExecutor(open_cluster(cluster, cpus=workers), config, workers=workers)

@@ -18,13 +18,12 @@ from bench.registry import LazyRegistry
 
 
 class Inference(TypingProtocol):
-    """Computes images somewhere. Results come back in any order, in the caller's thread, each as soon as it is there.
+    """Computes images somewhere; results come back in any order, in the caller's thread, each as soon as it is there."""
 
-    Attributes:
-        share: Methods that compute side by side.
-    """
-
-    share: int
+    @property
+    def share(self) -> int:
+        """Methods that compute side by side."""
+        ...
 
     @property
     def room(self) -> bool:

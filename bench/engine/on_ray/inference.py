@@ -80,6 +80,11 @@ class _Hand:
     ready: Any
     task: tuple[object, InferJob, Any] | None = None
 
+    @property
+    def awaited(self) -> Any:
+        """The reference that comes next; None where nothing does."""
+        return self.ready if self.ready is not None or self.task is None else self.task[2]
+
 
 @dataclass
 class RayInference:
@@ -132,7 +137,7 @@ class RayInference:
         while self._lost:
             yield self._lost.popleft()
             wait = 0.0
-        waiting = {hand.ready if hand.ready is not None else hand.task[2]: hand for hand in self._hands if _waits(hand)}
+        waiting = {hand.awaited: hand for hand in self._hands if hand.awaited is not None}
         if waiting:
             there, _ = ray.wait(list(waiting), num_returns=1, timeout=wait)
             if there:
@@ -227,10 +232,6 @@ class RayInference:
                 f"no machine of the cluster had {kind} free for {_LONELY:.0f} seconds ('ray status' shows what it "
                 "has); type the same command again when it has, finished work is kept"
             )
-
-
-def _waits(hand: _Hand) -> bool:
-    return hand.ready is not None or hand.task is not None
 
 
 def infer(request: RunRequest) -> Inference:

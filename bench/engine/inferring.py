@@ -18,7 +18,7 @@ from bench.registry import LazyRegistry
 
 
 class Inference(TypingProtocol):
-    """Computes images somewhere; results come back in any order, in the thread of the caller, as soon as they are there."""
+    """Computes images somewhere; results come back in any order, in the thread of the caller, once they are there."""
 
     @property
     def share(self) -> int:

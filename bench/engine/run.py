@@ -147,7 +147,7 @@ def fetch_parameters(request: RunRequest, listener: Listener) -> None:
 
 def _refuse_absent_device(request: RunRequest, samples: Samples) -> None:
     """Refuse `--device cuda` without CUDA where images have to be made; what is stored needs no device."""
-    if not is_cuda(request.device):
+    if not is_cuda(request.device) or request.cluster.address:  # there, other machines have the devices
         return
     from bench.engine.inference import resolve_device
 

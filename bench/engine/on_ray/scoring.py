@@ -47,7 +47,9 @@ class RayExecutor:
         """Start a task; waits while there are enough."""
         while len(self._waiting) >= self._most:
             self._take(wait=None)
-        contents = {} if self._shared else self._sent.of([*files_of(job.sample), job.path])
+        # pixels that are here go along; then nothing is read there
+        files = [] if self._shared or job.sr is not None else [*files_of(job.sample), job.path]
+        contents = self._sent.of(files)
         # a stored image may be written anew under its name
         self._sent.forget(job.path)
         reference = self._task.remote(self._config, job, contents, self._plugins, self._parameters, self._cluster.home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from bench.api import CellId, RequestError
 from bench.engine.choice import choose_methods
 from bench.engine.events import Silent
 from bench.engine.making import InferJob, InferUnit
-from bench.engine.on_ray.files import Sent
+from bench.engine.on_ray.files import Received, Sent
 from bench.engine.on_ray.inference import Worker
 from bench.engine.on_ray.parcel import pack
 from bench.engine.origin import source_of
@@ -216,3 +217,21 @@ def test_a_file_in_an_option_is_refused_without_a_shared_file_system(make_reques
     with pytest.raises(RequestError, match=r"ending\.file=.*--shared-fs"):
         pack(job, Sent(), shared=False)
     assert pack(job, Sent(), shared=True).contents == {}
+
+
+def test_files_of_a_killed_worker_go_when_the_next_one_starts(tmp_path: Path) -> None:
+    """Catches temporary folders that fill a shared machine, and a folder that is taken from a living worker."""
+    left, young = tmp_path / "assr-bench-files-left", tmp_path / "assr-bench-files-young"
+    for folder in (left, young):
+        folder.mkdir()
+        (folder / "image.png").touch()
+    os.utime(left, (0, 0))
+    alive = Received(str(tmp_path))
+    os.utime(alive.folder, (0, 0))
+    other = Received(str(tmp_path))
+    assert not left.exists()
+    assert young.exists()
+    assert alive.folder.exists()
+    for received in (alive, other):
+        received.clear()
+        assert not received.folder.exists()

@@ -16,6 +16,7 @@ from bench.api import CellId, RequestError
 from bench.engine.choice import choose_methods
 from bench.engine.events import Silent
 from bench.engine.making import InferJob, InferUnit
+from bench.engine.on_ray.cluster import open_cluster
 from bench.engine.on_ray.files import Received, Sent
 from bench.engine.on_ray.inference import Worker
 from bench.engine.on_ray.parcel import pack
@@ -133,7 +134,7 @@ def test_a_worker_needs_no_file_of_the_machine_of_the_command(
         shutil.rmtree(photos)
         ending.unlink()
         worker = ray.remote(Worker).remote("cpu")
-        (made,) = ray.get(worker.make.remote(parcel))
+        (made,) = [ray.get(reference) for reference in worker.make.remote(parcel)]
     finally:
         ray.shutdown()
     assert made.error == ""
@@ -180,8 +181,6 @@ class _Ray:
 
 def test_no_cluster_is_joined_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a run on another user's cluster of a shared machine, be it by `RAY_ADDRESS` or by `auto`."""
-    from bench.engine.on_ray.cluster import open_cluster
-
     monkeypatch.setenv("RAY_ADDRESS", "elsewhere:6379")
     ray = _Ray(connected=False)
     monkeypatch.setitem(sys.modules, "ray", ray)
@@ -200,6 +199,18 @@ def test_no_cluster_is_joined_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", _Ray(connected=True))
     with pytest.raises(RequestError, match="connected to a Ray cluster already, which was not asked for"):
         open_cluster(ClusterPlace(), cpus=1)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"), [("127.0.0.1:1", "refused"), ("ray://here:1", "HOST:PORT"), ("here", "HOST:PORT")]
+)
+def test_an_address_without_a_cluster_is_told_so_at_once(
+    monkeypatch: pytest.MonkeyPatch, address: str, said: str
+) -> None:
+    """Catches minutes of waiting, and warnings of a library, for a mistyped port."""
+    monkeypatch.setitem(sys.modules, "ray", _Ray(connected=False))
+    with pytest.raises(RequestError, match=rf"--ray-address {address}: .*{said}"):
+        open_cluster(ClusterPlace(address), cpus=1)
 
 
 def test_options_of_a_cluster_belong_to_its_executor(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_an_image_that_ends_its_worker_fails_alone_after_three_tries(
     cluster: Any, make_request: Build, ending: Path
 ) -> None:
     """Catches a run that asks for new workers for ever."""
-    place = ClusterPlace(cluster.address)
+    place = ClusterPlace(cluster.address, shared_fs=True)
     tally = execute(make_request(methods="ending", executor="ray", cluster=place, procs=2, device="cpu")).tally
     assert tally.inferred == 3
     (failure,) = tally.failures

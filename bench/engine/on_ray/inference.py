@@ -1,7 +1,8 @@
 """Inference on a Ray cluster: one actor for each GPU, or for each core, that keeps a method loaded and takes jobs.
 
 An actor that is lost, with its machine or alone, loses the image that it was at: others compute that one, which fails
-when it was lost three times, and those behind it. A new actor is asked for, and takes part when the cluster has room for it.
+when it was lost three times, and those behind it. A new actor is asked for, and takes part when the cluster has room
+for it.
 """
 
 from __future__ import annotations
@@ -192,7 +193,7 @@ class RayInference:
                 return
             task = hand.task
             while task is not None and ray.wait([task.results], timeout=0)[0]:
-                said = ray.get(next(task.results))
+                said: Any = ray.get(next(task.results))
                 if isinstance(said, Refused):
                     raise RequestError(said.reason)
                 task.done += 1

@@ -15,6 +15,8 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
+from pydantic_core.core_schema import CoreConfig
 
 from bench.api.scale import Scale
 
@@ -211,7 +213,7 @@ class Record:
         if data[end : end + len(_CHECK)] == _CHECK.encode() and data[end + len(_CHECK) : -2] != _check_sum(data[:end]):
             raise ValueError("its check sum does not fit, so it was changed after it was written")
         try:
-            return _adapter().validate_json(data, strict=True)
+            return _validator().validate_json(data, strict=True)
         except ValidationError as fault:
             raise ValueError(first_fault(fault)) from None
 
@@ -242,5 +244,6 @@ def first_fault(fault: ValidationError) -> str:
 
 
 @lru_cache(maxsize=1)
-def _adapter() -> TypeAdapter[Record]:
-    return TypeAdapter(Record)
+def _validator() -> SchemaValidator:
+    """Reads records; most texts of a line are hashes that no other line has, so none is looked up among earlier ones."""
+    return SchemaValidator(TypeAdapter(Record).core_schema, CoreConfig(cache_strings="none"))

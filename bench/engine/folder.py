@@ -112,6 +112,10 @@ class RunFolder:
             self._read[path] = fold_records(read_records(path, where))
         return self._read[path]
 
+    def forget(self, where: CellFolder) -> None:
+        """Let go of what was read of a cell; it is read again when it is asked for."""
+        self._read.pop(self.records_path(where), None)
+
     def manifest(self) -> RunManifest | None:
         """run.json; None where there is none.
 

@@ -107,8 +107,11 @@ def output_key(*, method: str, source: str, pair: str, image: str, scale: Scale,
 def score_key(output: str, signature: str, *others: str) -> str:
     """The key of one number: the image, how it was scored, and further images that it looks at."""
     # digest([output, signature, *others]), without a tour of the encoder for what is asked for every number of a folder
-    text = ",".join([encode_basestring_ascii(part) for part in (output, signature, *others)])
-    return hashlib.sha256(f"[{text}]".encode()).hexdigest()[:32]
+    text = f"[{encode_basestring_ascii(output)},{_quoted(signature)}{''.join(',' + _quoted(key) for key in others)}]"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+_quoted = lru_cache(maxsize=1024)(encode_basestring_ascii)
 
 
 def options_by_content(spec: MethodSpec, options: dict[str, Any]) -> dict[str, Any]:

@@ -107,11 +107,13 @@ def output_key(*, method: str, source: str, pair: str, image: str, scale: Scale,
 def score_key(output: str, signature: str, *others: str) -> str:
     """The key of one number: the image, how it was scored, and further images that it looks at."""
     # digest([output, signature, *others]), without a tour of the encoder for what is asked for every number of a folder
-    text = f"[{encode_basestring_ascii(output)},{_quoted(signature)}{''.join(',' + _quoted(key) for key in others)}]"
+    text = f"[{encode_basestring_ascii(output)}{''.join(map(_listed, (signature, *others)))}]"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-_quoted = lru_cache(maxsize=1024)(encode_basestring_ascii)
+@lru_cache(maxsize=1024)
+def _listed(text: str) -> str:
+    return "," + encode_basestring_ascii(text)
 
 
 def options_by_content(spec: MethodSpec, options: dict[str, Any]) -> dict[str, Any]:

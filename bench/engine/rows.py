@@ -85,8 +85,9 @@ class _Reader:
         unit = self.units(plan).get((image, plan.pair)) if image in self.manifest.sets[plan.images].images else None
         return unit if unit is not None and not self.reason(plan, unit) else None
 
-    def rows(self, plan: CellPlan, reasons: Counter[str]) -> Iterator[RecordRow]:
+    def rows(self, plan: CellPlan, reasons: Counter[str]) -> list[RecordRow]:
         """The rows of a cell under one way of making LR; why units do not agree with the plan is counted."""
+        rows: list[RecordRow] = []
         units = self.units(plan)
         for image, source in self.manifest.sets[plan.images].images.items():
             unit = units.get((image, plan.pair))
@@ -96,14 +97,14 @@ class _Reader:
             reason = self.reason(plan, unit)
             if reason:
                 reasons[reason] += 1
-                yield from row.stale()
+                rows += row.stale()
             elif unit.status is UnitStatus.FAILED:
-                yield from row.failed()
+                rows += row.failed()
             else:
-                yield from row.measured()
+                rows += row.measured()
                 if plan.crossing:
-                    yield from row.crossed(self._partner_key(plan, image))
-        yield from self._whole_set(plan)
+                    rows += row.crossed(self._partner_key(plan, image))
+        return [*rows, *self._whole_set(plan)]
 
     def _partner_key(self, plan: CellPlan, image: str) -> Callable[[Scale], list[str]]:
         """Reference scale -> output keys that this image's unit may have there, as planned."""
@@ -128,26 +129,23 @@ class _Reader:
                 yield _Row(plan, WHOLE_SET, plan.images, unit).row(score.metric, score.signature, score)
 
 
-@dataclass(slots=True)
 class _Row:
     """Makes the rows of one unit."""
 
-    plan: CellPlan
-    image: str
-    source: str
-    unit: StoredUnit
+    __slots__ = ("_head", "_tail", "plan", "unit")
+
+    def __init__(self, plan: CellPlan, image: str, source: str, unit: StoredUnit) -> None:
+        cell, output = plan.cell, unit.output
+        self.plan, self.unit = plan, unit
+        self._head = cell.method, cell.variant, cell.dataset, image, cell.scale, cell.seed
+        size = (None, None, None) if output is None else (output.seconds, *output.size)
+        self._tail = plan.origin, source, *size
 
     def row(self, metric: str, signature: str, score: Score | None, status: UnitStatus | None = None) -> RecordRow:
         """One row; without a status it is ok where there is a value, else failed."""
-        plan, output = self.plan, self.unit.output
-        cell = plan.cell
         value = None if score is None else score.value
         status = status or (UnitStatus.FAILED if value is None else UnitStatus.OK)
-        method, variant, dataset, scale, seed = cell.method, cell.variant, cell.dataset, cell.scale, cell.seed
-        head = method, variant, dataset, self.image, scale, seed, metric, value, status, signature
-        if output is None:
-            return RecordRow(*head, plan.origin, self.source)
-        return RecordRow(*head, plan.origin, self.source, output.seconds, *output.size)
+        return RecordRow._make((*self._head, metric, value, status, signature, *self._tail))
 
     def stale(self) -> Iterator[RecordRow]:
         """Rows without a value for the numbers of an older image."""
@@ -160,19 +158,21 @@ class _Row:
         for signature, metric in self.plan.signatures.items():
             yield self.row(metric, signature, None, UnitStatus.FAILED)
 
-    def measured(self) -> Iterator[RecordRow]:
+    def measured(self) -> list[RecordRow]:
         """Numbers, faults, and metrics that do not apply to this image."""
-        output = self.unit.output
-        for signature, metric in self.plan.signatures.items():
+        plan, unit = self.plan, self.unit
+        rows = []
+        for signature, metric in plan.signatures.items():
             score = None
-            if output is not None:
-                score = self.unit.score(score_key(output.key, signature), metric, signature)
+            if unit.output is not None:
+                score = unit.score(score_key(unit.output.key, signature), metric, signature)
             if score is not None:
-                yield self.row(metric, signature, score)
-            elif metric in self.plan.apart:
-                yield self.row(metric, signature, None, UnitStatus.UNAVAILABLE)
-            elif f"fault of {metric}|{signature}" in self.unit.scores:
-                yield self.row(metric, signature, None, UnitStatus.FAILED)
+                rows.append(self.row(metric, signature, score))
+            elif metric in plan.apart:
+                rows.append(self.row(metric, signature, None, UnitStatus.UNAVAILABLE))
+            elif f"fault of {metric}|{signature}" in unit.scores:
+                rows.append(self.row(metric, signature, None, UnitStatus.FAILED))
+        return rows
 
     def crossed(self, partner_keys: Callable[[Scale], list[str]]) -> Iterator[RecordRow]:
         """Numbers across scales, of which the other image is as planned too."""

@@ -224,7 +224,7 @@ def line_head(cell: CellId) -> bytes:
 
 def line_is_checked(line: bytes) -> bool:
     """Whether a line ends with a check sum that fits."""
-    return line[-_TAIL:] == b'%b%08x"}' % (_CHECK.encode(), zlib.crc32(line[:-_TAIL]))
+    return line.endswith(b'"check":"%08x"}' % zlib.crc32(line[:-_TAIL]))
 
 
 def unknown_keys(line: bytes) -> tuple[str, ...]:
@@ -240,7 +240,7 @@ def unknown_keys(line: bytes) -> tuple[str, ...]:
 _CHECK = ',"check":"'
 """The last key of a line: CRC-32 of everything before it. It tells damage, it is no seal."""
 _TAIL = len(_CHECK) + 10
-"""Length of what stands behind that: the key, eight digits, the quote and the brace."""
+"""Length of a line's end: that, eight digits, the quote and the brace."""
 
 
 def _dumped(values: Any) -> str:

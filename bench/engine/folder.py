@@ -294,4 +294,3 @@ def _same_image(old: Output | None, new: Output | None) -> bool:
     if old is None or new is None or old.key != new.key:
         return False
     return old.sha256 == new.sha256 or old.depth != new.depth
-

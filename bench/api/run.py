@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from operator import attrgetter
+from operator import itemgetter
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
@@ -262,7 +262,8 @@ class RecordRow(NamedTuple):
     width: int | None = None
 
 
-row_order = attrgetter("method", "variant", "dataset", "scale", "seed", "image", "metric", "signature")
+_ORDER = ("method", "variant", "dataset", "scale", "seed", "image", "metric", "signature")
+row_order = itemgetter(*map(RecordRow._fields.index, _ORDER))
 """The order of records.csv, as a key for sorting rows."""
 
 

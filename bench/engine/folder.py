@@ -113,10 +113,13 @@ class RunFolder:
         """Args: out: The folder; nothing is read yet."""
         self.out = out
         self._read: dict[Path, Units] = {}
+        self._paths: dict[CellFolder, Path] = {}
 
     def records_path(self, where: CellFolder) -> Path:
         """The record file of a cell."""
-        return self.out.joinpath("records", *where.parts, f"{where.stem}.jsonl")
+        if where not in self._paths:
+            self._paths[where] = self.out.joinpath("records", *where.parts, f"{where.stem}.jsonl")
+        return self._paths[where]
 
     def image_path(self, where: CellFolder, image: str, pair: str, taken: set[str]) -> Path:
         """Where the SR image of a unit goes, relative to the run folder.

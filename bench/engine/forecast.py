@@ -21,6 +21,11 @@ Row = tuple[str, str]
 """(method, variant)."""
 
 
+_HEADERS = 500
+"""Images of a cell whose headers are read; of more, each stands for those behind it: a header takes as long as a small
+image."""
+
+
 @dataclass
 class Pace:
     """Seconds spent on pixels."""
@@ -126,11 +131,13 @@ class Forecast:
     def _jobs(self) -> dict[tuple[CellId, str], _Job]:
         """What is not finished; the headers of the images are read when it is asked for first."""
         if self._left is None:
-            self._left = {
-                (cell.id, unit.sample.id): _Job(row_of(cell.id), self.pixels(cell, unit), unit.infer)
-                for cell in self.plan.cells
-                for unit in cell.todo()
-            }
+            self._left = {}
+            for cell in self.plan.cells:
+                pixels, todo = 0, cell.todo()
+                for place, unit in enumerate(todo):
+                    if place % (1 + len(todo) // _HEADERS) == 0:
+                        pixels = self.pixels(cell, unit)
+                    self._left[cell.id, unit.sample.id] = _Job(row_of(cell.id), pixels, unit.infer)
             for job in self._left.values():
                 self._images += job.pixels
                 self._todo[job.row] += job.pixels if job.infer else 0

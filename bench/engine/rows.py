@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from bench.api import CellId, CellPlan, MetricRef, RecordRow, RunManifest, Scale, Score, UnitStatus
 from bench.api.run import row_order
@@ -129,6 +130,10 @@ class _Reader:
                 yield _Row(plan, WHOLE_SET, plan.images, unit).row(score.metric, score.signature, score)
 
 
+_row_of: Callable[[tuple[object, ...]], RecordRow] = partial(tuple.__new__, RecordRow)
+"""`RecordRow._make` without its check of the length, which counts where it is asked for every number of a folder."""
+
+
 class _Row:
     """Makes the rows of one unit."""
 
@@ -145,7 +150,7 @@ class _Row:
         """One row; without a status it is ok where there is a value, else failed."""
         value = None if score is None else score.value
         status = status or (UnitStatus.FAILED if value is None else UnitStatus.OK)
-        return RecordRow._make((*self._head, metric, value, status, signature, *self._tail))
+        return _row_of((*self._head, metric, value, status, signature, *self._tail))
 
     def stale(self) -> Iterator[RecordRow]:
         """Rows without a value for the numbers of an older image."""
@@ -160,12 +165,12 @@ class _Row:
 
     def measured(self) -> list[RecordRow]:
         """Numbers, faults, and metrics that do not apply to this image."""
-        plan, unit = self.plan, self.unit
+        plan, unit, output = self.plan, self.unit, self.unit.output
         rows = []
         for signature, metric in plan.signatures.items():
             score = None
-            if unit.output is not None:
-                score = unit.score(score_key(unit.output.key, signature), metric, signature)
+            if output is not None:
+                score = unit.score(score_key(output.key, signature), metric, signature)
             if score is not None:
                 rows.append(self.row(metric, signature, score))
             elif metric in plan.apart:

@@ -58,7 +58,7 @@ def resized_rows(
     levels: float = 1.0,
     dtype: Literal["float64", "float32"] = "float64",
 ) -> NDArray[Any]:
-    """Rows [start, stop) of `interpolate(image / levels, size, "bicubic")`, bit for bit, made of the rows that they need.
+    """Rows [start, stop) of `interpolate(image / levels, size, "bicubic")`, bit for bit, of the rows that they need.
 
     Args:
         image: (H, W) or (H, W, C), any real dtype and range.

@@ -34,12 +34,14 @@ _OF_FILE: dict[Path, tuple[str, tuple[tuple[LazyRegistry, str], ...]]] = {}
 _HOW = "'Add a method in 20 lines' (docs/add-a-method.md) shows a whole plugin"
 
 
-def load_plugin(path: Path | str) -> tuple[str, ...]:
+def load_plugin(path: Path | str, *, module: str | None = None) -> tuple[str, ...]:
     """Run a plugin file and register the methods in it.
 
     Args:
         path: The Python file. Loading the same file twice registers nothing twice; a version of it that was edited
             takes the place of the one before, as in a notebook.
+        module: What its module is called, for a copy of a file that another machine has loaded; None: by its path and
+            bytes.
     Returns:
         The method names that it registered.
     Raises:
@@ -48,18 +50,18 @@ def load_plugin(path: Path | str) -> tuple[str, ...]:
     """
     file = user_path(path).resolve()
     source = _read(file)
-    name = _PREFIX + hashlib.sha256(str(file).encode() + b"\0" + source).hexdigest()[:16]
+    name = module or _PREFIX + hashlib.sha256(str(file).encode() + b"\0" + source).hexdigest()[:16]
     if name in _LOADED:
         return _LOADED[name]
     registries: tuple[LazyRegistry, ...] = (METHODS, DATASETS, METRICS)
     put_back = _forget_version(file)
     before = [set(registry.names()) for registry in registries]
     try:
-        module = _execute(file, source, name)
-        _register_classes(module, file, before[0])
+        code = _execute(file, source, name)
+        _register_classes(code, file, before[0])
         added = [set(registry.names()) - known for registry, known in zip(registries, before, strict=True)]
         if not any(added):
-            raise RequestError(f"plugin {file}: {_why_empty(module)}; {_HOW}")
+            raise RequestError(f"plugin {file}: {_why_empty(code)}; {_HOW}")
         for method in added[0]:
             method_spec(method)
     except RequestError as fault:
@@ -86,6 +88,11 @@ def _forget_version(file: Path) -> list[Callable[[], None]]:
     """Take out what an earlier version of a file registered; what is returned puts it back."""
     module, entries = _OF_FILE.get(file, ("", ()))
     return [registry.forget(name) for registry, name in entries] if module in _LOADED else []
+
+
+def plugin_of(spec: MethodSpec) -> Path | None:
+    """The plugin file that a method is from, which a process must load before it reads what is of it; else None."""
+    return spec.root if spec.factory.startswith(_PREFIX) else None
 
 
 def metric_plugins() -> tuple[Path, ...]:
@@ -163,6 +170,7 @@ def _spec_of_class(name: str, entry: object) -> MethodSpec:
         factory=f"{entry.__module__}:{entry.__qualname__}",
         root=file.parent if module.__package__ else file,
         options=entry.Options,
+        prepares=entry.prepare is not Method.prepare,
         weights_how=f"give its file with --weights {name}=PATH" if entry.load is not Method.load else "",
     )
 

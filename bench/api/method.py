@@ -139,6 +139,8 @@ class MethodSpec:
     elsewhere: bool = False
     """True where the images are made by other software, whose sizes a protocol may allow to be one pixel off
     (`sr_size`); the method reads `Method.slack`."""
+    prepares: bool = False
+    """True where `prepare` computes the images of a cell together, so that they must not be shared out to processes."""
     looks_up: bool = False
     """True where `upscale` finds results by the unit that `begin` announced and computes nothing: it cannot answer for
     images that nobody prepared."""

@@ -21,6 +21,7 @@ __all__ = [
     "Name",
     "Out",
     "Plugin",
+    "Procs",
     "ProtocolName",
     "Set",
     "SrSize",
@@ -55,7 +56,9 @@ Out = Annotated[
         show_default=False,
     ),
 ]
-DeviceName = Annotated[str | None, typer.Option("--device", help="auto (default), cpu or cuda.", show_default=False)]
+DeviceName = Annotated[
+    str | None, typer.Option("--device", help="auto (default), cpu, cuda or cuda:N.", show_default=False)
+]
 Versus = Annotated[
     list[str] | None,
     typer.Option(
@@ -69,6 +72,15 @@ Name = Annotated[
     typer.Option(help='METHOD=LABEL for tables, such as imdn="IMDN [12]"; several times.', show_default=False),
 ]
 Workers = Annotated[int | None, typer.Option(min=0, help="Scoring processes; 0 scores in the main process.")]
+Procs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Processes that compute images, with one method and one thread each. Default: the main process, or one "
+        "for each of several GPUs.",
+        show_default=False,
+    ),
+]
 SrSize = Annotated[
     str | None,
     typer.Option(

@@ -54,8 +54,19 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
     device: opt.DeviceName = None,
     executor: Annotated[
-        str | None, typer.Option(help="Who runs the scoring: local (processes on this machine, the default).")
+        str | None,
+        typer.Option(
+            help="Where images are computed and scored: local (this machine, the default) or ray (a cluster)."
+        ),
     ] = None,
+    procs: opt.Procs = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="Ray cluster to join: auto or HOST:PORT. Default: one on this machine, started and stopped."),
+    ] = None,
+    shared_fs: Annotated[
+        bool, typer.Option("--shared-fs", help="Every machine of the cluster sees these files under the same paths.")
+    ] = False,
     workers: opt.Workers = None,
     tile: Annotated[int | None, typer.Option(min=16, help="LR tile side, for methods that may be tiled.")] = None,
     plugin: opt.Plugin = None,
@@ -89,6 +100,9 @@ def run(
         "out": out,
         "device": device,
         "executor": executor,
+        "procs": procs,
+        "ray_address": ray_address,
+        "shared_fs": shared_fs or None,
         "workers": workers,
         "tile": tile,
         "plugin": plugin or None,

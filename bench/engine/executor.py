@@ -8,16 +8,14 @@ process of its own, before they fail.
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
+from contextlib import suppress
 from typing import Protocol as TypingProtocol
 
+from bench.engine.processes import cores, refuse_unguarded_script, without_interrupts
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, UnitScorer, run_job, start_process
 from bench.registry import LazyRegistry
 
@@ -80,7 +78,7 @@ class LocalExecutor:
         while self._load[home] - self._done_on(home) >= self._depth:
             own = [f for f, (_, w, _) in self._waiting.items() if w == home and not f.done()]
             wait(own, return_when=FIRST_COMPLETED)
-        with _without_interrupts():  # the first job starts the process
+        with without_interrupts():  # the first job starts the process
             try:
                 future = self._pools[home].submit(run_job, job)
             except BrokenProcessPool:
@@ -119,7 +117,7 @@ class LocalExecutor:
         """Do a lost job in a fresh process, alone: whatever killed the other process may be the job beside it."""
         pool = self._start()
         try:
-            with _without_interrupts():
+            with without_interrupts():
                 future = pool.submit(run_job, job)
             return future.result()
         except BrokenProcessPool:
@@ -142,20 +140,6 @@ class LocalExecutor:
         return pool
 
 
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach, not even while they import; it reaches this one after the block."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # starting it unblocks the signal again, so it must run before
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 _WORTH_A_PROCESS = 24
 """Units: fewer are scored before two processes have begun."""
 
@@ -172,17 +156,20 @@ def fitting_workers(*, units: int, inferences: int) -> int:
     """
     if not inferences and units < _WORTH_A_PROCESS:
         return 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores - 1 if inferences else cores, units // 12))
+    return max(1, min(8, cores() - 1 if inferences else cores(), units // 12))
 
 
 def local(config: ScorerConfig, *, workers: int) -> Executor:
     """Worker processes on this machine, or this process for 0 workers."""
-    return LocalExecutor(config, workers=workers) if workers > 0 else InlineExecutor(config)
+    if workers == 0:
+        return InlineExecutor(config)
+    refuse_unguarded_script()
+    return LocalExecutor(config, workers=workers)
 
 
 MakeExecutor = Callable[..., Executor]
-"""(config, workers=number of scoring processes) -> executor."""
+"""(config, workers=number of scoring processes) -> executor; `cluster=` too, where a user says of which machines."""
 EXECUTORS: LazyRegistry[MakeExecutor] = LazyRegistry("executor", "bench run --help")
 """What `--executor` names, from here and from the entry-point group `bench.executors`."""
 EXECUTORS.add("local", "bench.engine.executor:local", origin="assr-bench")
+EXECUTORS.add("ray", "bench.engine.on_ray.scoring:scoring", origin="assr-bench")

@@ -74,12 +74,14 @@ class Forecast:
         folder: The run folder, where stored images tell of their seconds.
         before: What run.json says of earlier runs.
         clock: Seconds since whenever.
+        share: Methods that compute side by side.
     """
 
     plan: Plan
     folder: RunFolder
     before: RunManifest | None = None
     clock: Callable[[], float] = time.monotonic
+    share: int = 1
     _left: dict[tuple[CellId, str], _Job] | None = field(default=None, repr=False)
     _todo: dict[Row, int] = field(default_factory=lambda: defaultdict(int), repr=False)
     _images: int = field(default=0, repr=False)
@@ -92,11 +94,11 @@ class Forecast:
     def took(self, cell: Cell, pixels: int, seconds: float) -> None:
         """A method made an image."""
         self._measured[row_of(cell.id)].add(seconds, pixels)
-        self._taken += seconds
+        self._taken += seconds / self.share
 
     def loaded(self, seconds: float) -> None:
         """A method was loaded, which happens once."""
-        self._taken += seconds
+        self._taken += seconds / self.share
 
     def finished(self, cell: Cell, unit: Unit) -> None:
         """An image is stored and scored, or has failed."""
@@ -119,7 +121,7 @@ class Forecast:
         unknown = tuple(names[row] for row, pace in paces.items() if not pace.pixels)
         if not self._besides.pixels and len(unknown) == len(paces):
             return Left(None, unknown)
-        seconds = sum(pace.of(self._todo[row]) for row, pace in paces.items())
+        seconds = sum(pace.of(self._todo[row]) for row, pace in paces.items()) / self.share
         return Left(self._besides.of(self._images) + seconds, unknown)
 
     def pixels(self, cell: Cell, unit: Unit) -> int:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import BenchError, ComingUnit, Method, MethodSpec, Protocol, RequestError, Scale, Size, Upscaled
+from bench.api import BenchError, ComingUnit, Method, MethodSpec, Protocol, RequestError, Scale, Size, Upscaled, counted
 from bench.engine.choice import MethodChoice
 from bench.engine.faults import attributed, describe
 from bench.engine.keys import weights_hash
-from bench.engine.request import check_device
+from bench.engine.request import check_device, is_cuda
 from bench.engine.returned import as_upscaled, require_finite, require_image
 from bench.engine.rounding import Pixels, quantise
 from bench.engine.tiled import upscale
@@ -51,7 +51,7 @@ class Runner:
 
         Args:
             choice: What to load.
-            device: auto, cpu or cuda.
+            device: auto, cpu, cuda or cuda:N.
             tile: LR tile side to use from the start, for methods that allow tiling.
             planned: `weights_hash` of the weights that the keys of the results name; None: there are no keys.
         Raises:
@@ -186,8 +186,14 @@ def resolve_device(device: str) -> str:
     """
     import torch
 
-    if check_device(device) == "cuda" and not torch.cuda.is_available():
-        raise RequestError("--device cuda: torch sees no CUDA device here; use --device cpu")
+    if is_cuda(check_device(device)):
+        if not torch.cuda.is_available():
+            raise RequestError(f"--device {device}: torch sees no CUDA device here; use --device cpu")
+        count = torch.cuda.device_count()
+        if int(device.partition(":")[2] or 0) >= count:
+            raise RequestError(
+                f"--device {device}: torch sees {counted(count, 'CUDA device')}, the last is cuda:{count - 1}"
+            )
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return device

@@ -12,6 +12,7 @@ from bench.api import ComingUnit, Protocol, Scale, Size, Sought, UnitError
 from bench.engine.choice import MethodChoice
 from bench.engine.faults import attributed
 from bench.engine.inference import Inferred, Runner, slack_of
+from bench.engine.request import is_cuda
 from bench.engine.returned import require_shape
 from bench.engine.rounding import quantise
 
@@ -63,7 +64,7 @@ def open_method(choice: MethodChoice, *, device: str, tile: int | None, planned:
     Raises:
         RequestError: as `Runner`.
     """
-    if choice.spec.reader is not None and device != "cuda":  # only torch can tell that there is none
+    if choice.spec.reader is not None and not is_cuda(device):  # only torch can tell that there is none
         return LookUp(choice)
     return Runner(choice, device=device, tile=tile, planned=planned)
 

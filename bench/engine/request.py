@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,19 @@ from bench.api import Dataset, Protocol, RequestError, Scale
 from bench.engine.choice import MethodChoice
 from bench.engine.shard import Shard
 from bench.metrics.base import Metric
+
+
+@dataclass(frozen=True)
+class ClusterPlace:
+    """Which machines an executor of several is to use.
+
+    Attributes:
+        address: `HOST:PORT` of a cluster to join, or `auto`; empty: one is started on this machine, and stopped.
+        shared_fs: Whether the machines see the files of this one under the same paths.
+    """
+
+    address: str = ""
+    shared_fs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +40,11 @@ class RunRequest:
         seeds: Seeds of stochastic methods, and of the degradations that a protocol draws; what depends on neither runs
             seed 0 only.
         out: The run folder.
-        device: auto, cpu or cuda.
+        device: auto, cpu, cuda or cuda:N.
+        procs: Processes that compute images; None: this one, or one for each of several GPUs.
         limit: Only the first so many images of each dataset.
-        executor: Who runs the scoring: a name in EXECUTORS.
+        executor: Who computes and scores: a name in EXECUTORS.
+        cluster: The machines that an executor of several is to use.
         workers: Scoring processes; None: as many as fit the machine and the work.
         tile: LR tile side to use from the start, for methods that allow tiling.
         weights_root: Where metric parameters lie; None: `TORCH_HOME`, else torch's default.
@@ -48,6 +64,8 @@ class RunRequest:
     device: str = "auto"
     limit: int | None = None
     executor: str = "local"
+    cluster: ClusterPlace = ClusterPlace()
+    procs: int | None = None
     workers: int | None = None
     tile: int | None = None
     weights_root: Path | None = None
@@ -91,14 +109,19 @@ class RunRequest:
         }
 
 
+def is_cuda(device: str) -> bool:
+    """Whether a device is CUDA's, or one of them."""
+    return device.partition(":")[0] == "cuda"
+
+
 def check_device(device: str) -> str:
     """The device as it was typed.
 
     Raises:
         RequestError: there is no such kind of device.
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise RequestError(f"device '{device}' is unknown; use --device auto, cpu or cuda")
+    if device not in ("auto", "cpu", "cuda") and not re.fullmatch(r"cuda:\d{1,3}", device):
+        raise RequestError(f"device '{device}' is unknown; use --device auto, cpu, cuda or cuda:N")
     return device
 
 

@@ -15,7 +15,7 @@ from bench.engine.folder import RunFolder
 from bench.engine.forecast import Forecast
 from bench.engine.manifest import heading, with_plan
 from bench.engine.plan import MetricPlan, Plan, Samples, list_samples, make_plan
-from bench.engine.request import RunRequest, check_device
+from bench.engine.request import RunRequest, check_device, is_cuda
 from bench.engine.rows import Rows, record_rows
 from bench.engine.store import Store
 from bench.engine.unmatched import refuse_unmatched
@@ -147,7 +147,7 @@ def fetch_parameters(request: RunRequest, listener: Listener) -> None:
 
 def _refuse_absent_device(request: RunRequest, samples: Samples) -> None:
     """Refuse `--device cuda` without CUDA where images have to be made; what is stored needs no device."""
-    if request.device != "cuda":
+    if not is_cuda(request.device) or request.cluster.address:  # there, other machines have the devices
         return
     from bench.engine.inference import resolve_device
 

@@ -7,9 +7,6 @@ needs it.
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +17,7 @@ from numpy.typing import NDArray
 from bench.api import MetricValue, Output, Protocol, Sample, Scale, UnitError
 from bench.data import prepare
 from bench.engine.origin import unchanged
+from bench.engine.processes import begin_process
 from bench.imaging import read_png_exact, write_png
 from bench.imaging.io import rounded_to_8bit
 from bench.metrics.scorer import Scorer
@@ -245,15 +243,9 @@ _scorer: UnitScorer | None = None
 
 
 def start_process(config: ScorerConfig, threads: int) -> None:
-    """Set up a worker process: one thread, no reaction to Ctrl-C, and an end when the main process ends."""
+    """Set up a worker process."""
     global _scorer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
-    import cv2
-
-    cv2.setNumThreads(threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin_process(threads)
     for file in config.plugins:
         load_plugin(file)
     _scorer = UnitScorer(config)
@@ -264,12 +256,3 @@ def run_job(job: ScoreJob) -> Scored:
     if _scorer is None:
         raise RuntimeError("start_process was not called in this process")
     return _scorer.run(job)
-
-
-def _end_with_parent() -> None:
-    from multiprocessing import connection, parent_process
-
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)

@@ -1,44 +1,31 @@
-"""One pass over a plan: infer, store the image, hand it over to scoring, write the record; lose nothing on the way.
+"""One pass over a plan: have images computed, hand them over to scoring, write the records; lose nothing on the way.
 
-The main process runs the methods and is the only writer. Scoring processes compute the numbers, so metrics do not
-hold up the model.
+This process is the only writer of records. It computes the images itself, or other processes do; scoring processes
+compute the numbers, so metrics do not hold up a model.
 """
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bench.api import (
-    BenchError,
-    ComingUnit,
-    Output,
-    Record,
-    Score,
-    UnitError,
-    UnitStatus,
-    derive_seed,
-    validity_warnings,
-)
-from bench.data import Pair, prepare
+from bench.api import BenchError, Output, Record, Score, UnitError, UnitStatus, validity_warnings
 from bench.engine.events import Failure, Listener, Tally
 from bench.engine.executor import EXECUTORS, Executor, fitting_workers
-from bench.engine.faults import of_one_image
 from bench.engine.forecast import Forecast
-from bench.engine.inference import Inferred, Runner, as_tensor
+from bench.engine.inferring import INFERENCE, Inference, InlineInference, batches
 from bench.engine.keys import score_key
-from bench.engine.lookup import LookUp, open_method
-from bench.engine.origin import unchanged
+from bench.engine.making import InferJob, InferUnit, Made, disk_refusals
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
-from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
-from bench.engine.store import Store, cannot_write, is_full
+from bench.engine.request import ClusterPlace
+from bench.engine.scoring import Scored, ScoreJob, ScorerConfig
+from bench.engine.store import Store
 from bench.engine.tracebacks import forget_traceback, renew_traceback, traceback_path
+from bench.imaging.atomic import atomic_write
+
+_PATIENCE = 0.2
+"""Seconds without an image after which what has been scored meanwhile is written down."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +35,19 @@ class Ticket:
     cell: Cell
     unit: Unit
     output: Output | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the images of an inference job belong to.
+
+    Attributes:
+        cell: The cell.
+        units: Image -> unit.
+    """
+
+    cell: Cell
+    units: dict[str, Unit]
 
 
 class Work:
@@ -63,12 +63,10 @@ class Work:
         self.tally = tally
         self.forecast = forecast
         self.request = plan.request
-        self.runner: Runner | LookUp | None = None
+        self._here = InlineInference(store.make_folder)
+        self._elsewhere: Inference | None = None
         self._executor: Executor | None = None
         self._again: list[tuple[Cell, Unit]] = []
-        self._coming: list[Unit] = []  # of the current cell, until the method is told of them
-        self._unprepared: UnitError | None = None
-        self._share = 0.0
         self._infos = [metric.info for metric in plan.request.metrics]
 
     def run(self, again: Sequence[tuple[Cell, Unit]] | None = None) -> None:
@@ -80,19 +78,16 @@ class Work:
         for cell, unit in again or ():
             self._repeat(cell, unit)
         try:
-            for cell, unit in self._todo() if again is None else ():
-                self._unit(cell, unit)
-                self._collect(wait=False)
-                if self.tally.stopped:
-                    break
-            self._collect(wait=True)
+            for index, cell in enumerate(self.plan.cells if again is None else ()):
+                self._cell(index, cell)
+            self._finish()
             while self._again and not self.tally.stopped:
                 cell, unit = self._again.pop()
-                self._coming = [unit]
-                self._unit(cell, unit)
-                self._collect(wait=True)
+                self._infer(cell, [unit])
+                self._finish()
         except KeyboardInterrupt:
             self.tally.interrupted = True
+            self._end_inference()  # an image may take minutes
             self._collect(wait=True)
         except Exception:
             # a method that cannot be loaded must not cost what is being scored at that moment
@@ -100,17 +95,71 @@ class Work:
                 self._collect(wait=True)
             raise
         finally:
+            self._end_inference()
             if self._executor is not None:
                 self._executor.close()
 
-    def _todo(self) -> Iterator[tuple[Cell, Unit]]:
-        for index, cell in enumerate(self.plan.cells):
-            units = cell.todo()
-            if units:
-                self.listener.cell(cell.id, index=index, units=len(units))
-            self._coming = [unit for unit in units if unit.infer]
-            for unit in units:
-                yield cell, unit
+    def _cell(self, index: int, cell: Cell) -> None:
+        units = cell.todo()
+        if not units or self.tally.stopped:
+            return
+        self.listener.cell(cell.id, index=index, units=len(units))
+        # told apart now: a stored image that turns out to be another one is computed at the end
+        stored, wanted = [[unit for unit in units if unit.infer == infer] for infer in (False, True)]
+        for unit in stored:
+            self._score(cell, unit, unit.stored)
+            self._collect(wait=False)
+            if self.tally.stopped:
+                return
+        self._infer(cell, wanted)
+
+    def _infer(self, cell: Cell, units: list[Unit]) -> None:
+        """Have images computed; returns when the last of them is under way."""
+        if not units:
+            return
+        inference = self._inference(cell)
+        for place in batches(cell.choice.spec, units, inference.share):
+            while not inference.room and not self.tally.stopped:
+                self._take(inference)
+            if self.tally.stopped:
+                return
+            batch = Batch(cell, {unit.sample.id: unit for unit in units[place]})
+            inference.submit(batch, self._job(batch, hand_over=inference is self._here))
+            self._take(inference, wait=0.0)
+
+    def _inference(self, cell: Cell) -> Inference:
+        """Who computes the images of a cell; what is only looked up is not worth sending."""
+        if cell.choice.spec.reader is not None:
+            return self._here
+        if self._elsewhere is None:
+            name = self.request.executor
+            make = INFERENCE.get(name) if name in INFERENCE.names() else None
+            self._elsewhere = (make(self.request) if make is not None else None) or self._here
+            self.forecast.share = self._elsewhere.share
+        return self._elsewhere
+
+    def _take(self, inference: Inference, *, wait: float = _PATIENCE) -> None:
+        """Take what is computed, and write down what is scored."""
+        for batch, made in inference.finished(wait=wait):
+            if isinstance(batch, Batch):
+                self._made(batch.cell, batch.units[made.image], made)
+            self._collect(wait=False)
+            if self.tally.stopped:
+                return
+        self._collect(wait=False)
+
+    def _finish(self) -> None:
+        """Wait for everything that is under way."""
+        for inference in (self._here, self._elsewhere):
+            while inference is not None and inference.busy and not self.tally.stopped:
+                self._take(inference)
+        self._collect(wait=True)
+
+    def _end_inference(self) -> None:
+        inference, self._elsewhere = self._elsewhere, None
+        if inference is not None:
+            inference.close()
+        self._here.close()
 
     @property
     def executor(self) -> Executor:
@@ -123,45 +172,67 @@ class Work:
                 units = sum(len(cell.todo()) for cell in cells) if not self._again else len(self._again)
                 computed = sum(unit.infer for cell in cells if cell.choice.spec.reader is None for unit in cell.units)
                 workers = fitting_workers(units=units, inferences=computed)
-            self._executor = EXECUTORS.get(self.request.executor)(config, workers=workers)
+            request = self.request
+            place = {"cluster": request.cluster} if request.cluster != ClusterPlace() else {}
+            self._executor = EXECUTORS.get(request.executor)(config, workers=workers, **place)
         return self._executor
 
-    def _unit(self, cell: Cell, unit: Unit) -> None:
-        if not unit.infer:
-            job = ScoreJob(
-                self.request.out / unit.path,
-                unit.sample,
-                cell.id.scale,
-                tuple(unit.missing),
-                seed=cell.id.seed,
-                source=unit.source,
-                stored=unit.stored,
-            )
-            self.executor.submit(Ticket(cell, unit, unit.stored), job)
-            return
-        try:
-            with of_one_image(unit.sample.id):
-                pair, result = self._infer(cell, unit)
-                pixels_hash = self._write(unit, result)
-                lr_hash = hashlib.sha256(np.ascontiguousarray(pair.lr).data).hexdigest() if pair.lr is not None else ""
-        except UnitError as fault:
-            self._failed(cell, unit, str(fault), details=fault.details)
-            return
-        self._warn(cell, pair)
-        if result.tile is not None and self.request.tile is None:
-            self.listener.note(
-                f"{cell.choice.display}, {unit.sample.id}: memory was short, LR tiles of {result.tile} px used"
-            )
-        output = Output(
-            key=unit.key,
-            path=unit.path.as_posix(),
-            sha256=pixels_hash,
-            size=(result.pixels.shape[0], result.pixels.shape[1]),
-            depth=result.pixels.dtype.itemsize * 8,
-            lr_sha256=lr_hash,
-            tile=result.tile,
-            seconds=round(result.seconds, 6),
+    def _job(self, batch: Batch, *, hand_over: bool) -> InferJob:
+        cell, request = batch.cell, self.request
+        for folder in {(request.out / unit.path).parent for unit in batch.units.values()}:
+            with suppress(OSError):  # what is in the way is said of the images, when they are there
+                self.store.make_folder(folder)
+        units = tuple(InferUnit(unit.sample, unit.source, unit.key, unit.place) for unit in batch.units.values())
+        return InferJob(
+            cell.choice,
+            cell.weights,
+            request.protocol,
+            cell.id.scale,
+            cell.id.seed,
+            units,
+            request.out,
+            device=request.device,
+            tile=request.tile,
+            hand_over=hand_over,
         )
+
+    def _made(self, cell: Cell, unit: Unit, made: Made) -> None:
+        """Go on with what came of an image."""
+        for phase, seconds in made.phases.items():
+            self.tally.spend(phase, seconds)
+        for note in made.notes:
+            self.tally.warn(f"{cell.choice.display}: {note}")
+        self.forecast.loaded(made.phases.get("load", 0.0))
+        error, details = made.error, made.details
+        try:
+            if made.png is not None:
+                self._write(unit, made.png)
+        except UnitError as fault:
+            error = str(fault)
+        output = made.output
+        if error or output is None:
+            self._failed(cell, unit, error, details=details)
+            return
+        self.tally.inferred += 1
+        self.forecast.took(cell, output.size[0] * output.size[1], output.seconds)
+        self._warn(cell, made)
+        if output.tile is not None and self.request.tile is None:
+            self.listener.note(
+                f"{cell.choice.display}, {unit.sample.id}: memory was short, LR tiles of {output.tile} px used"
+            )
+        self._score(cell, unit, output, made)
+
+    def _write(self, unit: Unit, png: bytes) -> None:
+        path = self.request.out / unit.path
+        with disk_refusals(path):
+            self.store.make_folder(path.parent)
+            with atomic_write(path, "wb", durable=False) as file:
+                file.write(png)
+
+    def _score(self, cell: Cell, unit: Unit, output: Output | None, made: Made | None = None) -> None:
+        """Hand an image over to scoring: its pixels where they are here, else where they are stored."""
+        needs_lr = bool(self.metrics.needs_lr.intersection(unit.missing))
+        here = made is not None and made.sr is not None
         job = ScoreJob(
             self.request.out / unit.path,
             unit.sample,
@@ -169,98 +240,12 @@ class Work:
             tuple(unit.missing),
             seed=cell.id.seed,
             source=unit.source,
-            sr=result.pixels,
-            hr=pair.hr,
-            lr=pair.lr if self.metrics.needs_lr.intersection(unit.missing) else None,
+            sr=made.sr if made is not None else None,
+            hr=made.hr if made is not None else None,
+            lr=made.lr if made is not None and needs_lr else None,
+            stored=None if here else output,
         )
         self.executor.submit(Ticket(cell, unit, output), job)
-
-    def _infer(self, cell: Cell, unit: Unit) -> tuple[Pair, Inferred]:
-        started = time.perf_counter()
-        if self.runner is None or self.runner.choice is not cell.choice:
-            self.runner = None
-            self.runner = open_method(
-                cell.choice, device=self.request.device, tile=self.request.tile, planned=cell.weights
-            )
-            self.tally.spend("load", time.perf_counter() - started)
-            self.forecast.loaded(time.perf_counter() - started)
-            for note in self.runner.notes:
-                self.tally.warn(f"{cell.choice.display}: {note}")
-        self._announce(self.runner, cell)
-        started = time.perf_counter()
-        pair, lr = self._read(cell, unit)
-        self.tally.spend("prepare", time.perf_counter() - started)
-        if self._unprepared is not None:
-            raise self._unprepared
-        seed = derive_seed(cell.id.seed, unit.sample.id)
-        result = self.runner.infer(
-            lr,
-            pair.asked,
-            self.request.protocol,
-            image=unit.sample.id,
-            scale=cell.id.scale,
-            seed=seed,
-            keep=pair.size,
-        )
-        self.tally.spend("model", result.seconds)
-        self.tally.inferred += 1
-        seconds = result.seconds + self._share
-        self.forecast.took(cell, result.pixels.shape[0] * result.pixels.shape[1], seconds)
-        return pair, replace(result, seconds=seconds)
-
-    def _announce(self, runner: Runner | LookUp, cell: Cell) -> None:
-        """Tell the method once which images of a cell come; what it does then is shared out as their time."""
-        if not self._coming:
-            return
-        units, self._coming, self._unprepared = self._coming, [], None
-        started, reading = time.perf_counter(), 0.0
-
-        def read() -> Iterator[ComingUnit]:
-            nonlocal reading
-            for unit in units:
-                begun = time.perf_counter()
-                try:
-                    pair, lr = self._read(cell, unit)
-                except UnitError:
-                    continue  # it fails with this reason in its turn
-                finally:
-                    reading += time.perf_counter() - begun
-                seed = derive_seed(cell.id.seed, unit.sample.id)
-                yield ComingUnit(unit.sample.id, as_tensor(lr), pair.asked, seed)
-
-        try:
-            runner.prepare(read(), self.request.protocol, scale=cell.id.scale, seed=cell.id.seed)
-        except UnitError as fault:
-            self._unprepared = fault
-        spent = time.perf_counter() - started - reading
-        self.tally.spend("prepare", reading)
-        self.tally.spend("model", spent)
-        self._share = spent / len(units)
-
-    def _read(self, cell: Cell, unit: Unit) -> tuple[Pair, NDArray[np.float32]]:
-        """The pair of a unit and its LR image."""
-        with of_one_image(unit.sample.id), unchanged(unit.sample, unit.source):
-            pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
-        if pair.lr is None:
-            raise UnitError(f"{unit.sample.id} has no LR image")
-        return pair, pair.lr
-
-    def _write(self, unit: Unit, result: Inferred) -> str:
-        path = self.request.out / unit.path
-        started = time.perf_counter()
-        try:
-            self.store.make_folder(path.parent)
-            return store_image(path, result.pixels)
-        except IsADirectoryError as fault:
-            raise UnitError(
-                f"{path}: a folder lies where this image is to be written; move it away and type the same command again"
-            ) from fault
-        except OSError as fault:
-            if is_full(fault):  # every further image would be computed only to meet the same refusal
-                raise cannot_write(path, fault) from fault
-            raise UnitError(f"{path}: {fault.strerror or fault}") from fault
-        finally:
-            self.tally.spend("write", time.perf_counter() - started)
 
     def _collect(self, *, wait: bool) -> None:
         if self._executor is None:
@@ -338,11 +323,11 @@ class Work:
         )
         self.store.append(cell.where, record)
 
-    def _warn(self, cell: Cell, pair: Pair) -> None:
+    def _warn(self, cell: Cell, made: Made) -> None:
         scale = cell.id.scale
         for text in validity_warnings(
-            lr=pair.lr_shape,
-            hr=pair.size,
+            lr=made.lr_shape,
+            hr=made.size,
             scale=scale,
             shave=self.request.protocol.widest_shave_at(scale),
             metrics=self._infos,

@@ -164,6 +164,9 @@ def run(
     out: Path | str = DEFAULT_OUT,
     device: str = "auto",
     executor: str = "local",
+    procs: int | None = None,
+    ray_address: str | None = None,
+    shared_fs: bool = False,
     workers: int | None = None,
     tile: int | None = None,
     plugin: Path | str | Sequence[Path | str] = (),
@@ -195,8 +198,11 @@ def run(
         versus: One more variant of a row each: METHOD.OPTION=VALUE.
         name: METHOD=LABEL items, or {method: label}.
         out: The run folder.
-        device: "auto", "cpu" or "cuda".
-        executor: Who runs the scoring.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        executor: Where images are computed and scored: "local" or "ray".
+        procs: Processes that compute images, one thread each; None: this one, or one for each of several GPUs.
+        ray_address: "HOST:PORT" or "auto" of a Ray cluster; None: one on this machine.
+        shared_fs: The machines of the cluster see the files of this one.
         workers: Scoring processes; 0 scores in this one.
         tile: LR tile side, for methods that may be tiled.
         plugin: Python files that define methods.

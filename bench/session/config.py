@@ -147,6 +147,12 @@ class RunConfig(BaseModel):
     out: Path = DEFAULT_OUT
     device: str = "auto"
     executor: str = "local"
+    ray_address: str | None = None
+    """HOST:PORT or auto; None: a cluster of this machine alone."""
+    shared_fs: bool = False
+    """The machines of the cluster see the files of this one."""
+    procs: int | None = Field(default=None, ge=1, le=1024)
+    """Processes that compute images; None: the main one, or one for each of several GPUs."""
     workers: int | None = Field(default=None, ge=0, le=1024)
     tile: int | None = Field(default=None, ge=16, le=2**20)
     plugin: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = ()

@@ -10,7 +10,7 @@ from bench.api import Dataset, Protocol, RequestError, format_scale
 from bench.data import resolve_dataset
 from bench.engine.choice import choose_methods
 from bench.engine.executor import EXECUTORS
-from bench.engine.request import RunRequest
+from bench.engine.request import ClusterPlace, RunRequest
 from bench.engine.shard import Shard
 from bench.metrics.catalog import DEFAULT_METRICS, choose_metrics, default_metrics
 from bench.plugins import load_plugin
@@ -55,6 +55,8 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
         device=config.device,
         limit=config.limit,
         executor=known_executor(config.executor),
+        cluster=_cluster(config),
+        procs=config.procs,
         workers=config.workers,
         tile=config.tile,
         weights_root=config.weights_root,
@@ -74,6 +76,14 @@ def known_executor(name: str) -> str:
     if name not in EXECUTORS.names():
         raise RequestError(f"--executor {name}: there is {', '.join(EXECUTORS.names())} in this version")
     return name
+
+
+def _cluster(config: RunConfig) -> ClusterPlace:
+    """The machines of a cluster, which only its own executor knows what to do with."""
+    typed = "--ray-address" if config.ray_address else "--shared-fs" if config.shared_fs else ""
+    if typed and config.executor != "ray":
+        raise RequestError(f"{typed} belongs to --executor ray, saw --executor {config.executor}; give both or neither")
+    return ClusterPlace(config.ray_address or "", config.shared_fs)
 
 
 def named_protocol(name: str, **changed: Any) -> Protocol:

@@ -119,4 +119,5 @@ COMMAND = MethodSpec(
     fingerprint=fingerprint,
     fingerprint_per_image=False,
     elsewhere=True,
+    prepares=True,
 )

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -155,3 +156,56 @@ def test_ctrl_c_while_the_first_scoring_process_starts_is_no_failure(run_words: 
     assert stopped.returncode == 130
     assert "Traceback" not in err
     assert "failed" not in err
+
+
+HANGING = """
+import time
+from pathlib import Path
+import torch
+from bench.api import Method, MethodInfo, Upscaled
+
+class Hanging(Method):
+    info = MethodInfo(name="hanging", display="Hanging", summary="s")
+
+    def begin(self, *, image, scale):
+        self.image = image
+
+    def upscale(self, lr, size, *, seed):
+        if self.image != "p0":
+            Path({!r}).touch()
+            time.sleep(1000)
+        return Upscaled(torch.nn.functional.interpolate(lr[None], size)[0])
+"""
+
+
+def no_heirs(mark: str) -> bool:
+    """Whether no living process has this text in its environment."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if mark.encode() in (entry / "environ").read_bytes():
+                    return False
+    return True
+
+
+@pytest.mark.parametrize("executor", ["local", "ray"])
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_ctrl_c_ends_processes_that_hang_and_keeps_what_is_finished(
+    newcomer: Path, photos: Path, executor: str
+) -> None:
+    """Catches a run that waits for an image which never comes, and processes, or a cluster, that outlive it."""
+    if executor == "ray":
+        pytest.importorskip("ray", reason="needs ray: pip install 'assr-bench[ray]'")
+    (newcomer / "hanging.py").write_text(HANGING.format(str(newcomer / "hangs")))
+    words = "run --methods hanging --plugin hanging.py --datasets Photos --scales 2 --metrics psnr --out run --procs 2"
+    mark = f"mark-{newcomer}"
+    words = [*words.split(), "--executor", executor, "--device", "cpu", "--workers", "0"]
+    running = begin(words, newcomer, BENCH_TEST_MARK=mark)
+    record = newcomer / "run" / "records" / "hanging" / "Photos" / "x2-s0.jsonl"
+    wait_until(lambda: (newcomer / "hangs").exists() and record.exists(), 240)
+    os.killpg(running.pid, signal.SIGINT)
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 130, err
+    assert "Traceback" not in err
+    assert [row["image"] for row in untimed(newcomer / "run" / "records.csv") if row["value"]] == ["p0"]
+    wait_until(partial(no_heirs, mark))

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from bench.api import BenchError, RequestError, Sample, get_protocol
-from bench.engine import work
+from bench.engine import making
 from bench.engine.executor import LocalExecutor
 from bench.engine.request import RunRequest
 from bench.engine.run import execute as run_all
@@ -32,14 +32,14 @@ Build = Callable[..., RunRequest]
 
 def failing(name: str, image: str, fault: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a step of the main process raise for one image."""
-    real = getattr(work, name)
+    real = getattr(making, name)
 
     def step(first: Any, *others: Any, **named: Any) -> Any:
         if image in str(getattr(first, "id", first)):
             raise fault
         return real(first, *others, **named)
 
-    monkeypatch.setattr(work, name, step)
+    monkeypatch.setattr(making, name, step)
 
 
 @pytest.mark.parametrize("fault", [MemoryError(), cv2.error("too many pixels"), ZeroDivisionError("a bug")], ids=repr)
@@ -149,7 +149,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(
 ) -> None:
     """Catches a run that computes every remaining image only to fail at writing it."""
     calls: list[str] = []
-    real = work.store_image
+    real = making.store_image
 
     def write(path: Path, pixels: np.ndarray) -> str:
         calls.append(path.name)
@@ -157,7 +157,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         return real(path, pixels)
 
-    monkeypatch.setattr(work, "store_image", write)
+    monkeypatch.setattr(making, "store_image", write)
     with pytest.raises(RequestError, match=r"photo 1\.png: No space left.*finished work is kept"):
         run_all(make_request(metrics=("psnr",)))
     assert len(calls) == 2

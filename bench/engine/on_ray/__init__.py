@@ -1,0 +1,1 @@
+"""Runs on a Ray cluster (`--executor ray`); the extra `ray` brings what this needs."""

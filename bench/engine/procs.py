@@ -1,0 +1,264 @@
+"""Inference in processes of this machine, one method loaded in each: `--procs N`, and one process for each GPU.
+
+A process that dies loses the image that it was at: that is computed once more, in a process of its own, before it
+fails; the others of its job go on. On the CPU every process computes with one thread, whatever their number, since
+networks round differently with another number of threads.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+from bench.api import RequestError
+from bench.engine.inferring import Inference
+from bench.engine.making import InferJob, Made
+from bench.engine.processes import refuse_unguarded_script, without_interrupts
+from bench.engine.request import RunRequest
+from bench.engine.serving import DONE, OPENED, Refused, packed, serve, unsendable
+
+_TRIES = 2
+
+
+@dataclass
+class _Task:
+    """A job, or what is left of one.
+
+    Attributes:
+        ticket: What it belongs to.
+        job: The images.
+    """
+
+    ticket: object
+    job: InferJob
+
+    def split(self, done: int) -> tuple[_Task, _Task]:
+        """The image after those that are done, and the images behind it."""
+        units = self.job.units[done:]
+        first, rest = replace(self.job, units=units[:1]), replace(self.job, units=units[1:])
+        return _Task(self.ticket, first), _Task(self.ticket, rest)
+
+
+@dataclass
+class _Hand:
+    """A process.
+
+    Attributes:
+        device: Where it computes.
+        process: The process.
+        pipe: Jobs go down, results come up.
+        task: What it is at.
+        done: Images of that which are finished.
+        row: The row whose method is loaded.
+    """
+
+    device: str
+    process: SpawnProcess
+    pipe: Connection
+    task: _Task | None = None
+    done: int = 0
+    row: str = ""
+
+
+@dataclass
+class ProcessInference:
+    """Inference in processes, which are started when there is something for them to do.
+
+    Attributes:
+        devices: Where each computes.
+    """
+
+    devices: tuple[str, ...]
+    _hands: list[_Hand] = field(default_factory=list, repr=False)
+    _queue: deque[_Task] = field(default_factory=deque, repr=False)
+    _lost: deque[tuple[object, Made]] = field(default_factory=deque, repr=False)
+    _tries: Counter[str] = field(default_factory=Counter, repr=False)
+    _loading: Counter[str] = field(default_factory=Counter, repr=False)
+    _unloadable: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def share(self) -> int:
+        """Their number."""
+        return len(self.devices)
+
+    @property
+    def room(self) -> bool:
+        """Where fewer jobs wait than there are processes to take them."""
+        return len(self._queue) < len(self.devices)
+
+    @property
+    def busy(self) -> bool:
+        """Where anything waits, is computed, or has been lost."""
+        return bool(self._queue or self._lost or any(hand.task for hand in self._hands))
+
+    def submit(self, ticket: object, job: InferJob) -> None:
+        """Put a job at the end of the queue.
+
+        Raises:
+            RequestError: the method cannot be sent to another process.
+        """
+        self._queue.append(_Task(ticket, job))
+        self._hand_out()
+
+    def finished(self, *, wait: float) -> Iterator[tuple[object, Made]]:
+        """What is there, or comes within so many seconds.
+
+        Raises:
+            RequestError: the run cannot go on.
+        """
+        self._hand_out()
+        while self._lost:
+            yield self._lost.popleft()
+            wait = 0.0
+        at_work = {hand.pipe: hand for hand in self._hands if hand.task}
+        for pipe in connection.wait(list(at_work), timeout=wait):
+            yield from self._hear(at_work[pipe])  # pyright: ignore - what was given to `wait`
+        self._hand_out()
+
+    def close(self) -> None:
+        """End the processes, whatever they are at."""
+        for hand in self._hands:
+            hand.pipe.close()  # an idle one ends by itself
+            if hand.task is not None:
+                hand.process.terminate()
+        for hand in self._hands:
+            hand.process.join(5)
+            if hand.process.is_alive():
+                hand.process.kill()
+                hand.process.join()
+        self._hands.clear()
+        self._queue.clear()
+        self._lost.clear()
+
+    def _hear(self, hand: _Hand) -> Iterator[tuple[object, Made]]:
+        """All that a process has to say."""
+        while hand.task is not None and hand.pipe.poll():
+            try:
+                said = hand.pipe.recv()
+            except (EOFError, OSError):
+                self._bury(hand)
+                return
+            if isinstance(said, Made):
+                hand.done += 1
+                yield hand.task.ticket, said
+            elif said == OPENED:
+                hand.row = _row(hand.task.job)
+            elif said == DONE:
+                hand.task = None
+            elif isinstance(said, Refused):
+                hand.task = None
+                raise RequestError(said.reason)
+
+    def _bury(self, hand: _Hand) -> None:
+        """Put back what a dead process leaves undone; what has killed its process twice fails."""
+        hand.process.join()
+        hand.pipe.close()
+        self._hands.remove(hand)
+        task, row = hand.task, hand.row
+        if task is None or hand.done == len(task.job.units):
+            return
+        first, rest = task.split(hand.done)
+        if row != _row(task.job):  # it died while loading, which is no image's fault
+            row = _row(task.job)
+            self._loading[row] += 1
+            if self._loading[row] >= _TRIES:
+                self._unloadable[row] = f"the process {_ended(hand)} twice while it loaded {task.job.choice.display}"
+            self._put_back(first, rest)
+            return
+        (unit,) = first.job.units
+        self._tries[unit.place] += 1
+        self._put_back(rest)
+        if self._tries[unit.place] < _TRIES:
+            self._put_back(first)
+            return
+        error = f"the process that computed it {_ended(hand)}, twice; run again with a smaller --procs"
+        self._lost.append((task.ticket, Made(unit.sample.id, error=error)))
+
+    def _put_back(self, *tasks: _Task) -> None:
+        self._queue.extendleft(task for task in reversed(tasks) if task.job.units)
+
+    def _hand_out(self) -> None:
+        """Give every idle process a job, where there is one."""
+        while self._queue:
+            row = _row(self._queue[0].job)
+            if row in self._unloadable:
+                task = self._queue.popleft()
+                self._lost.extend(
+                    (task.ticket, Made(unit.sample.id, error=self._unloadable[row])) for unit in task.job.units
+                )
+                continue
+            idle = sorted((hand for hand in self._hands if hand.task is None), key=lambda hand: hand.row != row)
+            if not idle and len(self._hands) == len(self.devices):
+                return
+            hand = idle[0] if idle else self._start()
+            self._send(hand, self._queue.popleft())
+
+    def _send(self, hand: _Hand, task: _Task) -> None:
+        hand.task, hand.done = task, 0
+        job = replace(task.job, device=hand.device)
+        try:
+            hand.pipe.send_bytes(packed(job))
+        except OSError:
+            self._bury(hand)
+        except Exception as fault:
+            hand.task = None
+            raise unsendable(job, fault) from fault
+
+    def _start(self) -> _Hand:
+        free = Counter(self.devices) - Counter(hand.device for hand in self._hands)
+        context = multiprocessing.get_context("spawn")
+        pipe, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(theirs,), name="bench inference")
+        with without_interrupts():
+            process.start()
+        theirs.close()  # else its end would never be seen
+        self._hands.append(_Hand(next(free.elements()), process, pipe))
+        return self._hands[-1]
+
+
+def local(request: RunRequest) -> Inference | None:
+    """Processes of this machine: as many as were asked for, else one for each of several GPUs, else none.
+
+    Raises:
+        RequestError: the device is not there, or the main module is a script that cannot be imported again.
+    """
+    devices = devices_of(request.device, request.procs)
+    if request.procs is None and len(devices) == 1:
+        return None
+    refuse_unguarded_script()
+    return ProcessInference(devices)
+
+
+def devices_of(device: str, procs: int | None) -> tuple[str, ...]:
+    """Where each process computes: shared out over the GPUs where a device stands for all of them.
+
+    Args:
+        device: auto, cpu, cuda or cuda:N.
+        procs: Their number; None: one for each device.
+    Raises:
+        RequestError: the device is not there.
+    """
+    if device == "cpu":
+        return ("cpu",) * (procs or 1)
+    import torch
+
+    from bench.engine.inference import resolve_device
+
+    device = resolve_device(device)
+    count = torch.cuda.device_count() if device == "cuda" else 1
+    places = [f"cuda:{index}" for index in range(count)] if count > 1 else [device]
+    return tuple(places[index % len(places)] for index in range(procs or len(places)))
+
+
+def _row(job: InferJob) -> str:
+    return job.choice.folder
+
+
+def _ended(hand: _Hand) -> str:
+    code = hand.process.exitcode or 0
+    return f"was killed (signal {-code}; out of memory?)" if code < 0 else f"ended (exit code {code})"

@@ -265,15 +265,13 @@ def _empty_cell(
     protocol = replace(request.protocol, lr_given=cell_id.dataset in metrics.with_lr)
     signatures = dict(metrics.signed(cell_id.dataset, scale))
     for name, kind in metrics.kinds.items():
-        if kind is MetricKind.SET:
-            # a value of a set metric without its number of images must not be published
-            metric = request.metric(name)
-            if isinstance(metric, SetMetric):
-                signatures[name] = metric.signature(protocol, scale, n=count)
+        metric = request.metric(name)
+        # a value of a set metric without its number of images must not be published
+        if kind is MetricKind.SET and isinstance(metric, SetMetric):
+            signatures[name] = metric.signature(protocol, scale, n=count)
     pair = protocol.drawn(cell_id.seed).pair_id(scale)
-    return Cell(
-        cell_id, choice, CellFolder(cell_id, choice.folder), pair, made.origin, made.weights, set_id, signatures
-    )
+    where = CellFolder(cell_id, choice.folder)
+    return Cell(cell_id, choice, where, pair, made.origin, made.weights, set_id, signatures)
 
 
 def _fill(

@@ -107,15 +107,15 @@ def batch_size(spec: MethodSpec, units: int, share: int) -> int:
     Args:
         spec: The method.
         units: Images of the cell.
-        share: Processes that compute.
+        share: Processes that compute; 0: this one alone, which is told of all images that come.
     """
-    if spec.prepares or share == 1:
+    if spec.prepares or share == 0:
         return max(1, units)
     return max(1, min(_LARGEST_BATCH, units // (4 * share)))
 
 
 def batches(spec: MethodSpec, units: Sequence[object], share: int) -> Iterator[slice]:
-    """The places of each batch among the images of a cell."""
+    """The places of each batch among the images of a cell; arguments as for `batch_size`."""
     size = batch_size(spec, len(units), share)
     for start in range(0, len(units), size):
         yield slice(start, start + size)

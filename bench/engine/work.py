@@ -118,7 +118,8 @@ class Work:
         if not units:
             return
         inference = self._inference(cell)
-        for place in batches(cell.choice.spec, units, inference.share):
+        share = 0 if inference is self._here else inference.share
+        for place in batches(cell.choice.spec, units, share):
             while not inference.room and not self.tally.stopped:
                 self._take(inference)
             if self.tally.stopped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,8 @@ from bench.api import CellId, RequestError
 from bench.engine.choice import choose_methods
 from bench.engine.events import Silent
 from bench.engine.making import InferJob, InferUnit
-from bench.engine.on_ray.files import Sent
+from bench.engine.on_ray.cluster import open_cluster
+from bench.engine.on_ray.files import Received, Sent
 from bench.engine.on_ray.inference import Worker
 from bench.engine.on_ray.parcel import pack
 from bench.engine.origin import source_of
@@ -107,7 +109,7 @@ def test_an_image_that_ends_its_worker_fails_alone_after_three_tries(
     cluster: Any, make_request: Build, ending: Path
 ) -> None:
     """Catches a run that asks for new workers for ever."""
-    place = ClusterPlace(cluster.address)
+    place = ClusterPlace(cluster.address, shared_fs=True)
     tally = execute(make_request(methods="ending", executor="ray", cluster=place, procs=2, device="cpu")).tally
     assert tally.inferred == 3
     (failure,) = tally.failures
@@ -132,7 +134,7 @@ def test_a_worker_needs_no_file_of_the_machine_of_the_command(
         shutil.rmtree(photos)
         ending.unlink()
         worker = ray.remote(Worker).remote("cpu")
-        (made,) = ray.get(worker.make.remote(parcel))
+        (made,) = [ray.get(reference) for reference in worker.make.remote(parcel)]
     finally:
         ray.shutdown()
     assert made.error == ""
@@ -179,8 +181,6 @@ class _Ray:
 
 def test_no_cluster_is_joined_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches a run on another user's cluster of a shared machine, be it by `RAY_ADDRESS` or by `auto`."""
-    from bench.engine.on_ray.cluster import open_cluster
-
     monkeypatch.setenv("RAY_ADDRESS", "elsewhere:6379")
     ray = _Ray(connected=False)
     monkeypatch.setitem(sys.modules, "ray", ray)
@@ -201,6 +201,18 @@ def test_no_cluster_is_joined_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
         open_cluster(ClusterPlace(), cpus=1)
 
 
+@pytest.mark.parametrize(
+    ("address", "said"), [("127.0.0.1:1", "refused"), ("ray://here:1", "HOST:PORT"), ("here", "HOST:PORT")]
+)
+def test_an_address_without_a_cluster_is_told_so_at_once(
+    monkeypatch: pytest.MonkeyPatch, address: str, said: str
+) -> None:
+    """Catches minutes of waiting, and warnings of a library, for a mistyped port."""
+    monkeypatch.setitem(sys.modules, "ray", _Ray(connected=False))
+    with pytest.raises(RequestError, match=rf"--ray-address {address}: .*{said}"):
+        open_cluster(ClusterPlace(address), cpus=1)
+
+
 def test_options_of_a_cluster_belong_to_its_executor(tmp_path: Path) -> None:
     """Catches an address that is silently ignored."""
     with pytest.raises(RequestError, match="--ray-address belongs to --executor ray"):
@@ -216,3 +228,21 @@ def test_a_file_in_an_option_is_refused_without_a_shared_file_system(make_reques
     with pytest.raises(RequestError, match=r"ending\.file=.*--shared-fs"):
         pack(job, Sent(), shared=False)
     assert pack(job, Sent(), shared=True).contents == {}
+
+
+def test_files_of_a_killed_worker_go_when_the_next_one_starts(tmp_path: Path) -> None:
+    """Catches temporary folders that fill a shared machine, and a folder that is taken from a living worker."""
+    left, young = tmp_path / "assr-bench-files-left", tmp_path / "assr-bench-files-young"
+    for folder in (left, young):
+        folder.mkdir()
+        (folder / "image.png").touch()
+    os.utime(left, (0, 0))
+    alive = Received(str(tmp_path))
+    os.utime(alive.folder, (0, 0))
+    other = Received(str(tmp_path))
+    assert not left.exists()
+    assert young.exists()
+    assert alive.folder.exists()
+    for received in (alive, other):
+        received.clear()
+        assert not received.folder.exists()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,14 +106,30 @@ def _ray() -> Any:
 def _join(ray: Any, place: ClusterPlace) -> Cluster:
     cluster = Cluster(place)
     try:
+        _look_for(place.address)
         ray.init(address=place.address, namespace=cluster.namespace, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, ValueError, RuntimeError) as fault:
+    except (OSError, ValueError, RuntimeError) as fault:
         said = " ".join(str(fault).split())[:300]
         raise RequestError(
             f"--ray-address {place.address}: no Ray cluster is to be had there ({said}); start one with 'ray start "
             "--head', or leave --ray-address out for one on this machine"
         ) from fault
     return cluster
+
+
+def _look_for(address: str) -> None:
+    """See that something listens at an address: Ray itself would try for minutes.
+
+    Raises:
+        OSError: nobody does.
+        ValueError: it is no address.
+    """
+    if address == "auto":
+        return
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdecimal() or "/" in host:
+        raise ValueError("expected auto or HOST:PORT, as 'ray start --head' prints it")
+    socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _start(ray: Any, place: ClusterPlace, cpus: int) -> Cluster:

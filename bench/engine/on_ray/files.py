@@ -5,13 +5,20 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench.api import ImageRef, Sample
+from bench.api import ImageRef, RequestError, Sample
+from bench.engine.lock import lock_folder
+
+_PREFIX = "assr-bench-files-"
+_SURELY_LOCKED = 60.0
+"""Seconds after which a folder that was made is locked too."""
 
 Contents = Mapping[str, Any]
 """Path of a file on the machine of the command -> a reference to its bytes."""
@@ -61,7 +68,10 @@ class Received:
 
     def __init__(self, home: str = "", *, most: int = 64) -> None:
         """Args: home: Where the folder is made; empty: where temporary files lie. most: Files that are kept."""
-        self.folder = Path(tempfile.mkdtemp(prefix="assr-bench-", dir=home or None))
+        base = Path(home or tempfile.gettempdir())
+        _remove_leftovers(base)
+        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+        self._lock = lock_folder(self.folder)  # given back when this process ends, however it does
         atexit.register(self.clear)
         self._most = most
         self._here: OrderedDict[str, Path] = OrderedDict()
@@ -127,6 +137,15 @@ class Received:
         path.parent.mkdir()
         path.write_bytes(ray.get(reference))
         return path
+
+
+def _remove_leftovers(base: Path) -> None:
+    """Remove the folders of workers that were killed: those which nobody holds any more."""
+    for folder in base.glob(f"{_PREFIX}*"):
+        with suppress(OSError, RequestError):
+            if time.time() - folder.stat().st_mtime > _SURELY_LOCKED:
+                lock_folder(folder).release()
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def files_of(sample: Sample) -> list[Path]:

@@ -1,7 +1,8 @@
 """Inference on a Ray cluster: one actor for each GPU, or for each core, that keeps a method loaded and takes jobs.
 
-An actor that is lost, with its machine or alone, loses a job: its images are computed by others, one at a time, and
-each is tried three times before it fails. A new actor is asked for, and takes part when the cluster has room for it.
+An actor that is lost, with its machine or alone, loses the image that it was at: others compute that one, which fails
+when it was lost three times, and those behind it. A new actor is asked for, and takes part when the cluster has room
+for it.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ class Worker:
         """Remove the files that were received."""
         self._received.clear()
 
-    def make(self, parcel: Parcel) -> list[Made] | Refused:
-        """What comes of each image of a job, or why the run cannot go on."""
+    def make(self, parcel: Parcel) -> Iterator[Made | Refused]:
+        """What comes of each image of a job, as soon as it is there, or why the run cannot go on."""
         try:
             job = replace(unpack(parcel, self._received), device=self._device)
-            made = list(self._maker.run(job))
+            for made in self._maker.run(job):
+                yield made if parcel.shared else self._with_file(job, made)
         except RequestError as fault:
-            return Refused(self._received.as_sent(str(fault)))
-        return made if parcel.shared else [self._with_file(job, one) for one in made]
+            yield Refused(self._received.as_sent(str(fault)))
 
     def _with_file(self, job: InferJob, made: Made) -> Made:
         """A result with the file that was written here, which goes."""
@@ -67,23 +68,40 @@ class Worker:
 
 
 @dataclass
+class _Task:
+    """A job, or what is left of one.
+
+    Attributes:
+        ticket: What it belongs to.
+        job: The images.
+        results: References to what comes of them, once they are computed.
+        done: Images that are finished.
+    """
+
+    ticket: object
+    job: InferJob
+    results: Any = None
+    done: int = 0
+
+
+@dataclass
 class _Hand:
     """An actor.
 
     Attributes:
         actor: Its handle.
         ready: A reference that is there when it lives; None afterwards.
-        task: What it is at: (ticket, job, reference to the result).
+        task: What it is at.
     """
 
     actor: Any
     ready: Any
-    task: tuple[object, InferJob, Any] | None = None
+    task: _Task | None = None
 
     @property
     def awaited(self) -> Any:
-        """The reference that comes next; None where nothing does."""
-        return self.ready if self.ready is not None or self.task is None else self.task[2]
+        """What comes next from it; None where nothing does."""
+        return self.ready if self.ready is not None or self.task is None else self.task.results
 
 
 @dataclass
@@ -104,7 +122,7 @@ class RayInference:
     cpus: float
     shared: bool
     _hands: list[_Hand] = field(default_factory=list, repr=False)
-    _queue: deque[tuple[object, InferJob]] = field(default_factory=deque, repr=False)
+    _queue: deque[_Task] = field(default_factory=deque, repr=False)
     _lost: deque[tuple[object, Made]] = field(default_factory=deque, repr=False)
     _tries: Counter[str] = field(default_factory=Counter, repr=False)
     _sent: Sent = field(default_factory=Sent, repr=False)
@@ -122,7 +140,7 @@ class RayInference:
 
     def submit(self, ticket: object, job: InferJob) -> None:
         """Put a job at the end of the queue."""
-        self._queue.append((ticket, job))
+        self._queue.append(_Task(ticket, job))
         self._hand_out()
 
     def finished(self, *, wait: float) -> Iterator[tuple[object, Made]]:
@@ -173,34 +191,35 @@ class RayInference:
                 ray.get(hand.ready)
                 hand.ready = None
                 return
-            if hand.task is None:
-                return
-            said = ray.get(hand.task[2])
+            task = hand.task
+            while task is not None and ray.wait([task.results], timeout=0)[0]:
+                said: Any = ray.get(next(task.results))
+                if isinstance(said, Refused):
+                    raise RequestError(said.reason)
+                task.done += 1
+                yield task.ticket, said
+        except StopIteration:
+            hand.task = None
         except RayTaskError as fault:
             raise RequestError(f"a worker of the cluster failed: {fault.cause!r}") from fault
         except RayError:
             self._bury(hand)
-            return
-        ticket, hand.task = hand.task[0], None
-        if isinstance(said, Refused):
-            raise RequestError(said.reason)
-        for made in said:
-            yield ticket, made
 
     def _bury(self, hand: _Hand) -> None:
-        """Put back what a lost actor leaves undone, image by image; what was lost three times fails."""
+        """Put back what a lost actor leaves undone; an image that was lost three times fails."""
         self._hands.remove(hand)
-        if hand.task is None:
+        task = hand.task
+        if task is None or task.done == len(task.job.units):
             return
-        ticket, job, _ = hand.task
-        for unit in reversed(job.units):
-            # of several images nobody knows which was being computed
-            self._tries[unit.place] += len(job.units) == 1
-            if self._tries[unit.place] < _TRIES:
-                self._queue.appendleft((ticket, replace(job, units=(unit,))))
-                continue
-            error = f"the worker that computed it was lost {_TRIES} times (killed, out of memory, or its machine gone)"
-            self._lost.append((ticket, Made(unit.sample.id, error=error)))
+        first, *rest = task.job.units[task.done :]
+        if rest:
+            self._queue.appendleft(_Task(task.ticket, replace(task.job, units=tuple(rest))))
+        self._tries[first.place] += 1
+        if self._tries[first.place] < _TRIES:
+            self._queue.appendleft(_Task(task.ticket, replace(task.job, units=(first,))))
+            return
+        error = f"the worker that computed it was lost {_TRIES} times (killed, out of memory, or its machine gone)"
+        self._lost.append((task.ticket, Made(first.sample.id, error=error)))
 
     def _hand_out(self) -> None:
         """Give every idle actor a job, where there is one; ask for actors that are not there."""
@@ -208,8 +227,11 @@ class RayInference:
             self._hands.append(self._start())
         for hand in self._hands:
             if self._queue and hand.ready is None and hand.task is None:
-                ticket, job = self._queue.popleft()
-                hand.task = (ticket, job, hand.actor.make.remote(pack(job, self._sent, shared=self.shared)))
+                hand.task = self._queue.popleft()
+                parcel = pack(hand.task.job, self._sent, shared=self.shared)
+                # a worker that is ahead of the one who takes its results waits for that one
+                make = hand.actor.make.options(num_returns="streaming", _generator_backpressure_num_objects=2)
+                hand.task.results = make.remote(parcel)
 
     def _start(self) -> _Hand:
         import ray

@@ -6,9 +6,9 @@ Crops of 240 x 240 from the middle of Set14's zebra, lenna, comic, flowers, pepp
 images as 8-bit RGB. Printed are PSNR, LPIPS by AlexNet and by SqueezeNet at every scale, beside bicubic; and what a
 constant grey image becomes after one, two and three cycles of x4, x4.x2 and x4.x3.x1.5: the root mean square around its
 mean and around the grey, in 8-bit steps. --phases: how far LPIPS (AlexNet) at x4 of all images in the folder, whole,
-moves when the compared window moves by 0..3 pixels, beside bicubic's (a network that paints where AlexNet's stride of 4
-does not look moves far; what any method moves by, since windows differ, falls with the number of pixels: six crops have
-3.5 %).
+is off its mean where the compared window moves by 0..3 pixels, beside bicubic's (a network that paints where AlexNet's
+stride of 4 does not look has one phase of sixteen far below the others; what any method moves by, since windows differ,
+falls with the number of pixels).
 """
 
 from __future__ import annotations
@@ -133,8 +133,9 @@ def phases(paths: list[Path], method: Method, alex: LPIPSNetwork) -> list[str]:
                 value = distance(alex, np.ascontiguousarray(enlarged[window]), np.ascontiguousarray(truth[window]))
                 totals.setdefault(name, np.zeros((_PHASES, _PHASES)))[place] += value / len(paths)
     return [
-        f"phases at x4, {name}: LPIPS-Alex {values.min():.4f} to {values.max():.4f}, {values[0, 0]:.4f} at (0, 0); "
-        f"varies by {100 * (values.max() - values.min()) / values.mean():.1f} %"
+        f"phases at x4, {name}: LPIPS-Alex {values.min():.4f} to {values.max():.4f}, {values.mean():.4f} on average, "
+        f"from which they are off by at most {100 * np.abs(values / values.mean() - 1).max():.1f} %, and (0, 0), where "
+        f"LR pixels begin, by {100 * (values[0, 0] / values.mean() - 1):.1f} %"
         for name, values in totals.items()
     ]
 

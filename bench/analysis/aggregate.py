@@ -23,7 +23,6 @@ UNAVAILABLE_NOTE = "unavailable: "
 """How the note of a summary row begins where the metric cannot be had; the reason follows."""
 
 CELL_COLUMNS = ["method", "variant", "dataset", "scale", "seed"]
-_UNIT = ["method", "variant", "dataset", "image", "scale", "seed", "metric", "signature"]
 _SEEDED = [*CELL_COLUMNS, "metric", "signature"]
 
 
@@ -53,14 +52,20 @@ def summarise(
         `doubt` says why a number means little.
     """
     reasons = dict(unavailable or {})
-    units = records.loc[:, list(RECORD_COLUMNS)].drop_duplicates(_UNIT, keep="last")
+    units = records.loc[:, list(RECORD_COLUMNS)]
+    code = _codes(units)
+    # two columns in place of the eight that tell units apart: each costs a tour of all records
+    again = pd.DataFrame({"code": code, "image": units["image"].array}).duplicated(keep="last").to_numpy()
+    units, code = units.loc[~again], code[~again]
     crossed = over_references(units)
     if len(crossed):
         units = pd.concat([units, crossed], ignore_index=True)
+        code = _codes(units)
+    heads = _heads(units, code)
     whole_sets = (units["image"] == SET_IMAGE).to_numpy(dtype=bool)
     planned = planned_cells(expected)
-    plans = Plans(_images_seen(units, whole_sets), planned)
-    measured = _measure(units)
+    plans = Plans(_images_seen(units, heads, whole_sets), planned)
+    measured = _measure(units, heads, code)
     set_metrics = set(units.loc[whole_sets, "metric"])
     named = [metric for plan in planned for metric in (plan.measures or {}).values()]
     order = list(dict.fromkeys([*metrics, *units["metric"].unique(), *reasons, *named]))
@@ -74,20 +79,30 @@ def summarise(
     return pd.DataFrame(lines, columns=pd.Index(SUMMARY_COLUMNS)).astype({"mean": float, "seed_sd": float})
 
 
-def _images_seen(units: pd.DataFrame, whole_sets: NDArray[np.bool_]) -> Iterator[tuple[Cell, int]]:
+def _codes(units: pd.DataFrame) -> NDArray[np.intp]:
+    """The group of each row: a cell, a metric and a signature."""
+    return units.groupby(_SEEDED, sort=False, dropna=False).ngroup().to_numpy()
+
+
+def _heads(units: pd.DataFrame, code: NDArray[np.intp]) -> pd.DataFrame:
+    """What each group is of, in the order of their codes."""
+    first = np.empty(code.max(initial=-1) + 1, dtype=np.intp)
+    first[code[::-1]] = np.arange(len(code))[::-1]  # the last to be set is the first of its group
+    return units[_SEEDED].iloc[first]
+
+
+def _images_seen(units: pd.DataFrame, heads: pd.DataFrame, whole_sets: NDArray[np.bool_]) -> Iterator[tuple[Cell, int]]:
     """Each cell of the records with the number of images seen in its dataset at its scale."""
     seen = units.loc[~whole_sets, ["dataset", "scale", "image"]].drop_duplicates()
     images = seen.groupby(["dataset", "scale"]).size().to_dict()
-    for cell in units[CELL_COLUMNS].drop_duplicates().itertuples(index=False, name=None):
+    for cell in heads[CELL_COLUMNS].drop_duplicates().itertuples(index=False, name=None):
         yield cell, images.get((cell[2], cell[3]), 1)
 
 
-def _measure(units: pd.DataFrame) -> dict[tuple[Cell, str, str], Measured]:
+def _measure(units: pd.DataFrame, heads: pd.DataFrame, code: NDArray[np.intp]) -> dict[tuple[Cell, str, str], Measured]:
     """(cell, metric, signature) -> mean over the good images, and counts of good, unavailable and failed ones."""
     good = ((units["unit_status"] == UnitStatus.OK) & units["value"].notna()).to_numpy(dtype=bool)
     away = (units["unit_status"] == UnitStatus.UNAVAILABLE).to_numpy(dtype=bool)
-    code = units.groupby(_SEEDED, sort=False, dropna=False).ngroup().to_numpy()
-    heads = units.loc[~units.duplicated(_SEEDED), _SEEDED]
     count = len(heads)
     values, images = units["value"].to_numpy(dtype=float, na_value=np.nan), units["image"].to_numpy(dtype=object)
     n = np.bincount(code[good], minlength=count)

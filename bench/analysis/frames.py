@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,6 @@ from bench.engine.rows import Rows, record_rows
 _HOW = "give the --out folder of a finished or interrupted 'bench run'"
 _UNSAID: list[Any] = ["", "", None, None, None]
 """Origin, source, seconds, height and width of a row that does not say them."""
-_in_columns = attrgetter(*RECORD_COLUMNS)
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(("value", "seconds"), "float64"),
     "seed": "int64",
@@ -195,17 +193,16 @@ def records_frame(rows: Iterable[RecordRow | tuple[Any, ...]]) -> pd.DataFrame:
     Args:
         rows: Typed rows, or tuples in the order of RECORD_COLUMNS, which may stop behind `signature`.
     """
-    lines = [_in_columns(row) if isinstance(row, RecordRow) else _whole(row) for row in rows]
-    values = zip(*lines, strict=True) if lines else ((),) * len(RECORD_COLUMNS)
-    columns: dict[str, Sequence[Any]] = dict(zip(RECORD_COLUMNS, values, strict=True))
-    columns["unit_status"] = [str(status) for status in columns["unit_status"]]
+    lines = [row if len(row) == len(RECORD_COLUMNS) else _whole(row) for row in rows]
+    columns: dict[str, list[Any]] = {name: [line[i] for line in lines] for i, name in enumerate(RECORD_COLUMNS)}
+    columns["unit_status"] = list(map(str, columns["unit_status"]))
     made = {name: pd.Series(own, dtype=_TYPES.get(name, object)) for name, own in columns.items() if name != "scale"}
     made["scale"] = scale_column(columns["scale"])
     return pd.DataFrame({name: made[name] for name in RECORD_COLUMNS})
 
 
 def _whole(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return (*values, *_UNSAID[len(values) - len(RECORD_COLUMNS) :]) if len(values) < len(RECORD_COLUMNS) else values
+    return (*values, *_UNSAID[len(values) - len(RECORD_COLUMNS) :])
 
 
 def named_protocols(protocols: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:

@@ -15,6 +15,8 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
+from pydantic_core.core_schema import CoreConfig
 
 from bench.api.scale import Scale
 
@@ -196,8 +198,8 @@ class Record:
             "output": None if self.output is None else _members(self.output),
             "scores": [_members(score) | {"value": _spelt(score.value)} for score in self.scores],
         }
-        text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=str)[:-1]
-        return f'{text}{_CHECK}{_check_sum(text.encode()).decode()}"}}'
+        text = _dumped(values)[:-1]
+        return f'{text}{_CHECK}{zlib.crc32(text.encode()):08x}"}}'
 
     @staticmethod
     def from_json(line: str | bytes) -> Record:
@@ -207,13 +209,22 @@ class Record:
             ValueError: not a record; says which field is of another kind than expected.
         """
         data = line.encode() if isinstance(line, str) else line
-        end = len(data) - len(_CHECK) - 10  # eight digits, the quote and the brace
-        if data[end : end + len(_CHECK)] == _CHECK.encode() and data[end + len(_CHECK) : -2] != _check_sum(data[:end]):
+        if data[-_TAIL:][: len(_CHECK)] == _CHECK.encode() and not line_is_checked(data):
             raise ValueError("its check sum does not fit, so it was changed after it was written")
         try:
-            return _adapter().validate_json(data, strict=True)
+            return _validator().validate_json(data, strict=True)
         except ValidationError as fault:
             raise ValueError(first_fault(fault)) from None
+
+
+def line_head(cell: CellId) -> bytes:
+    """The bytes that a line of a cell begins with, up to the comma behind the cell."""
+    return f'{{"cell":{_dumped(_members(cell))},'.encode()
+
+
+def line_is_checked(line: bytes) -> bool:
+    """Whether a line ends with a check sum that fits."""
+    return line.endswith(b'"check":"%08x"}' % zlib.crc32(line[:-_TAIL]))
 
 
 def unknown_keys(line: bytes) -> tuple[str, ...]:
@@ -228,10 +239,12 @@ def unknown_keys(line: bytes) -> tuple[str, ...]:
 
 _CHECK = ',"check":"'
 """The last key of a line: CRC-32 of everything before it. It tells damage, it is no seal."""
+_TAIL = len(_CHECK) + 10
+"""Length of a line's end: that, eight digits, the quote and the brace."""
 
 
-def _check_sum(text: bytes) -> bytes:
-    return b"%08x" % zlib.crc32(text)
+def _dumped(values: Any) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def first_fault(fault: ValidationError) -> str:
@@ -241,6 +254,11 @@ def first_fault(fault: ValidationError) -> str:
     return f"{where}: {found['msg']}" if where else str(found["msg"])
 
 
+def fresh_texts(kind: type) -> SchemaValidator:
+    """A reader of JSON in which hardly a text stands twice, such as hashes: none is looked up among earlier ones."""
+    return SchemaValidator(TypeAdapter(kind).core_schema, CoreConfig(cache_strings="none"))
+
+
 @lru_cache(maxsize=1)
-def _adapter() -> TypeAdapter[Record]:
-    return TypeAdapter(Record)
+def _validator() -> SchemaValidator:
+    return fresh_texts(Record)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from operator import attrgetter
-from typing import Annotated, Any
+from operator import itemgetter
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
@@ -242,9 +242,8 @@ class RunManifest:
         return RowInfo.bare(method, variant)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordRow:
-    """One row of records.csv, see RECORD_COLUMNS."""
+class RecordRow(NamedTuple):
+    """One row of records.csv with RECORD_COLUMNS; a tuple, since a folder has hundreds of thousands."""
 
     method: str
     variant: str
@@ -262,24 +261,9 @@ class RecordRow:
     height: int | None = None
     width: int | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """column -> value."""
-        return {**asdict(self), "unit_status": str(self.unit_status)}
 
-    @staticmethod
-    def from_json(values: Mapping[str, Any]) -> RecordRow:
-        """The row that `to_json` wrote.
-
-        Raises:
-            ValueError: a column is missing or of another kind.
-        """
-        try:
-            return _row_adapter().validate_python(dict(values))
-        except ValidationError as fault:
-            raise ValueError(first_fault(fault)) from None
-
-
-row_order = attrgetter("method", "variant", "dataset", "scale", "seed", "image", "metric", "signature")
+_ORDER = ("method", "variant", "dataset", "scale", "seed", "image", "metric", "signature")
+row_order = itemgetter(*map(RecordRow._fields.index, _ORDER))
 """The order of records.csv, as a key for sorting rows."""
 
 
@@ -319,8 +303,3 @@ def _adapter() -> TypeAdapter[RunManifest]:
 @lru_cache(maxsize=1)
 def _version_adapter() -> TypeAdapter[dict[str, Any]]:
     return TypeAdapter(dict[str, Any])
-
-
-@lru_cache(maxsize=1)
-def _row_adapter() -> TypeAdapter[RecordRow]:
-    return TypeAdapter(RecordRow)

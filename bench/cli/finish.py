@@ -45,6 +45,8 @@ def carry_out(config: RunConfig, command: str) -> int:
     if tally.interrupted:
         return 130
     valueless = _valueless(config, run)
+    if request.shard is not None:  # what needs whole sets is made when they are merged
+        valueless = [name for name in valueless if name in run.result.metrics.image_metrics()]
     unsaid = [name for name in valueless if name not in run.result.metrics.unavailable and not tally.failures]
     if unsaid and not tally.without:
         warn(f"asked for, and without any value: {', '.join(unsaid)}")
@@ -92,7 +94,9 @@ def show_plan(config: RunConfig) -> None:
     for cell in plan.cells:
         infer = sum(unit.infer for unit in cell.units)
         numbers = sum(len(unit.missing) for unit in cell.units)
-        work = f"{counted(len(cell.units), 'image')}, {infer} to compute, {counted(numbers, 'number')} to make"
+        own = sum(not unit.elsewhere for unit in cell.units)
+        of = f" of {len(cell.units)}" if own < len(cell.units) else ""
+        work = f"{counted(own, 'image')}{of}, {infer} to compute, {counted(numbers, 'number')} to make"
         say(f"{cell_label(cell.id, displays)}: {work}")
     for sentence in plan.reasons():
         say(sentence)

@@ -76,6 +76,13 @@ def run(
     data_root: opt.DataRoot = None,
     weights_root: opt.WeightsRoot = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PART/PARTS",
+            help="Only this part of the images, such as 3/16, with an --out of its own; 'bench merge' joins them.",
+        ),
+    ] = None,
 ) -> None:
     """Run methods on datasets at scales, score, and write the tables."""
     typed: dict[str, Any] = {
@@ -105,6 +112,7 @@ def run(
         "data_root": data_root,
         "weights_root": weights_root,
         "fail_fast": fail_fast or None,
+        "shard": shard,
     }
     from bench.cli.finish import carry_out, show_plan
     from bench.session.config import make_config, read_config

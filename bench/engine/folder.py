@@ -8,11 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, ValidationError
+from pydantic_core import SchemaValidator, core_schema
 
 from bench.api import CellId, Output, Record, RequestError, RunManifest, Score, UnitStatus, format_scale
-from bench.api.record import unknown_keys
+from bench.api.record import fresh_texts, line_head, line_is_checked, unknown_keys
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,26 @@ class CellFolder:
         """Where the SR image of a unit lies, relative to the run folder; one of two ways of making LR is not plain."""
         return f"{self._images}{'' if plain else '~' + pair[:8]}/{image}.png"
 
-    def owns(self, record: Record) -> bool:
-        """Whether a record names the image that it is of, and no other unit's."""
-        path = "" if record.output is None else record.output.path
-        plain = self.image_path(record.image, record.pair, plain=True)
-        return path == plain or path == self.image_path(record.image, record.pair, plain=False)
+    def owns(self, path: str, image: str, pair: str) -> bool:
+        """Whether a path is where a unit's image lies, and no other's."""
+        return path == self.image_path(image, pair) or path == self.image_path(image, pair, plain=False)
 
     @cached_property
     def _images(self) -> str:
         return "/".join(("images", *self.parts, self.stem))
+
+
+class _ByKey:
+    """Of scores: a list in a line, found by their keys in memory."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(by_key, handler(tuple[Score, ...]))
+
+
+def by_key(scores: Iterable[Score]) -> dict[str, Score]:
+    """Score key -> score; faults, which have no key, under their metric and signature."""
+    return {score.key or f"fault of {score.metric}|{score.signature}": score for score in scores}
 
 
 @dataclass(slots=True)
@@ -53,18 +68,33 @@ class StoredUnit:
 
     Attributes:
         image, pair, status, output, error, origin, source, file: Those of the newest record, see `Record`.
-        scores: Score key -> score of this output; faults (scores without a key) under their metric and signature.
+        scores: As `by_key` has them, of this output.
     """
 
     image: str
     pair: str
     status: UnitStatus
     output: Output | None
-    scores: dict[str, Score] = field(default_factory=dict)
+    scores: Annotated[dict[str, Score], _ByKey] = field(default_factory=dict)
     error: str = ""
     origin: str = ""
     source: str = ""
     file: str = ""
+
+    @staticmethod
+    def of(record: Record) -> StoredUnit:
+        """What one record says."""
+        return StoredUnit(
+            record.image,
+            record.pair,
+            record.status,
+            record.output,
+            by_key(record.scores),
+            record.error,
+            record.origin,
+            record.source,
+            record.file,
+        )
 
     def score(self, key: str, metric: str, signature: str) -> Score | None:
         """The number of a score key, believed only under its own metric and signature."""
@@ -83,10 +113,13 @@ class RunFolder:
         """Args: out: The folder; nothing is read yet."""
         self.out = out
         self._read: dict[Path, Units] = {}
+        self._paths: dict[CellFolder, Path] = {}
 
     def records_path(self, where: CellFolder) -> Path:
         """The record file of a cell."""
-        return self.out.joinpath("records", *where.parts, f"{where.stem}.jsonl")
+        if where not in self._paths:
+            self._paths[where] = self.out.joinpath("records", *where.parts, f"{where.stem}.jsonl")
+        return self._paths[where]
 
     def image_path(self, where: CellFolder, image: str, pair: str, taken: set[str]) -> Path:
         """Where the SR image of a unit goes, relative to the run folder.
@@ -109,8 +142,12 @@ class RunFolder:
         """
         path = self.records_path(where)
         if path not in self._read:
-            self._read[path] = fold_records(read_records(path, where))
+            self._read[path] = fold_units(read_units(path, where))
         return self._read[path]
+
+    def forget(self, where: CellFolder) -> None:
+        """Let go of what was read of a cell; it is read again when it is asked for."""
+        self._read.pop(self.records_path(where), None)
 
     def manifest(self) -> RunManifest | None:
         """run.json; None where there is none.
@@ -148,8 +185,8 @@ class Listing:
         return name in self._names[folder]
 
 
-def read_records(path: Path, where: CellFolder) -> list[Record]:
-    """All records of a cell's file; a torn last line is passed over.
+def read_units(path: Path, where: CellFolder) -> list[StoredUnit]:
+    """What each line of a cell's file says; a torn last line is passed over.
 
     Raises:
         RequestError: lines in the middle are no records (says the first and how many), or one is of another cell or
@@ -161,28 +198,58 @@ def read_records(path: Path, where: CellFolder) -> list[Record]:
         return []
     except OSError as fault:
         raise RequestError(f"{path} cannot be read: {fault.strerror or fault}; move it away, then run again") from None
-    records: list[Record] = []
+    units: list[StoredUnit] = []
     wrong: list[tuple[int, ValueError]] = []
+    head = line_head(where.cell)
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            record = Record.from_json(line)
+            unit = _read_line(line, head)
+            if unit is None:
+                record = Record.from_json(line)
+                if record.cell != where.cell:
+                    raise _misplaced(path, number, record.cell, where.cell)
+                unit = StoredUnit.of(record)
         except ValueError as fault:
             wrong.append((number, fault))
             continue
-        if record.cell != where.cell:
+        if unit.output is not None and not where.owns(unit.output.path, unit.image, unit.pair):
             raise RequestError(
-                f"{path}, line {number}: the record says it is of {describe(record.cell)}, but it lies where those of "
-                f"{describe(where.cell)} are; move the file back to its place or away, then run again"
+                f"{path}, line {number}: expected the image of '{unit.image}' where this cell keeps it, seen "
+                f"{unit.output.path[:80]}; delete that line (its unit is computed again), then run again"
             )
-        if record.output is not None and not where.owns(record):
-            raise RequestError(
-                f"{path}, line {number}: expected the image of '{record.image}' where this cell keeps it, seen "
-                f"{record.output.path[:80]}; delete that line (its unit is computed again), then run again"
-            )
-        records.append(record)
+        units.append(unit)
     if wrong:
         raise _damaged(path, lines, wrong)
-    return records
+    return units
+
+
+def _read_line(line: bytes, head: bytes) -> StoredUnit | None:
+    """A line that begins as every line of its cell does: what stands there of the cell need not be read again.
+
+    Returns:
+        None for a line that must be read whole, for it begins in another way or is none.
+    """
+    if not line.startswith(head) or not line_is_checked(line):
+        return None
+    rest = b"{" + line[len(head) :]
+    if b'"cell"' in rest:  # of two cells in one line the second counts
+        return None
+    try:
+        return _validator().validate_json(rest, strict=True)
+    except ValidationError:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _validator() -> SchemaValidator:
+    return fresh_texts(StoredUnit)
+
+
+def _misplaced(path: Path, number: int, said: CellId, place: CellId) -> RequestError:
+    return RequestError(
+        f"{path}, line {number}: the record says it is of {describe(said)}, but it lies where those of "
+        f"{describe(place)} are; move the file back to its place or away, then run again"
+    )
 
 
 def _damaged(path: Path, lines: Sequence[bytes], wrong: Sequence[tuple[int, ValueError]]) -> RequestError:
@@ -208,28 +275,17 @@ def describe(cell: CellId) -> str:
     return f"{cell.method}{variant}, {cell.dataset}, x{format_scale(cell.scale)}, seed {cell.seed}"
 
 
-def fold_records(records: Iterable[Record]) -> Units:
+def fold_units(lines: Iterable[StoredUnit]) -> Units:
     """Merge lines: the newest output of each (image, pair) wins, scores of the same output add up."""
     units: Units = {}
-    for record in records:
-        slot = (record.image, record.pair)
-        scores = {_slot(score): score for score in record.scores}
+    for unit in lines:
+        slot = (unit.image, unit.pair)
         old = units.get(slot)
-        if old is not None and _same_image(old.output, record.output):
-            scores = {**old.scores, **scores}
-        # numbers of an image outlive the failure of a later metric on it
-        status = UnitStatus.OK if scores else record.status
-        units[slot] = StoredUnit(
-            record.image,
-            record.pair,
-            status,
-            record.output,
-            scores,
-            record.error,
-            record.origin,
-            record.source,
-            record.file,
-        )
+        if old is not None and _same_image(old.output, unit.output):
+            unit.scores = {**old.scores, **unit.scores}
+        if unit.scores:  # numbers of an image outlive the failure of a later metric on it
+            unit.status = UnitStatus.OK
+        units[slot] = unit
     return units
 
 
@@ -241,7 +297,3 @@ def _same_image(old: Output | None, new: Output | None) -> bool:
     if old is None or new is None or old.key != new.key:
         return False
     return old.sha256 == new.sha256 or old.depth != new.depth
-
-
-def _slot(score: Score) -> str:
-    return score.key or f"fault of {score.metric}|{score.signature}"

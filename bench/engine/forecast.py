@@ -12,13 +12,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from bench.api import CellId, ImageRef, RunManifest, factors
-from bench.data.images import header_size
+from bench.api import CellId, RunManifest
+from bench.engine.extent import result_pixels
 from bench.engine.folder import CellFolder, RunFolder, StoredUnit
 from bench.engine.plan import Cell, Plan, Unit
 
 Row = tuple[str, str]
 """(method, variant)."""
+
+
+_HEADERS = 500
+"""Images of a cell whose headers are read; of more, each stands for those behind it: a header takes as long as a small
+image."""
 
 
 @dataclass
@@ -85,7 +90,6 @@ class Forecast:
     _besides: Pace = field(default_factory=Pace, repr=False)
     _since: float | None = field(default=None, repr=False)
     _taken: float = field(default=0.0, repr=False)
-    _sizes: dict[ImageRef, int] = field(default_factory=dict, repr=False)
 
     def took(self, cell: Cell, pixels: int, seconds: float) -> None:
         """A method made an image."""
@@ -124,34 +128,22 @@ class Forecast:
         """Pixels of a result, from its source's header; 0 where that cannot be read."""
         if unit.stored is not None:
             return unit.stored.size[0] * unit.stored.size[1]
-        protocol, sample = self.plan.request.protocol, unit.sample
-        down, across = factors(cell.id.scale)
-        if protocol.size_rule == "fixed-lr" and protocol.lr_side is not None:
-            return round(protocol.lr_side**2 * down * across)
-        if sample.hr is not None:
-            return self._size(sample.hr)
-        return round(self._size(sample.lr) * down * across) if sample.lr is not None else 0
+        return result_pixels(unit.sample, cell.id.scale, self.plan.request.protocol)
 
     def _jobs(self) -> dict[tuple[CellId, str], _Job]:
         """What is not finished; the headers of the images are read when it is asked for first."""
         if self._left is None:
-            self._left = {
-                (cell.id, unit.sample.id): _Job(row_of(cell.id), self.pixels(cell, unit), unit.infer)
-                for cell in self.plan.cells
-                for unit in cell.todo()
-            }
+            self._left = {}
+            for cell in self.plan.cells:
+                pixels, todo = 0, cell.todo()
+                for place, unit in enumerate(todo):
+                    if place % (1 + len(todo) // _HEADERS) == 0:
+                        pixels = self.pixels(cell, unit)
+                    self._left[cell.id, unit.sample.id] = _Job(row_of(cell.id), pixels, unit.infer)
             for job in self._left.values():
                 self._images += job.pixels
                 self._todo[job.row] += job.pixels if job.infer else 0
         return self._left
-
-    def _size(self, image: ImageRef) -> int:
-        if image not in self._sizes:
-            height, width = header_size(image.path) or (0, 0)
-            if image.centre_crop is not None:
-                height, width = min(height, image.centre_crop[0]), min(width, image.centre_crop[1])
-            self._sizes[image] = height * width
-        return self._sizes[image]
 
     def _pace(self, row: Row) -> Pace:
         """What is known of a method: what it took in this run, else what its stored images took."""

@@ -107,8 +107,13 @@ def output_key(*, method: str, source: str, pair: str, image: str, scale: Scale,
 def score_key(output: str, signature: str, *others: str) -> str:
     """The key of one number: the image, how it was scored, and further images that it looks at."""
     # digest([output, signature, *others]), without a tour of the encoder for what is asked for every number of a folder
-    text = ",".join([encode_basestring_ascii(part) for part in (output, signature, *others)])
-    return hashlib.sha256(f"[{text}]".encode()).hexdigest()[:32]
+    text = f"[{encode_basestring_ascii(output)}{''.join(map(_listed, (signature, *others)))}]"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=1024)
+def _listed(text: str) -> str:
+    return "," + encode_basestring_ascii(text)
 
 
 def options_by_content(spec: MethodSpec, options: dict[str, Any]) -> dict[str, Any]:

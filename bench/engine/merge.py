@@ -41,9 +41,10 @@ def merge_manifests(runs: Sequence[Named]) -> RunManifest:
 
 def _merged(first: RunManifest, second: RunManifest) -> RunManifest:
     metrics = _words([*first.request.get("metrics", ()), *second.request.get("metrics", ())])
+    request = {key: value for key, value in first.request.items() if key != "shard"}
     return replace(
         first,
-        request={**first.request, "metrics": metrics},
+        request={**request, "metrics": metrics},
         rows=merged_rows(first.rows, second.rows),
         origins={**first.origins, **second.origins},
         sets={**first.sets, **second.sets},

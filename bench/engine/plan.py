@@ -26,11 +26,13 @@ from bench.api import (
 from bench.engine.agreement import disagreement
 from bench.engine.bulk import no_collection
 from bench.engine.choice import MethodChoice
+from bench.engine.extent import result_pixels
 from bench.engine.faults import attributed
 from bench.engine.folder import CellFolder, Listing, RunFolder, StoredUnit
 from bench.engine.keys import output_key, score_key
 from bench.engine.origin import MadeBy, image_set, made_by, read_besides, short, short_source, source_of
 from bench.engine.request import RunRequest, refuse_twins
+from bench.engine.shard import Shard, share_out
 from bench.metrics.base import SetMetric
 
 
@@ -50,6 +52,7 @@ class Unit:
         stored: What is known of the SR image, where it is there.
         because: Why an image that is there has to be computed again; empty where none is there.
         without: metric -> why it has no value for this image, as far as that is known.
+        elsewhere: True where another shard computes it: there is nothing to do for it here.
     """
 
     sample: Sample
@@ -63,6 +66,7 @@ class Unit:
     stored: Output | None = None
     because: str = ""
     without: dict[str, str] = field(default_factory=dict)
+    elsewhere: bool = False
 
     @property
     def path(self) -> Path:
@@ -217,7 +221,18 @@ def make_plan(
                         cell = _empty_cell(request, metrics, choice, made, cell_id, sets[place][0], len(samples[place]))
                         _fill(cell, samples[place], sources[place], store, request, metrics, made, known, listing)
                         cells.append(cell)
+    if request.shard is not None:
+        _leave_to_others(cells, request.shard, request.protocol)
     return Plan(request, cells, dict(sets.values()))
+
+
+def _leave_to_others(cells: Iterable[Cell], shard: Shard, protocol: Protocol) -> None:
+    """Leave nothing to do for the images of other shards, whatever is stored here already."""
+    units = [(cell.id, unit) for cell in cells for unit in cell.units]
+    work = [((of.method, of.variant), result_pixels(unit.sample, of.scale, protocol)) for of, unit in units]
+    for (_, unit), home in zip(units, share_out(work, shard.count), strict=True):
+        if home != shard.number:
+            unit.elsewhere, unit.infer, unit.missing = True, False, {}
 
 
 def select_samples(dataset: Dataset, scale: Scale, protocol: Protocol, limit: int | None) -> list[Sample]:
@@ -250,11 +265,10 @@ def _empty_cell(
     protocol = replace(request.protocol, lr_given=cell_id.dataset in metrics.with_lr)
     signatures = dict(metrics.signed(cell_id.dataset, scale))
     for name, kind in metrics.kinds.items():
-        if kind is MetricKind.SET:
-            # a value of a set metric without its number of images must not be published
-            metric = request.metric(name)
-            if isinstance(metric, SetMetric):
-                signatures[name] = metric.signature(protocol, scale, n=count)
+        metric = request.metric(name)
+        # a value of a set metric without its number of images must not be published
+        if kind is MetricKind.SET and isinstance(metric, SetMetric):
+            signatures[name] = metric.signature(protocol, scale, n=count)
     pair = protocol.drawn(cell_id.seed).pair_id(scale)
     where = CellFolder(cell_id, choice.folder)
     return Cell(cell_id, choice, where, pair, made.origin, made.weights, set_id, signatures)

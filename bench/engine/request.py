@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.api import Dataset, Protocol, RequestError, Scale
 from bench.engine.choice import MethodChoice
+from bench.engine.shard import Shard
 from bench.metrics.base import Metric
 
 
@@ -50,6 +51,7 @@ class RunRequest:
         command: What the user typed, to say how to go on.
         config: The request as `--config` takes it; empty where it was not made from one.
         fail_fast: Stop at the first unit that fails; what is finished is kept.
+        shard: Only this part of the plan's images; None: all.
     """
 
     methods: tuple[MethodChoice, ...]
@@ -70,6 +72,7 @@ class RunRequest:
     command: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     fail_fast: bool = False
+    shard: Shard | None = None
 
     @property
     def metric_names(self) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from bench.api import Protocol
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+_STRIP_VALUES = 1 << 18
+"""Values rounded at a time: float64 of a strip and not of the canvas."""
 
 
 def quantise(sr: NDArray[np.float32], protocol: Protocol) -> Pixels:
@@ -23,16 +25,18 @@ def quantise(sr: NDArray[np.float32], protocol: Protocol) -> Pixels:
     """
     levels, kind = (65535.0, np.uint16) if protocol.sr_depth == "float" else (255.0, np.uint8)
     half = 0.0 if protocol.sr_depth == "u8-trunc" else 0.5
-    if protocol.plane == "y":
-        same = np.array_equal(sr[0], sr[1]) and np.array_equal(sr[0], sr[2])
-        planes = [sr[0] if same else sr.mean(axis=0, dtype=np.float64)]
-    else:
-        planes = list(sr)
-    out = np.empty((*sr.shape[1:], len(planes)), kind)
-    for index, plane in enumerate(planes):
-        # float64, so that rounding to 16 bit and then to 8 gives what rounding to 8 bit gives
-        scaled = np.multiply(plane, levels, dtype=np.float64)
-        scaled += half
-        np.clip(scaled, 0.0, levels, out=scaled)
-        out[..., index] = scaled
-    return cast("Pixels", out[..., 0] if protocol.plane == "y" else out)
+    luma = protocol.plane == "y"
+    same = luma and np.array_equal(sr[0], sr[1]) and np.array_equal(sr[0], sr[2])
+    out = np.empty((*sr.shape[1:], 1 if luma else 3), kind)
+    step = max(_STRIP_VALUES // sr.shape[2], 1)
+    for start in range(0, sr.shape[1], step):
+        strip, rows = sr[:, start : start + step], out[start : start + step]
+        if luma:
+            strip = strip[:1] if same else strip.mean(axis=0, dtype=np.float64, keepdims=True)
+        for index, plane in enumerate(strip):
+            # float64, so that rounding to 16 bit and then to 8 gives what rounding to 8 bit gives
+            scaled = np.multiply(plane, levels, dtype=np.float64)
+            scaled += half
+            np.clip(scaled, 0.0, levels, out=scaled)
+            rows[..., index] = scaled
+    return cast("Pixels", out[..., 0] if luma else out)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from bench.api import CellId, CellPlan, MetricRef, RecordRow, RunManifest, Scale, Score, UnitStatus
 from bench.api.run import row_order
@@ -49,25 +50,29 @@ def record_rows(folder: RunFolder, manifest: RunManifest) -> Rows:
             rows += reader.rows(plan, reasons)
             if reasons:
                 older[plan.key] = older_sentence(reasons)
+            reader.forget(plan)
         rows.sort(key=row_order)
         return Rows([row for row, before in zip(rows, [None, *rows], strict=False) if row != before], older)
 
 
 class _Reader:
-    """Reads each cell's units once; cross-scale numbers look at two cells."""
+    """Reads each cell's units; cross-scale numbers look at two cells."""
 
     def __init__(self, folder: RunFolder, manifest: RunManifest) -> None:
         self.folder, self.manifest = folder, manifest
-        self._units: dict[CellId, Units] = {}
         self._plans: dict[CellId, list[CellPlan]] = {}
         for plan in manifest.cells:
             self._plans.setdefault(plan.cell, []).append(plan)
+        self._crosses = any(plan.crossing for plan in manifest.cells)
 
     def units(self, plan: CellPlan) -> Units:
         """What is stored of a cell."""
-        if plan.cell not in self._units:
-            self._units[plan.cell] = self.folder.units(CellFolder(plan.cell, plan.folder))
-        return self._units[plan.cell]
+        return self.folder.units(CellFolder(plan.cell, plan.folder))
+
+    def forget(self, plan: CellPlan) -> None:
+        """Let go of a cell's units behind the last plan that needs them: all of a folder's fill the memory."""
+        if not self._crosses and plan is self._plans[plan.cell][-1]:
+            self.folder.forget(CellFolder(plan.cell, plan.folder))
 
     def reason(self, plan: CellPlan, unit: StoredUnit) -> str:
         """Why a unit does not agree with the plan; empty where it does."""
@@ -76,13 +81,14 @@ class _Reader:
         file = plan.files.get(unit.image, "")
         return disagreement(unit, origin, images[unit.image], file, self.manifest.origins)
 
-    def agreed(self, plan: CellPlan) -> dict[str, StoredUnit]:
-        """image -> its unit, where that agrees with the plan."""
-        found = {image: self.units(plan).get((image, plan.pair)) for image in self.manifest.sets[plan.images].images}
-        return {image: unit for image, unit in found.items() if unit is not None and not self.reason(plan, unit)}
+    def agreed(self, plan: CellPlan, image: str) -> StoredUnit | None:
+        """The unit of an image, where that agrees with the plan."""
+        unit = self.units(plan).get((image, plan.pair)) if image in self.manifest.sets[plan.images].images else None
+        return unit if unit is not None and not self.reason(plan, unit) else None
 
-    def rows(self, plan: CellPlan, reasons: Counter[str]) -> Iterator[RecordRow]:
+    def rows(self, plan: CellPlan, reasons: Counter[str]) -> list[RecordRow]:
         """The rows of a cell under one way of making LR; why units do not agree with the plan is counted."""
+        rows: list[RecordRow] = []
         units = self.units(plan)
         for image, source in self.manifest.sets[plan.images].images.items():
             unit = units.get((image, plan.pair))
@@ -92,14 +98,14 @@ class _Reader:
             reason = self.reason(plan, unit)
             if reason:
                 reasons[reason] += 1
-                yield from row.stale()
+                rows += row.stale()
             elif unit.status is UnitStatus.FAILED:
-                yield from row.failed()
+                rows += row.failed()
             else:
-                yield from row.measured()
+                rows += row.measured()
                 if plan.crossing:
-                    yield from row.crossed(self._partner_key(plan, image))
-        yield from self._whole_set(plan)
+                    rows += row.crossed(self._partner_key(plan, image))
+        return [*rows, *self._whole_set(plan)]
 
     def _partner_key(self, plan: CellPlan, image: str) -> Callable[[Scale], list[str]]:
         """Reference scale -> output keys that this image's unit may have there, as planned."""
@@ -107,7 +113,7 @@ class _Reader:
         def keys(reference: Scale) -> list[str]:
             own = plan.cell
             other = CellId(own.method, own.variant, own.dataset, reference, own.seed)
-            units = [self.agreed(partner).get(image) for partner in self._plans.get(other, ())]
+            units = [self.agreed(partner, image) for partner in self._plans.get(other, ())]
             return [unit.output.key for unit in units if unit is not None and unit.output is not None]
 
         return keys
@@ -116,46 +122,35 @@ class _Reader:
         unit = self.units(plan).get((WHOLE_SET, plan.pair))
         if unit is None or (unit.origin, unit.source) != (plan.origin, plan.images):
             return
-        agreed = self.agreed(plan)
-        outputs = [agreed[image].output for image in self.manifest.sets[plan.images].images if image in agreed]
+        agreed = [self.agreed(plan, image) for image in self.manifest.sets[plan.images].images]
+        outputs = [unit.output for unit in agreed if unit is not None]
         whole = digest([output.key for output in outputs if output is not None])
         for score in unit.scores.values():
             if plan.crossing.get(score.signature) == score.metric and score.key == score_key(whole, score.signature):
                 yield _Row(plan, WHOLE_SET, plan.images, unit).row(score.metric, score.signature, score)
 
 
-@dataclass(frozen=True, slots=True)
+_row_of: Callable[[tuple[object, ...]], RecordRow] = partial(tuple.__new__, RecordRow)
+"""`RecordRow._make` without its check of the length, which counts where it is asked for every number of a folder."""
+
+
 class _Row:
     """Makes the rows of one unit."""
 
-    plan: CellPlan
-    image: str
-    source: str
-    unit: StoredUnit
+    __slots__ = ("_head", "_tail", "plan", "unit")
+
+    def __init__(self, plan: CellPlan, image: str, source: str, unit: StoredUnit) -> None:
+        cell, output = plan.cell, unit.output
+        self.plan, self.unit = plan, unit
+        self._head = cell.method, cell.variant, cell.dataset, image, cell.scale, cell.seed
+        size = (None, None, None) if output is None else (output.seconds, *output.size)
+        self._tail = plan.origin, source, *size
 
     def row(self, metric: str, signature: str, score: Score | None, status: UnitStatus | None = None) -> RecordRow:
         """One row; without a status it is ok where there is a value, else failed."""
-        cell = self.plan.cell
         value = None if score is None else score.value
-        output = self.unit.output
-        height, width = (None, None) if output is None else output.size
-        return RecordRow(
-            cell.method,
-            cell.variant,
-            cell.dataset,
-            self.image,
-            cell.scale,
-            cell.seed,
-            metric,
-            value,
-            status or (UnitStatus.FAILED if value is None else UnitStatus.OK),
-            signature,
-            self.plan.origin,
-            self.source,
-            None if output is None else output.seconds,
-            height,
-            width,
-        )
+        status = status or (UnitStatus.FAILED if value is None else UnitStatus.OK)
+        return _row_of((*self._head, metric, value, status, signature, *self._tail))
 
     def stale(self) -> Iterator[RecordRow]:
         """Rows without a value for the numbers of an older image."""
@@ -168,18 +163,21 @@ class _Row:
         for signature, metric in self.plan.signatures.items():
             yield self.row(metric, signature, None, UnitStatus.FAILED)
 
-    def measured(self) -> Iterator[RecordRow]:
+    def measured(self) -> list[RecordRow]:
         """Numbers, faults, and metrics that do not apply to this image."""
-        output = self.unit.output
-        for signature, metric in self.plan.signatures.items():
-            key = score_key(output.key, signature) if output is not None else ""
-            score = self.unit.score(key, metric, signature)
+        plan, unit, output = self.plan, self.unit, self.unit.output
+        rows = []
+        for signature, metric in plan.signatures.items():
+            score = None
+            if output is not None:
+                score = unit.score(score_key(output.key, signature), metric, signature)
             if score is not None:
-                yield self.row(metric, signature, score)
-            elif metric in self.plan.apart:
-                yield self.row(metric, signature, None, UnitStatus.UNAVAILABLE)
-            elif f"fault of {metric}|{signature}" in self.unit.scores:
-                yield self.row(metric, signature, None, UnitStatus.FAILED)
+                rows.append(self.row(metric, signature, score))
+            elif metric in plan.apart:
+                rows.append(self.row(metric, signature, None, UnitStatus.UNAVAILABLE))
+            elif f"fault of {metric}|{signature}" in unit.scores:
+                rows.append(self.row(metric, signature, None, UnitStatus.FAILED))
+        return rows
 
     def crossed(self, partner_keys: Callable[[Scale], list[str]]) -> Iterator[RecordRow]:
         """Numbers across scales, of which the other image is as planned too."""

@@ -101,8 +101,8 @@ def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:
         forecast = Forecast(plan, store, before)
         listener.expect(forecast)
         listener.begin(cells=len(plan.cells), units=units, inferences=plan.inferences, scores=plan.scores)
-        tally.reused = sum(not unit.infer for cell in plan.cells for unit in cell.units)
-        units_of_plan = [unit for cell in plan.cells for unit in cell.units]
+        units_of_plan = [unit for cell in plan.cells for unit in cell.units if not unit.elsewhere]
+        tally.reused = sum(not unit.infer for unit in units_of_plan)
         tally.kept = sum(len(metrics.image_metrics(unit.sample)) - len(unit.missing) for unit in units_of_plan)
         if units:
             Work(plan, metrics, store, listener, tally, forecast).run()

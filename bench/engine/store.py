@@ -7,6 +7,7 @@ file is opened again. Every other file is written under a temporary name and ren
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import IO
 
@@ -78,7 +79,7 @@ class Store(RunFolder):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _drop_torn_tail(path)
                 self._streams[path] = path.open("ab", buffering=0)
-            start = path.stat().st_size
+            start = os.fstat(self._streams[path].fileno()).st_size
             if self._streams[path].write(line) != len(line):
                 self._streams[path].truncate(start)
                 raise OSError("the disk took only part of the line")

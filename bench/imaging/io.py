@@ -24,6 +24,7 @@ from bench.imaging.atomic import atomic_write
 from bench.imaging.errors import ImageError
 from bench.imaging.limit import require_size
 from bench.imaging.png import SIGNATURE, PngHeader, inspect_png
+from bench.imaging.png_rows import encoded_rows
 from bench.imaging.regular import read_regular
 
 AlphaPolicy = Literal["refuse", "white", "black"]
@@ -36,6 +37,9 @@ _ORIENTATION, _BITS_PER_SAMPLE, _SAMPLE_FORMAT, _PLANAR = 0x0112, 258, 339, 284
 _WHITE_IS_ZERO, _PHOTOMETRIC = 0, 262
 _NO_MEMORY = -4
 """OpenCV's StsNoMem."""
+_STREAMED_PIXELS = 2**22
+"""Above it a PNG is written row by row: OpenCV's encoder holds the image twice more."""
+_STRIP_VALUES = 1 << 18
 
 Image.MAX_IMAGE_PIXELS = None  # its limit depends on the format; `require_size` has one for all
 
@@ -108,7 +112,11 @@ def rounded_to_8bit(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[n
     """8-bit samples as they are, 16-bit samples v as round(v / 257)."""
     if pixels.dtype == np.uint8:
         return pixels.astype(np.uint8, copy=False)
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    out = np.empty(pixels.shape, np.uint8)
+    step = max(_STRIP_VALUES * pixels.shape[0] // max(pixels.size, 1), 1)
+    for start in range(0, pixels.shape[0], step):  # by rows: of a large image, four bytes a sample are a lot
+        out[start : start + step] = (pixels[start : start + step].astype(np.uint32) + 128) // 257
+    return out
 
 
 def read_png_exact(path: Path | str) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -145,6 +153,10 @@ def write_png(
     if pixels.dtype not in (np.uint8, np.uint16) or not shape_ok or 0 in pixels.shape:
         raise ImageError(f"write_png expects uint8 or uint16 (H, W) or (H, W, 3), got {pixels.dtype} {pixels.shape}")
     try:
+        if pixels.shape[0] * pixels.shape[1] > _STREAMED_PIXELS:
+            with atomic_write(path, "wb", durable=durable) as file:
+                file.writelines(encoded_rows(pixels, compress=compress))
+            return
         ordered = np.ascontiguousarray(pixels) if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
         done, encoded = cv2.imencode(".png", ordered, [] if compress else _STORED)
     except (cv2.error, MemoryError) as fault:

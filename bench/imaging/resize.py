@@ -49,6 +49,43 @@ def imresize(image: NDArray[Any], size: Size, *, antialias: bool = True, scale: 
     return _separable(image, size, _bicubic(antialias), np.dtype(np.float64), scale=scale)
 
 
+def resized_rows(
+    image: NDArray[Any],
+    size: Size,
+    start: int,
+    stop: int,
+    *,
+    levels: float = 1.0,
+    dtype: Literal["float64", "float32"] = "float64",
+) -> NDArray[Any]:
+    """Rows [start, stop) of `interpolate(image / levels, size, "bicubic")`, bit for bit, of the rows that they need.
+
+    Args:
+        image: (H, W) or (H, W, C), any real dtype and range.
+        size: Output (height, width).
+        start, stop: Output rows, at least one of them.
+        levels: What the image is divided by, in the type computed in.
+        dtype: The type computed in.
+    Returns:
+        (stop - start, width[, C]) of `dtype`, not clipped.
+    """
+    (height, width), (out_height, out_width) = image.shape[:2], size
+    first, last, passes = start, stop, []
+    if out_width != width:
+        passes.append((_resize_columns, out_width, kernel_matrix(width, out_width, "bicubic", True, dtype)))
+    if out_height != height:
+        rows = kernel_matrix(height, out_height, "bicubic", True, dtype)[start:stop]
+        first, last = int(rows.indices.min()), int(rows.indices.max()) + 1
+        # the axis with the smaller scale goes first, the rows on a tie
+        after = out_width / width < out_height / height
+        passes.insert(len(passes) if after else 0, (_resize_rows, stop - start, rows[:, first:last]))
+    planes = np.divide(image[first:last], levels, dtype=dtype)
+    planes = planes if image.ndim == 3 else planes[:, :, None]
+    for resize, length, matrix in passes:
+        planes = resize(planes, length, matrix, np.dtype(dtype))
+    return planes if image.ndim == 3 else planes[:, :, 0]
+
+
 def imresize_u8(
     image: NDArray[np.uint8], size: Size, *, antialias: bool = True, scale: Factor | None = None
 ) -> NDArray[np.uint8]:

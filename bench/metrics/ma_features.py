@@ -16,11 +16,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from bench.api import UnitError
+from bench.imaging.resize import resized_rows
+from bench.metrics.base import Plane
 from bench.metrics.ggd import GGD
 from bench.metrics.mixture import normalised_bands
-from bench.metrics.ssim import gaussian, similarity
+from bench.metrics.ssim import gaussian, similarity, similarity_by_rows
 from bench.metrics.steerable import steerable_pyramid
-from bench.metrics.strips import row_strips
+from bench.metrics.strips import as_levels, row_strips
 
 Float64 = NDArray[np.float64]
 ORIENTATIONS = 6
@@ -37,11 +39,11 @@ class MaFeatures(NamedTuple):
     spectra: Float64
 
 
-def ma_features(luma: Float64) -> MaFeatures:
+def ma_features(luma: Plane) -> MaFeatures:
     """All features of a luma plane.
 
     Args:
-        luma: (H, W) float64 on 0..255, sides of at least 84.
+        luma: (H, W), uint8, uint16 or float64 on 0..255, sides of at least 84.
     Returns:
         The three groups, finite.
     Raises:
@@ -52,15 +54,19 @@ def ma_features(luma: Float64) -> MaFeatures:
             f"Ma et al.'s features need sides of at least {SMALLEST} px, got {luma.shape[0]} x {luma.shape[1]} "
             "(height x width)"
         )
-    scales = gaussian_pyramid(luma / 255)
-    found = MaFeatures(
-        np.concatenate([dct_features(plane) for plane in scales]),
-        mixture_features(luma),
-        np.concatenate([patch_spectrum(plane) for plane in scales]),
-    )
+    # the planes of the spectra are gone before those of the mixture, which need the most memory, are made
+    dct, spectra = _features_by_scale(as_levels(luma) / 255)
+    found = MaFeatures(dct, mixture_features(luma), spectra)
     if not all(np.isfinite(group).all() for group in found):
         raise UnitError("Ma et al.'s features are not finite; the image is flat or nearly so")
     return found
+
+
+def _features_by_scale(plane: Float64) -> tuple[Float64, Float64]:
+    """The statistics of DCT blocks and the spectra of patches, of a plane on 0..1 and of its halvings."""
+    scales = gaussian_pyramid(plane)
+    dct = np.concatenate([dct_features(scale) for scale in scales])
+    return dct, np.concatenate([patch_spectrum(scale) for scale in scales])
 
 
 def gaussian_pyramid(plane: Float64, *, octaves: int = 2) -> list[Float64]:
@@ -99,16 +105,9 @@ def dct_features(plane: Float64) -> Float64:
     )
 
 
-def mixture_features(luma: Float64) -> Float64:
+def mixture_features(luma: Plane) -> Float64:
     """45 features of the oriented bands: 18 shapes, 12 contrasts with the high-pass plane, 15 between orientations."""
-    from bench.imaging import interpolate
-
-    pyramid = steerable_pyramid(luma, levels=2, orientations=ORIENTATIONS)
-    fine, coarse = pyramid.levels
-    with_high = []
-    for band in (*fine, *coarse):
-        resized = interpolate(band.astype(np.float32), luma.shape, "bicubic", dtype="float32")
-        with_high.append(similarity(resized.astype(np.float64), pyramid.high, clamp=True).contrast)
+    (fine, coarse), with_high = _bands_and_contrasts(luma)
     first, second = normalised_bands(fine, coarse)
     shapes = [_shape(band.ravel()) for band in (*first, *second)]
     shapes += [_shape(np.concatenate([a.ravel(), b.ravel()])) for a, b in zip(first, second, strict=True)]
@@ -118,6 +117,20 @@ def mixture_features(luma: Float64) -> Float64:
         for j in range(i + 1, ORIENTATIONS)
     ]
     return np.array([*shapes, *with_high, *between])
+
+
+def _bands_and_contrasts(luma: Plane) -> tuple[list[list[Float64]], list[float]]:
+    """The oriented bands of two levels, and the contrast term of each with the high-pass plane."""
+    pyramid = steerable_pyramid(luma, levels=2, orientations=ORIENTATIONS)
+    size, high = (luma.shape[0], luma.shape[1]), pyramid.high
+    contrasts = []
+    for band in (*pyramid.levels[0], *pyramid.levels[1]):
+
+        def rows(start: int, stop: int, band: Float64 = band) -> Float64:
+            return resized_rows(band, size, start, stop, dtype="float32").astype(np.float64)
+
+        contrasts.append(similarity_by_rows(rows, high, clamp=True).contrast)
+    return pyramid.levels, contrasts
 
 
 def patch_spectrum(plane: Float64, *, side: int = 5) -> Float64:
@@ -140,7 +153,7 @@ def _shapes(rows: Float64) -> Float64:
     """The generalised-Gaussian shape of every row; 10 (the end of the table) for a constant one."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     variance = np.einsum("ij,ij->i", centred, centred) / (rows.shape[1] - 1)
-    return GGD.nearest(variance / (np.abs(centred).mean(axis=1) ** 2 + 1e-7))
+    return GGD.nearest(variance / (np.abs(centred, out=centred).mean(axis=1) ** 2 + 1e-7))
 
 
 def _block_statistics(coefficients: Float64) -> Float64:

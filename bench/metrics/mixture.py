@@ -6,11 +6,15 @@ parent at the next coarser scale, and the other orientations at its place.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.imaging.resize import resized_rows
 from bench.metrics.strips import row_strips
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 _GUARD = 16
 """Border dropped from the finest level after normalising; halved per level."""
@@ -21,59 +25,71 @@ def normalised_bands(fine: list[Float64], coarse: list[Float64]) -> tuple[list[F
     """Normalise two levels of oriented bands.
 
     Args:
-        fine: The bands of the finer level, all of one shape.
-        coarse: Their parents, in the same order.
+        fine: The bands of the finer level, all of one shape; overwritten, since six more of them are a lot of memory.
+        coarse: Their parents, in the same order; overwritten.
     Returns:
-        The normalised bands of both levels without border and mean; NaN where the mixture is singular.
+        The normalised bands of both levels without border and mean, as views; NaN where the mixture is singular.
     """
-    from bench.imaging import interpolate
-
-    first = []
-    for index, band in enumerate(fine):
-        # pyiqa resamples subbands in float32; following it keeps the features equal.
-        parent = interpolate(coarse[index].astype(np.float32), band.shape, "bicubic", dtype="float32")
-        first.append(_normalised(band, [parent.astype(np.float64)], _others(fine, index), _GUARD))
-    second = [_normalised(band, [], _others(coarse, index), _GUARD // 2) for index, band in enumerate(coarse)]
-    return first, second
+    # pyiqa resamples subbands in float32; following it keeps the features equal.
+    parents = [band.astype(np.float32) for band in coarse]
+    return _normalised(fine, parents, _GUARD), _normalised(coarse, [], _GUARD // 2)
 
 
-def _others(bands: list[Float64], index: int) -> list[Float64]:
-    return bands[:index] + bands[index + 1 :]
+def _normalised(bands: list[Float64], parents: list[Float32], guard: int) -> list[Float64]:
+    """The bands of one level, each beside its parent (where there is one) and the other bands, in their own memory."""
+    (height, width), members = bands[0].shape, 9 + min(len(parents), 1)
+    count = (height - 2) * (width - 2)
+    moments = np.zeros((len(bands), members + len(bands) - 1, members + len(bands) - 1))
+    for start, stop in row_strips(height - 2, width - 2):
+        blocks = [band[start : stop + 2] for band in bands]
+        for moment, rows in zip(moments, _families(blocks, parents, (height, width), start), strict=True):
+            moment += rows @ rows.T
+    means = [band[1:-1, 1:-1].mean() for band in bands]
+    inverses = [_inverse(moment / count) for moment in moments]
+    # A strip is written over its own place; of what the next one needs of it, the last row but one is kept.
+    above: list[Float64] = []
+    for start, stop in row_strips(height - 2, width - 2):
+        blocks = [band[start : stop + 2].copy() for band in bands]
+        for block, row in zip(blocks, above, strict=False):
+            block[0] = row
+        above = [block[stop - start].copy() for block in blocks]
+        for number, rows in enumerate(_families(blocks, parents, (height, width), start)):
+            with np.errstate(invalid="ignore"):
+                # The reference code counts the pixels and the parent, but not the other orientations.
+                amplitude = np.sqrt(np.einsum("ij,ij->j", inverses[number] @ rows, rows) / members)
+            amplitude = amplitude.reshape(stop - start, width - 2)
+            present = amplitude != 0
+            centre = blocks[number][1:-1, 1:-1] - means[number]
+            bands[number][start + 1 : stop + 1, 1:-1] = centre * present / (amplitude * present + _EPS)
+    inner = [band[1 + guard : -1 - guard, 1 + guard : -1 - guard] for band in bands]
+    for band in inner:
+        band -= band.mean()
+    return inner
 
 
-def _normalised(band: Float64, parents: list[Float64], others: list[Float64], guard: int) -> Float64:
-    height, width = band.shape[0] - 2, band.shape[1] - 2
-    strips = list(row_strips(height, width))
-    companions = [*parents, *others]
-    # The reference code counts the pixels and the parent, but not the other orientations.
-    members = 9 + len(parents)
-    kept = _neighbours(band, companions, 0, height) if len(strips) == 1 else None
-    moment = np.zeros((9 + len(companions), 9 + len(companions)))
-    for start, stop in strips:
-        rows = kept if kept is not None else _neighbours(band, companions, start, stop)
-        moment += rows @ rows.T
+def _families(blocks: list[Float64], parents: list[Float32], shape: tuple[int, int], start: int) -> Iterator[Float64]:
+    """(members, pixels) for each band of a strip: what surrounds every inner pixel, in the rows from `start` on."""
+    for number, block in enumerate(blocks):
+        beside = blocks[:number] + blocks[number + 1 :]
+        if parents:
+            rows = resized_rows(parents[number], shape, start, start + len(block), dtype="float32")
+            beside = [rows, *beside]
+        yield _neighbours(block, beside)
+
+
+def _inverse(moment: Float64) -> Float64:
+    """The inverse of a moment matrix without its negative eigenvalues; NaN where it is singular."""
     try:
-        inverse = np.linalg.inv(_without_negative_eigenvalues(moment / (height * width)))
+        return np.linalg.inv(_without_negative_eigenvalues(moment))
     except np.linalg.LinAlgError:
-        return np.full((height - 2 * guard, width - 2 * guard), np.nan)
-    centre = band[1:-1, 1:-1]
-    mean = centre.mean()
-    out = np.empty((height, width))
-    for start, stop in strips:
-        rows = kept if kept is not None else _neighbours(band, companions, start, stop)
-        with np.errstate(invalid="ignore"):
-            amplitude = np.sqrt(np.einsum("ij,ij->j", inverse @ rows, rows) / members).reshape(stop - start, width)
-        present = amplitude != 0
-        out[start:stop] = (centre[start:stop] - mean) * present / (amplitude * present + _EPS)
-    inner = out[guard:-guard, guard:-guard]
-    return inner - inner.mean()
+        return np.full(moment.shape, np.nan)
 
 
-def _neighbours(band: Float64, companions: list[Float64], start: int, stop: int) -> Float64:
-    """(members, pixels): what surrounds every inner pixel of rows [start, stop)."""
-    width = band.shape[1] - 2
-    around = [band[start + dy : stop + dy, dx : dx + width] for dy in range(3) for dx in range(3)]
-    beside = [plane[start + 1 : stop + 1, 1:-1] for plane in companions]
+def _neighbours(block: Float64, companions: Sequence[Float64 | Float32]) -> Float64:
+    """(members, pixels): what surrounds every inner pixel of a block, and lies beside it in its companions."""
+    height, width = block.shape[0] - 2, block.shape[1] - 2
+    around = [block[dy : dy + height, dx : dx + width] for dy in range(3) for dx in range(3)]
+    beside = [plane[1:-1, 1:-1] for plane in companions]
     return np.stack([part.reshape(-1) for part in (*around, *beside)])
 
 

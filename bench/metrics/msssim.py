@@ -11,7 +11,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from bench.metrics.base import Plane
 from bench.metrics.ssim import Similarity, gaussian, similarity
+from bench.metrics.strips import as_levels
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Of the levels, finest first (they sum to 0.9999, as in the paper)."""
@@ -21,11 +23,11 @@ _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 Float64 = NDArray[np.float64]
 
 
-def ms_ssim(a: Float64, b: Float64) -> float:
+def ms_ssim(a: Plane, b: Plane) -> float:
     """MS-SSIM of two images of one shape.
 
     Args:
-        a, b: (H, W) or (H, W, 3) on 0..255, sides of at least 16.
+        a, b: (H, W) or (H, W, 3), uint8 or float64 on 0..255, sides of at least 16.
     Returns:
         In [0, 1].
     Raises:
@@ -43,11 +45,12 @@ def ms_ssim(a: Float64, b: Float64) -> float:
     return float(value)
 
 
-def _similarity(a: Float64, b: Float64) -> Similarity:
+def _similarity(a: Plane, b: Plane) -> Similarity:
     size = min(*a.shape[:2], _WINDOW)
     if size == _WINDOW:
         return similarity(a, b)
     kernel = gaussian(size, size * _SIGMA / _WINDOW)
+    a, b = as_levels(a), as_levels(b)
 
     def blur(x: Float64) -> Float64:
         rows = sliding_window_view(x, size, axis=0) @ kernel
@@ -60,7 +63,11 @@ def _similarity(a: Float64, b: Float64) -> Similarity:
     return Similarity(float((luminance * contrast).mean()), float(contrast.mean()))
 
 
-def _halved(image: Float64) -> Float64:
+def _halved(image: Plane) -> Float64:
     height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
     even = image[:height, :width]
-    return (even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]) / 4
+    half = np.add(even[0::2, 0::2], even[1::2, 0::2], dtype=np.float64)
+    half += even[0::2, 1::2]
+    half += even[1::2, 1::2]
+    half /= 4
+    return half

@@ -9,7 +9,6 @@ from bench.metrics.base import Metric, Plane, ScoredPair, build_signature, shave
 from bench.metrics.download import obtain
 from bench.metrics.forest import read_model
 from bench.metrics.ma_features import ma_features
-from bench.metrics.strips import as_levels
 from bench.metrics.weights import WeightsFile, hash_token, pyiqa_file
 
 MODEL = pyiqa_file("NRQM_model.mat")
@@ -53,5 +52,5 @@ class NRQM(Metric):
 def nrqm(luma: Plane, weights_root: Path | None) -> float:
     """NRQM of a luma plane (0..255); errors as in `NRQM.compute`."""
     model = read_model(obtain(MODEL, weights_root))
-    features = ma_features(as_levels(luma))
+    features = ma_features(luma)
     return model.predict((features.dct, features.mixture, features.spectra))

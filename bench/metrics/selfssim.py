@@ -8,16 +8,17 @@ as the reference. Here the second image always is the reference size, so ScalePa
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.api import Direction, MetricInfo, MetricKind, Protocol, Scale, UnitError
-from bench.imaging import imresize
+from bench.imaging.io import rounded_to_8bit
+from bench.imaging.resize import resized_rows
 from bench.metrics.base import CrossScaleMetric, Pixels, build_signature
 from bench.metrics.msssim import ms_ssim
-from bench.metrics.ssim import ssim
-
-Float64 = NDArray[np.float64]
+from bench.metrics.ssim import similarity_by_rows, ssim
 
 
 def self_ssim(sr_a: Pixels, sr_b: Pixels) -> float:
@@ -31,10 +32,13 @@ def self_ssim(sr_a: Pixels, sr_b: Pixels) -> float:
     Raises:
         UnitError: one is gray and the other is not, or a side of sr_b is below 11 px.
     """
-    a, b = _levels(sr_a, sr_b)
-    size = (b.shape[0], b.shape[1])
+    _require_alike(sr_a, sr_b)
+    size = (sr_b.shape[0], sr_b.shape[1])
+    levels = 257.0 if sr_a.dtype == np.uint16 else 1.0
     try:
-        return ssim(a if a.shape == b.shape else imresize(a, size), b)
+        if sr_a.shape == sr_b.shape:
+            return ssim(sr_a, sr_b)
+        return similarity_by_rows(lambda i, j: resized_rows(sr_a, size, i, j, levels=levels), sr_b).ssim
     except ValueError as fault:
         raise UnitError(f"selfssim: {fault}") from fault
 
@@ -47,17 +51,18 @@ def self_ms_ssim_nearest(sr_a: Pixels, sr_b: Pixels) -> float:
     Raises:
         UnitError: one is gray and the other is not, or sr_b is too small.
     """
-    a, b = _levels(sr_a, sr_b)
+    _require_alike(sr_a, sr_b)
     try:
-        return ms_ssim(np.rint(nearest(a, (b.shape[0], b.shape[1]))), np.rint(b))
+        # rounding and picking pixels commute, so 8 bits a sample are enough
+        return ms_ssim(nearest(rounded_to_8bit(sr_a), (sr_b.shape[0], sr_b.shape[1])), rounded_to_8bit(sr_b))
     except ValueError as fault:
         raise UnitError(f"selfssim_msssim_nn: {fault}") from fault
 
 
-def nearest(image: Float64, size: tuple[int, int]) -> Float64:
+def nearest(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Nearest neighbour as torch's default `interpolate`: source index floor(i * source / target)."""
     rows, columns = (np.arange(n) * side // n for n, side in zip(size, image.shape[:2], strict=True))
-    return image[rows][:, columns]
+    return image[rows[:, None], columns]
 
 
 class SelfSSIM(CrossScaleMetric):
@@ -108,9 +113,11 @@ class SelfMSSSIMNearest(SelfSSIM):
         return self_ms_ssim_nearest(sr_a, sr_b)
 
 
-def _levels(sr_a: Pixels, sr_b: Pixels) -> tuple[Float64, Float64]:
-    """Both images as float64 on 0..255."""
+def _require_alike(sr_a: Pixels, sr_b: Pixels) -> None:
+    """Refuse a gray image beside one in colour.
+
+    Raises:
+        UnitError: their channels differ.
+    """
     if sr_a.shape[2:] != sr_b.shape[2:]:
         raise UnitError(f"the outputs have different channels: {sr_a.shape} and {sr_b.shape} (height, width, channels)")
-    a, b = (image.astype(np.float64) / (257.0 if image.dtype == np.uint16 else 1.0) for image in (sr_a, sr_b))
-    return a, b

@@ -7,6 +7,7 @@ variances is needed, four filtered planes do instead of five.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -100,6 +101,27 @@ def similarity(a: Plane, b: Plane, *, clamp: bool = False) -> Similarity:
             contrast += part.contrast
     count = height * width * channels
     return Similarity(full / count, contrast / count)
+
+
+def similarity_by_rows(rows: Callable[[int, int], Plane], b: Plane, *, clamp: bool = False) -> Similarity:
+    """SSIM and its contrast-structure term of an image that is made a few rows at a time.
+
+    Args:
+        rows: (start, stop) -> these rows of the image, (stop - start, W[, 3]).
+        b: The other one.
+        clamp: As in `ssim`.
+    Raises:
+        ValueError: a side below 11.
+    """
+    valid = b.shape[0] - WINDOW + 1
+    full = contrast = 0.0
+    # neighbouring strips share the ten rows that their windows reach into
+    for start, stop in row_strips(max(valid, 1), b.shape[1], least=_SMALLEST_STRIP):
+        reach = min(stop + WINDOW - 1, b.shape[0])
+        part = similarity(rows(start, reach), b[start:reach], clamp=clamp)
+        full += part.ssim * (stop - start)
+        contrast += part.contrast * (stop - start)
+    return Similarity(full / valid, contrast / valid)
 
 
 def gaussian(length: int, sigma: float) -> Float64:

@@ -176,6 +176,7 @@ def run(
     data_root: Path | str | None = None,
     weights_root: Path | str | None = None,
     fail_fast: bool = False,
+    shard: str | None = None,
     listener: Listener | None = None,
     command: str = "",
 ) -> Run:
@@ -210,6 +211,7 @@ def run(
         sr_size: Images made elsewhere: "exact" sizes, or "within-1" pixel per side.
         data_root, weights_root: Where datasets and metric parameters lie.
         fail_fast: Stop at the first image that fails.
+        shard: "3/16": only the third of 16 parts of the images, each with an `out` of its own.
         listener: Is told of progress.
         command: What to type to go on, for run.json and messages.
     Returns:

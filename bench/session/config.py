@@ -8,11 +8,12 @@ from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bench.api import RequestError, Scale, ScalePair, as_scale, format_scale, user_path
 from bench.api.protocol import DegradationName
 from bench.api.yaml_text import load_yaml
+from bench.engine.shard import Shard
 from bench.imaging.regular import read_regular
 
 DEFAULT_OUT = Path("results/runs/default")
@@ -104,6 +105,10 @@ def _typed(value: object) -> str:
     return str(value)
 
 
+def _shard(value: str | None) -> str | None:
+    return None if value is None else str(Shard.parse(value))
+
+
 def _paths(value: object) -> object:
     return (Path(value),) if isinstance(value, str | Path) else value
 
@@ -158,6 +163,8 @@ class RunConfig(BaseModel):
     data_root: Path | None = None
     weights_root: Path | None = None
     fail_fast: bool = False
+    shard: Annotated[str | None, AfterValidator(_shard)] = None
+    """PART/PARTS: only this part of the images; `bench merge` puts the run folders together."""
 
     def plain(self) -> dict[str, Any]:
         """The request as JSON values, for run.json and for giving it back with `--config`; defaults that say nothing

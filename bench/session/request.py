@@ -11,6 +11,7 @@ from bench.data import resolve_dataset
 from bench.engine.choice import choose_methods
 from bench.engine.executor import EXECUTORS
 from bench.engine.request import ClusterPlace, RunRequest
+from bench.engine.shard import Shard
 from bench.metrics.catalog import DEFAULT_METRICS, choose_metrics, default_metrics
 from bench.plugins import load_plugin
 from bench.session.config import RunConfig
@@ -62,6 +63,7 @@ def build_request(config: RunConfig, *, command: str = "") -> RunRequest:
         command=command,
         config=config.plain(),
         fail_fast=config.fail_fast,
+        shard=Shard.parse(config.shard) if config.shard is not None else None,
     )
 
 

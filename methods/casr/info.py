@@ -126,7 +126,7 @@ CASR = MethodSpec(
         train_scales=(1.0, 4.0),
         train_sets=("BSDS500 train", "BSDS500 test", "T91", "General100"),
         tiling=Tiling.INTERNAL,
-        parameters=4_221_712,
+        parameters=4_342_563,
     ),
     factory="methods.casr.method:CasrMethod",
     root=_HERE,

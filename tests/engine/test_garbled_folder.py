@@ -13,7 +13,7 @@ import pytest
 
 from bench.analysis import load_run
 from bench.api import CellId, Protocol, RequestError, RunManifest
-from bench.engine.folder import CellFolder, read_records
+from bench.engine.folder import CellFolder, read_units
 from bench.engine.request import RunRequest
 from bench.engine.run import execute
 from bench.session.config import make_config
@@ -108,7 +108,7 @@ def test_a_record_of_any_content_is_a_named_line(ran: RunRequest) -> None:
     for at in places(line):
         for name, odd in ODD.items():
             path.write_text(json.dumps(put(line, at, odd)) + "\n", encoding="utf-8")
-            fault = refusal(lambda: read_records(path, where))
+            fault = refusal(lambda: read_units(path, where))
             if fault is None:
                 fault = refusal(lambda: load_run(ran.out).summary)
             assert fault is None or f"{path}, line 1" in fault, (at, name)

@@ -32,7 +32,7 @@ def rows_of(request: RunRequest) -> list[RecordRow]:
     folder = RunFolder(request.out)
     manifest = folder.manifest()
     assert manifest is not None
-    return [replace(row, seconds=None) for row in record_rows(folder, manifest).rows]
+    return [row._replace(seconds=None) for row in record_rows(folder, manifest).rows]
 
 
 def test_a_finished_run_repeated_computes_nothing(make_request: Build) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.api import CellId, Output, Record, RequestError, RunManifest, Score, UnitStatus
-from bench.engine.folder import CellFolder, read_records
+from bench.engine.folder import CellFolder, StoredUnit, read_units
 from bench.engine.store import Store
 
 CELL = CellId("bicubic", "", "Set5", 4.0, 0)
@@ -32,7 +32,7 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         record = make_record("ü b", "k1", psnr(31.25), psnr(float("inf"), "s2"), psnr(None, "s3"))
         store.append(WHERE, record)
-        assert read_records(store.records_path(WHERE), WHERE) == [record]
+        assert read_units(store.records_path(WHERE), WHERE) == [StoredUnit.of(record)]
     assert store.records_path(WHERE).relative_to(tmp_path).as_posix() == "records/bicubic/Set5/x4-s0.jsonl"
 
 
@@ -43,9 +43,9 @@ def test_a_torn_last_line_is_ignored_and_the_next_line_stays_whole(tmp_path: Pat
     with path.open("ab") as stream:
         stream.write(b'{"cell": {"method"')
     with Store(tmp_path) as store:
-        assert [record.image for record in read_records(path, WHERE)] == ["a"]
+        assert [unit.image for unit in read_units(path, WHERE)] == ["a"]
         store.append(WHERE, make_record("b"))
-        assert [record.image for record in read_records(path, WHERE)] == ["a", "b"]
+        assert [unit.image for unit in read_units(path, WHERE)] == ["a", "b"]
 
 
 def test_a_damaged_line_in_the_middle_is_named_and_not_skipped(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_every_kind_of_wrong_line_is_an_error_for_people(tmp_path: Path, line: b
     path = tmp_path / "x.jsonl"
     path.write_bytes(line + b"\n")
     with pytest.raises(RequestError, match="line 1"):
-        read_records(path, WHERE)
+        read_units(path, WHERE)
 
 
 def test_scores_of_one_output_add_up_and_a_new_output_starts_afresh(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_full_disk_is_said_and_keeps_what_was_written(tmp_path: Path) -> None:
             store.append(WHERE, make_record("b"))
         store._streams[path].close()
         store._streams[path] = real
-        assert [record.image for record in read_records(path, WHERE)] == ["a"]
+        assert [unit.image for unit in read_units(path, WHERE)] == ["a"]
 
 
 def test_run_json_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +179,7 @@ def test_a_field_of_another_kind_is_a_named_line(tmp_path: Path, field: str, val
     path = tmp_path / "x4-s0.jsonl"
     path.write_text(json.dumps(values) + "\n")
     with pytest.raises(RequestError, match="line 1: expected a record"):
-        read_records(path, WHERE)
+        read_units(path, WHERE)
 
 
 def test_a_record_of_a_newer_version_is_read(tmp_path: Path) -> None:
@@ -187,4 +187,4 @@ def test_a_record_of_a_newer_version_is_read(tmp_path: Path) -> None:
     record = make_record("a", "k1", psnr(30.0))
     path = tmp_path / "x4-s0.jsonl"
     path.write_text(json.dumps({**json.loads(record.to_json()), "later": 1}) + "\n")
-    assert read_records(path, WHERE) == [record]
+    assert read_units(path, WHERE) == [StoredUnit.of(record)]

@@ -146,16 +146,16 @@ def test_numbers_of_an_image_that_came_out_otherwise_are_forgotten(make_request:
     """Catches PSNR of the old pixels beside SSIM of the new ones, where a computation does not repeat bit for bit."""
     from dataclasses import replace
 
-    from bench.engine.folder import CellFolder, fold_records, read_records
+    from bench.engine.folder import CellFolder, fold_units, read_units
 
     request = make_request(scales=(2.0,), metrics=("psnr",))
     run_all(request)
     where = CellFolder(CellId("bicubic", "", "Photos", 2.0, 0), "bicubic")
-    records = read_records(RunFolder(request.out).records_path(where), where)
-    output = records[0].output
+    units = read_units(RunFolder(request.out).records_path(where), where)
+    output = units[0].output
     assert output is not None
-    again = replace(records[0], output=replace(output, sha256="0" * 64), scores=())
-    assert fold_records([records[0], again])[records[0].image, records[0].pair].scores == {}
-    deeper = replace(records[0], output=replace(output, sha256="0" * 64, depth=16), scores=())
-    assert len(fold_records([records[0], deeper])[records[0].image, records[0].pair].scores) == 1
+    again = replace(units[0], output=replace(output, sha256="0" * 64), scores={})
+    assert fold_units([units[0], again])[units[0].image, units[0].pair].scores == {}
+    deeper = replace(units[0], output=replace(output, sha256="0" * 64, depth=16), scores={})
+    assert len(fold_units([units[0], deeper])[units[0].image, units[0].pair].scores) == 1
     shutil.rmtree(request.out)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bench.imaging import ImageError, imresize, imresize_u8, interpolate
-from bench.imaging.resize import area
+from bench.imaging.resize import area, resized_rows
 from bench.imaging.weights import average_matrix, kernel_matrix
 
 KERNELS = ("nearest", "bilinear", "bicubic", "lanczos")
@@ -180,3 +180,18 @@ def test_wrong_types_and_kernels_are_refused():
         imresize_u8(np.zeros((4, 4), np.float32), (2, 2))  # pyright: ignore[reportArgumentType]
     with pytest.raises(ImageError, match=r"'sinc'.*bicubic"):
         interpolate(np.zeros((4, 4)), (2, 2), "sinc")  # pyright: ignore[reportArgumentType]
+
+
+@settings(deadline=None, max_examples=40)
+@given(height=sides, width=sides, out_height=sides, out_width=sides, data=st.data())
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_some_rows_are_those_of_the_whole_bit_for_bit(dtype, height, width, out_height, out_width, data):
+    """Catches the axes in the other order, and rows that mirrored borders reach and the cut leaves out."""
+    image = noise(height, width, 3).astype(np.uint16) * 257
+    start = data.draw(st.integers(0, out_height - 1))
+    stop = data.draw(st.integers(start + 1, out_height))
+    levels = np.divide(image, 257.0, dtype=dtype)
+    whole = interpolate(levels, (out_height, out_width), "bicubic", dtype=dtype)
+    rows = resized_rows(image, (out_height, out_width), start, stop, levels=257.0, dtype=dtype)
+    assert rows.dtype == whole.dtype
+    np.testing.assert_array_equal(rows, whole[start:stop])

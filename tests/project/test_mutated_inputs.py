@@ -28,7 +28,7 @@ from bench.api.yaml_model import read_yaml
 from bench.data.cards import read_card
 from bench.data.unpack import unpack_images
 from bench.engine.choice import choose_methods
-from bench.engine.folder import CellFolder, read_records
+from bench.engine.folder import CellFolder, StoredUnit, read_units
 from bench.imaging import ImageError, LoadedImage, read_image
 from bench.imaging.limit import VARIABLE
 from bench.session.config import make_config
@@ -256,10 +256,10 @@ def test_mutated_records_are_read_or_refused(tmp_path: Path) -> None:
         content = [line.encode() for line in lines]
         content[spot] = one
         path.write_bytes(b"\n".join(content) + b"\n")
-        read: list[Record] = []
-        said = said_by(lambda read=read: read.extend(read_records(path, where)))
+        read: list[StoredUnit] = []
+        said = said_by(lambda read=read: read.extend(read_units(path, where)))
         assert not said or str(path) in said
-        stored = [record.output.path for record in read if record.output is not None]
+        stored = [unit.output.path for unit in read if unit.output is not None]
         assert not [place for place in stored if ".." in place or not place.startswith("images/")]
     for number in range(50):
         text = encoded(changed(rng, {"version": number % 4, "request": {}, "rows": []}))

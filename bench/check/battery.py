@@ -51,7 +51,7 @@ def run_battery(
 
     Args:
         choice: The method with its weights and options.
-        device: auto, cpu or cuda.
+        device: auto, cpu, cuda or cuda:N.
         quick: Fewer sizes and scales, no second loading.
         only: Names of checks; empty: all.
         listen: Told each result as soon as it is there.

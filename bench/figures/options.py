@@ -13,7 +13,7 @@ ProtocolName = Annotated[
         "--protocol", help="A named protocol ('bench protocols') or FILE.yaml. Default: the dataset's own, or sample."
     ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first N images of each dataset.")]
 Plugin = Annotated[
     list[Path] | None,

@@ -30,7 +30,7 @@ class ProfileRequest:
         tasks: In the order in which they are measured: rising, so that memory that an allocator keeps is not held
             against a smaller image.
         weights, set, name, plugin: As for `bench run`.
-        device: auto, cpu or cuda.
+        device: auto, cpu, cuda or cuda:N.
         tile: LR tile side, for methods that may be tiled.
         threads: That torch computes with; None: as torch has it.
         repeats: Times that count.

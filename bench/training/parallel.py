@@ -24,9 +24,15 @@ def join(device: str) -> None:
 
     Args:
         device: "cpu" (gloo) or "cuda" (nccl; a process each on the GPU of its number).
+    Raises:
+        RequestError: one GPU for all of them.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or torch.distributed.is_initialized():
         return
+    if device not in ("cpu", "cuda"):
+        raise RequestError(
+            f"--device {device}: each of several processes takes the GPU of its number; give --device cuda"
+        )
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")

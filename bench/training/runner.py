@@ -117,7 +117,7 @@ def make_runner(
     Args:
         task: What is trained.
         out: Folder of logs and checkpoints.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda" or "cuda:N".
         validation: Sets to score every `validate_every` steps.
         resume: Go on from the newest checkpoint in `out`.
         workers: Processes that draw batches; 0 draws in this one.
@@ -173,7 +173,7 @@ def make_runner(
         work_dir=str(out),
         train_dataloader=step_loader(task, workers=workers),
         train_cfg={"type": StepTrainLoop, "max_iters": config.steps, "val_interval": config.validate_every},
-        optim_wrapper=_optimisers(model, config, amp=config.amp and device == "cuda"),
+        optim_wrapper=_optimisers(model, config, amp=config.amp and torch.device(device).type == "cuda"),
         param_scheduler={"type": ScheduledLR, "schedule": config.schedule, "steps": config.steps, "by_epoch": False},
         default_hooks=default_hooks,
         custom_hooks=hooks,

@@ -41,7 +41,7 @@ WRONG = {
     "no scale": ("run --methods bicubic --scales ,", ["no scale given"]),
     "no method": ("run --methods , --scales 2", ["no method given"]),
     "seed": ("run --methods bicubic --scales 2 --seeds 0,x", ["--seeds 0,x", "--seeds 0,1,2"]),
-    "device": ("run --methods bicubic --scales 2 --device gpu", ["device 'gpu'", "auto, cpu or cuda"]),
+    "device": ("run --methods bicubic --scales 2 --device gpu", ["device 'gpu'", "auto, cpu, cuda or cuda:N"]),
     "executor": ("run --methods bicubic --scales 2 --executor slurm", ["slurm", "local"]),
     "limit": ("run --methods bicubic --scales 2 --limit 0", ["--limit"]),
     "set that is not here": ("run --methods bicubic --scales 2 --datasets Set5", ["Set5", "bench data fetch Set5"]),

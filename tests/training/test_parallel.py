@@ -13,6 +13,8 @@ import torch
 import yaml
 from PIL import Image
 
+from bench.api import RequestError
+from bench.training import parallel
 from bench.training.export import newest_checkpoint
 
 CASR = {
@@ -78,3 +80,10 @@ def test_two_processes_have_the_losses_and_weights_of_one_with_both_batches(fold
     states = [torch.load(newest_checkpoint(out), weights_only=True)["state_dict"] for out in (one, both)]
     for name, tensor in states[0].items():
         torch.testing.assert_close(states[1][name], tensor, rtol=1e-3, atol=2e-4, msg=name)
+
+
+def test_one_gpu_for_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches processes that all train on one GPU by number, or over gloo, without a word."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RequestError, match="cuda:1.*--device cuda"):
+        parallel.join("cuda:1")

@@ -78,7 +78,9 @@ def mosaic(height: int, width: int) -> np.ndarray:
     band = min(BAND, height)
     photographs = [read_image(sample_folder() / name).pixels for name in SAMPLE_FILES]
     photographs = [photo if photo.ndim == 3 else np.repeat(photo[..., None], 3, axis=2) for photo in photographs]
-    scaled = [cv2.resize(p, (band * p.shape[1] // p.shape[0], band), interpolation=cv2.INTER_CUBIC) for p in photographs]
+    scaled = [
+        cv2.resize(p, (band * p.shape[1] // p.shape[0], band), interpolation=cv2.INTER_CUBIC) for p in photographs
+    ]
     out, next_one = np.empty((height, width, 3), np.uint8), 0
     for top in range(0, height, band):
         left = 0

@@ -151,8 +151,10 @@ def measured(folders: Sequence[Path]) -> dict[str, float]:
 
     records = bench.load(*folders).records.dropna(subset=["seconds", "height", "width"])
     images = records.drop_duplicates(["method", "variant", "dataset", "image", "scale", "seed"])
-    pixels = (images["height"] * images["width"]).astype(float).groupby(images["method"]).sum()
-    return (1e6 * images["seconds"].groupby(images["method"]).sum() / pixels).to_dict()
+    spent = {method: (0.0, 0.0) for method in images["method"]}
+    for method, seconds, height, width in images[["method", "seconds", "height", "width"]].itertuples(index=False):
+        spent[method] = spent[method][0] + seconds, spent[method][1] + height * width / 1e6
+    return {method: seconds / megapixels for method, (seconds, megapixels) in spent.items()}
 
 
 def told(seconds: float) -> str:

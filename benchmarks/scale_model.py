@@ -151,7 +151,7 @@ def measured(folders: Sequence[Path]) -> dict[str, float]:
 
     records = bench.load(*folders).records.dropna(subset=["seconds", "height", "width"])
     images = records.drop_duplicates(["method", "variant", "dataset", "image", "scale", "seed"])
-    spent = {method: (0.0, 0.0) for method in images["method"]}
+    spent = dict.fromkeys(images["method"], (0.0, 0.0))
     for method, seconds, height, width in images[["method", "seconds", "height", "width"]].itertuples(index=False):
         spent[method] = spent[method][0] + seconds, spent[method][1] + height * width / 1e6
     return {method: seconds / megapixels for method, (seconds, megapixels) in spent.items()}

@@ -85,5 +85,5 @@ def test_two_processes_have_the_losses_and_weights_of_one_with_both_batches(fold
 def test_one_gpu_for_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Catches processes that all train on one GPU by number, or over gloo, without a word."""
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(RequestError, match="cuda:1.*--device cuda"):
+    with pytest.raises(RequestError, match=r"cuda:1.*--device cuda"):
         parallel.join("cuda:1")

@@ -53,6 +53,7 @@ CASARBI = MethodSpec(
     options=CasArbiOptions,
     weights={"lite": _HERE / "weights" / "lite.safetensors"},
     default_weights="lite",
+    minimised={"lite": ("lpips",)},
     weights_how=(
         "the paper's weights are not published: give a file that 'bench train casarbi' made, with "
         "--weights casarbi=PATH"

@@ -29,7 +29,7 @@ def serve(pipe: Connection) -> None:
     """Compute what comes through the pipe until it is closed; what a process does."""
     begin_process(1)
     maker = Maker()
-    with suppress(EOFError, BrokenPipeError):
+    with suppress(EOFError, ConnectionError):
         while True:
             content = pipe.recv_bytes()
             try:

@@ -202,10 +202,10 @@ def test_ctrl_c_ends_processes_that_hang_and_keeps_what_is_finished(
     words = [*words.split(), "--executor", executor, "--device", "cpu", "--workers", "0"]
     running = begin(words, newcomer, BENCH_TEST_MARK=mark)
     record = newcomer / "run" / "records" / "hanging" / "Photos" / "x2-s0.jsonl"
-    wait_until(lambda: (newcomer / "hangs").exists() and record.exists(), 240)
+    wait_until(lambda: (newcomer / "hangs").exists() and record.exists() and record.stat().st_size > 0, 240)
     os.killpg(running.pid, signal.SIGINT)
     _, err = running.communicate(timeout=120)
     assert running.returncode == 130, err
-    assert "Traceback" not in err
+    assert "Traceback" not in err, err
     assert [row["image"] for row in untimed(newcomer / "run" / "records.csv") if row["value"]] == ["p0"]
     wait_until(partial(no_heirs, mark))

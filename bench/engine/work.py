@@ -38,6 +38,7 @@ from bench.engine.origin import unchanged
 from bench.engine.plan import Cell, MetricPlan, Plan, Unit
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig, store_image
 from bench.engine.store import Store, cannot_write, is_full
+from bench.engine.together import Together
 from bench.engine.tracebacks import forget_traceback, renew_traceback, traceback_path
 
 
@@ -67,6 +68,7 @@ class Work:
         self._executor: Executor | None = None
         self._again: list[tuple[Cell, Unit]] = []
         self._coming: list[Unit] = []  # of the current cell, until the method is told of them
+        self._together: Together[Unit]  # of the current cell
         self._unprepared: UnitError | None = None
         self._share = 0.0
         self._infos = [metric.info for metric in plan.request.metrics]
@@ -88,7 +90,7 @@ class Work:
             self._collect(wait=True)
             while self._again and not self.tally.stopped:
                 cell, unit = self._again.pop()
-                self._coming = [unit]
+                self._begin(cell, [unit])
                 self._unit(cell, unit)
                 self._collect(wait=True)
         except KeyboardInterrupt:
@@ -108,9 +110,13 @@ class Work:
             units = cell.todo()
             if units:
                 self.listener.cell(cell.id, index=index, units=len(units))
-            self._coming = [unit for unit in units if unit.infer]
+            self._begin(cell, [unit for unit in units if unit.infer])
             for unit in units:
                 yield cell, unit
+
+    def _begin(self, cell: Cell, units: list[Unit]) -> None:
+        self._coming = units
+        self._together = Together(units, lambda unit: unit.sample, lambda unit: self._read(cell, unit))
 
     @property
     def executor(self) -> Executor:
@@ -187,20 +193,11 @@ class Work:
             for note in self.runner.notes:
                 self.tally.warn(f"{cell.choice.display}: {note}")
         self._announce(self.runner, cell)
-        started = time.perf_counter()
-        pair, lr = self._read(cell, unit)
-        self.tally.spend("prepare", time.perf_counter() - started)
         if self._unprepared is not None:
+            self._read(cell, unit)  # where it cannot be read, that is the reason
             raise self._unprepared
-        seed = derive_seed(cell.id.seed, unit.sample.id)
-        result = self.runner.infer(
-            lr,
-            pair.asked,
-            self.request.protocol,
-            image=unit.sample.id,
-            scale=cell.id.scale,
-            seed=seed,
-            keep=pair.size,
+        pair, _, result = self._together.infer(
+            self.runner, unit, self.request.protocol, scale=cell.id.scale, seed=cell.id.seed
         )
         self.tally.spend("model", result.seconds)
         self.tally.inferred += 1
@@ -233,14 +230,17 @@ class Work:
         except UnitError as fault:
             self._unprepared = fault
         spent = time.perf_counter() - started - reading
-        self.tally.spend("prepare", reading)
         self.tally.spend("model", spent)
         self._share = spent / len(units)
 
     def _read(self, cell: Cell, unit: Unit) -> tuple[Pair, NDArray[np.float32]]:
         """The pair of a unit and its LR image."""
-        with of_one_image(unit.sample.id), unchanged(unit.sample, unit.source):
-            pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
+        started = time.perf_counter()
+        try:
+            with of_one_image(unit.sample.id), unchanged(unit.sample, unit.source):
+                pair = prepare(unit.sample, cell.id.scale, self.request.protocol.drawn(cell.id.seed))
+        finally:
+            self.tally.spend("prepare", time.perf_counter() - started)
         if pair.lr is None:
             raise UnitError(f"{unit.sample.id} has no LR image")
         return pair, pair.lr

@@ -196,8 +196,8 @@ class Method(ABC):
     """Pixels by which a side may differ from the size asked for: the harness sets it from the protocol, for methods
     whose images come from elsewhere."""
     batch: int = 1
-    """LR images of one size that `upscale_batch` takes at once; 1: it is not called. To be set (in `load`, if it depends
-    on the device) where that is faster and each image is, to the last bit, the one that `upscale` gives."""
+    """LR images of one size that `upscale_batch` takes at once; 1: it is not called. For methods that are faster so and
+    whose images are, to the last bit, those of `upscale`; set in `load` where that depends on the device."""
     notes: tuple[str, ...] = ()
     """What a user should know of what was loaded, such as a part that is missing; set by `load`, shown once per run."""
 

@@ -31,7 +31,8 @@ class LiveTensors(TorchDispatchMode):
         """Call an operation and count what it makes."""
         result = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor):
+            # of a sparse one, the indices and values are tensors of their own
+            if isinstance(tensor, torch.Tensor) and tensor.layout is torch.strided:
                 storage = tensor.untyped_storage()
                 self._hold(storage._cdata, storage.nbytes())
                 weakref.finalize(tensor, self._release, storage._cdata, storage.nbytes())

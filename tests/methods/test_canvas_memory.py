@@ -1,4 +1,4 @@
-"""Memory that methods need for a larger canvas: copies of it, counted on torch's meta device, where nothing is computed."""
+"""Memory that methods need for a larger canvas, in copies of it: counted on torch's meta device, which computes nothing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bench.engine.choice import choose_methods
 from bench.engine.inference import Runner
 from bench.profile.live import LiveTensors
 
-SIDE = 768
+SIDE = 512
 """More than a tile of any of them."""
 
 
 def peak_bytes(name: str, side: int, *overrides: str) -> int:
-    """The most that one call holds, from 96 x 96 to a square of this side; weights are not counted."""
+    """The most that one call holds, from 64 x 64 to a square of this side; weights are not counted."""
     method = Runner(choose_methods([name], weights=None, overrides=overrides)[0], device="cpu").method
     network = getattr(method, "network")  # noqa: B009 - the base class has none
     network.to("meta")
     method.__dict__["_device"] = torch.device("meta")
-    lr = torch.zeros(3, 96, 96)
+    lr = torch.zeros(3, 64, 64)
     with torch.no_grad(), LiveTensors() as live:
         method.upscale(lr, (side, side), seed=0)
     return live.peak
@@ -33,8 +33,8 @@ def peak_bytes(name: str, side: int, *overrides: str) -> int:
         ("liif", 3, ("liif.chunk=65536",)),
         ("lte", 3, ("lte.chunk=65536",)),
         ("blind_assr", 3, ("blind_assr.chunk=65536",)),
-        ("casarbi", 10, ("casarbi.tile=512",)),
-        ("casr", 10, ()),
+        ("casarbi", 10, ("casarbi.max_pixels=65536", "casarbi.chunk=65536")),
+        ("casr", 10, ("casr.kept=0",)),
         ("cassr", 10, ("cassr.steps=1",)),
     ],
 )

@@ -3,8 +3,8 @@
     python benchmarks/eight_k.py [--methods bicubic,liif,...] [--metrics psnr,ssim,lpips,niqe] [--scale 30]
                                  [--size 7680x4320] [--together] [--out DIR]
 
-The image is a mosaic of the `sample` photographs, enlarged. For each method, `bench run --workers 1` is a command of its
-own (all of them in one with `--together`). Memory is the resident memory of the command and of all its children, summed
+The image is a mosaic of the `sample` photographs, enlarged. Each method has a `bench run --workers 1` of its
+own (one for all with `--together`). Memory is the resident memory of the command and of all its children, summed
 twenty times a second: pages that they share count as often as they are shared, so it is an upper bound. Results stay
 in `--out`, and what lies there is not computed again: a row then has no seconds of its own, but for those of the model.
 """

@@ -1,4 +1,4 @@
-"""Memory that methods need for a larger canvas, in copies of it: counted on torch's meta device, which computes nothing."""
+"""Copies of a larger canvas that methods hold: counted on torch's meta device, which computes nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,6 @@ def test_a_larger_canvas_costs_a_few_copies_of_itself(
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no meta device
     small, large = (peak_bytes(name, side, *overrides) for side in (SIDE, SIDE + SIDE // 2))
     grown = (large - small) / (3 * 4 * ((SIDE + SIDE // 2) ** 2 - SIDE**2))
-    print("COPIES", name, grown, small, large)
     assert grown < copies
 
 

@@ -33,7 +33,7 @@ def peak_bytes(name: str, side: int, *overrides: str) -> int:
         ("liif", 3, ("liif.chunk=65536",)),
         ("lte", 3, ("lte.chunk=65536",)),
         ("blind_assr", 3, ("blind_assr.chunk=65536",)),
-        ("casarbi", 10, ("casarbi.max_pixels=65536", "casarbi.chunk=65536")),
+        ("casarbi", 10, ("casarbi.max_pixels=65536", "casarbi.tile=384", "casarbi.chunk=65536")),
         ("casr", 10, ("casr.kept=0",)),
         ("cassr", 10, ("cassr.steps=1",)),
     ],

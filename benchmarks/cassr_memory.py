@@ -9,17 +9,14 @@ counted as a fused kernel has it, without its matrix of scores.
 from __future__ import annotations
 
 import argparse
-import weakref
-from collections import Counter
 from dataclasses import replace
 from unittest.mock import patch
 
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from bench.profile.live import LiveTensors
 from methods.blocks.stable_diffusion import blank_vae
 from methods.blocks.unet import new_unet
 from methods.cassr.architecture import CassrArchitecture
@@ -27,35 +24,6 @@ from methods.cassr.denoiser import Parts
 from methods.cassr.network import Cassr
 
 META = torch.device("meta")
-
-
-class Live(TorchDispatchMode):
-    """Bytes of the tensors that were made within it and still live, and their peak."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bytes = self.peak = 0
-        self._holders: Counter[int] = Counter()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor) and tensor.device == META:
-                storage = tensor.untyped_storage()
-                self._hold(storage._cdata, storage.nbytes())
-                weakref.finalize(tensor, self._release, storage._cdata, storage.nbytes())
-        return result
-
-    def _hold(self, key: int, size: int) -> None:
-        self._holders[key] += 1
-        if self._holders[key] == 1:
-            self.bytes += size
-            self.peak = max(self.peak, self.bytes)
-
-    def _release(self, key: int, size: int) -> None:
-        self._holders[key] -= 1
-        if not self._holders[key]:
-            self.bytes -= size
 
 
 class Words(nn.Module):
@@ -84,7 +52,7 @@ def peak_of(*, side: int, dtype: torch.dtype, tile: int, iam: str) -> tuple[int,
     network.place(META, dtype)
     network.settings = replace(network.settings, steps=1, iam_steps=1, tile=tile, overlap=tile // 4)
     weights = sum(each.numel() * each.element_size() for each in (*network.parameters(), *network.buffers()))
-    with torch.no_grad(), patch.object(functional, "scaled_dot_product_attention", fused), Live() as live:
+    with torch.no_grad(), patch.object(functional, "scaled_dot_product_attention", fused), LiveTensors() as live:
         up = torch.empty(1, 3, side, side, device=META)
         network.sample(up, torch.empty_like(up), [0], stage=iam or None)
     return weights, live.peak

@@ -3,10 +3,10 @@
     python benchmarks/eight_k.py [--methods bicubic,liif,...] [--metrics psnr,ssim,lpips,niqe] [--scale 30]
                                  [--size 7680x4320] [--together] [--out DIR]
 
-The image is a mosaic of the `sample` photographs, enlarged. For each method, `bench run --workers 1` is a command of its
-own (all of them in one with `--together`). Memory is the resident memory of the command and of all its children, summed
-50 times a second: pages that they share count as often as they are shared, so it is an upper bound. Results stay in
-`--out`; what lies there already is not computed again, and its row says so.
+The image is a mosaic of the `sample` photographs, enlarged. Each method has a `bench run --workers 1` of its
+own (one for all with `--together`). Memory is the resident memory of the command and of all its children, summed
+twenty times a second: pages that they share count as often as they are shared, so it is an upper bound. Results stay
+in `--out`, and what lies there is not computed again: a row then has no seconds of its own, but for those of the model.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bench.imaging import read_image, write_png
 METHODS = "bicubic,liif,lte,blind_assr,casarbi,casr,cassr"
 BAND = 1080
 """Rows of a photograph in the mosaic; a lower image has one band."""
-_INTERVAL = 0.02
+_INTERVAL = 0.05
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -78,8 +78,10 @@ def mosaic(height: int, width: int) -> np.ndarray:
     band = min(BAND, height)
     photographs = [read_image(sample_folder() / name).pixels for name in SAMPLE_FILES]
     photographs = [photo if photo.ndim == 3 else np.repeat(photo[..., None], 3, axis=2) for photo in photographs]
+    widths = [band * photo.shape[1] // photo.shape[0] for photo in photographs]
     scaled = [
-        cv2.resize(p, (band * p.shape[1] // p.shape[0], band), interpolation=cv2.INTER_CUBIC) for p in photographs
+        cv2.resize(photo, (w, band), interpolation=cv2.INTER_CUBIC)
+        for photo, w in zip(photographs, widths, strict=True)
     ]
     out, next_one = np.empty((height, width, 3), np.uint8), 0
     for top in range(0, height, band):

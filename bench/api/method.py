@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -197,6 +197,9 @@ class Method(ABC):
     slack: int = 0
     """Pixels by which a side may differ from the size asked for: the harness sets it from the protocol, for methods
     whose images come from elsewhere."""
+    batch: int = 1
+    """LR images of one size that `upscale_batch` takes at once; 1: it is not called. For methods that are faster so and
+    whose images are, to the last bit, those of `upscale`; set in `load` where that depends on the device."""
     notes: tuple[str, ...] = ()
     """What a user should know of what was loaded, such as a part that is missing; set by `load`, shown once per run."""
 
@@ -248,3 +251,15 @@ class Method(ABC):
         Returns:
             The image (float32, on any device) and the stages.
         """
+
+    def upscale_batch(self, lrs: torch.Tensor, size: Size, *, seeds: Sequence[int]) -> Sequence[Upscaled]:
+        """Compute several images of one size at once, each as `upscale` computes it; `begin` is not called.
+
+        Args:
+            lrs: float32 (B, 3, h, w), B at most `batch`, else as in `upscale`.
+            size: (height, width) of every result.
+            seeds: The units' seeds, one for each image.
+        Returns:
+            One result for each image, in order.
+        """
+        return [self.upscale(lr, size, seed=seed) for lr, seed in zip(lrs, seeds, strict=True)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from bench.api import UnitError
 from bench.check.cases import FIRST, OTHER
 from bench.check.check import check
-from bench.check.subject import SEED, Subject, difference
+from bench.check.subject import SEED, Subject, as_broken, difference
 from bench.check.verdict import Broken
 
 _ON_A_GPU = 1e-3
@@ -45,6 +46,31 @@ def no_leaks(subject: Subject) -> str | None:
     subject.keep(FIRST)
     after = subject.image(subject.call(FIRST), FIRST)
     return _same(subject, after, "after another image", "keep nothing of one image for the next")
+
+
+@check("batch", "an image does not depend on those that are computed beside it")
+def same_in_a_batch(subject: Subject) -> str | None:
+    """Three images of one size at once, where the method says that it takes several: none may differ in a bit."""
+    most = subject.runner.method.batch
+    if most < 2:
+        return None
+    lr = subject.lr(FIRST)
+    lrs = [lr, lr.flip(1).contiguous(), lr.flip(2).contiguous()][:most]
+    seeds = [SEED + number for number in range(len(lrs))]
+    try:
+        together = subject.runner.call_batch(lrs, FIRST.size, seeds=seeds)
+    except UnitError as fault:
+        raise as_broken(fault, FIRST) from fault
+    alone = [subject.call(FIRST, seed, lr=one) for one, seed in zip(lrs, seeds, strict=True)]
+    pairs = zip(*([subject.image(one, FIRST) for one in results] for results in (alone, together)), strict=True)
+    apart = max(difference(a, b) for a, b in pairs)
+    if apart > _tolerance(subject):
+        raise Broken(
+            expected=f"{len(lrs)} images at once to be those that it computes one by one, each with its own seed",
+            seen=f"a difference of {apart:.2g}",
+            next="leave out `batch`, unless `upscale_batch` mixes images or seeds up: many networks round differently",
+        )
+    return f"differs by {apart:.1g} on this device" if apart else None
 
 
 @check("reload", "a second loading gives the same image", quick=False)

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.api import BenchError, ComingUnit, Method, MethodSpec, Protocol, RequestError, Scale, Size, Upscaled, counted
+from bench.api import (
+    BenchError,
+    ComingUnit,
+    Method,
+    MethodSpec,
+    Protocol,
+    RequestError,
+    Scale,
+    Size,
+    UnitError,
+    Upscaled,
+    counted,
+)
+from bench.data import Pair
 from bench.engine.choice import MethodChoice
 from bench.engine.faults import attributed, describe
 from bench.engine.keys import weights_hash
@@ -141,6 +154,56 @@ class Runner:
         require_finite(sr, self.choice.name)
         return Inferred(quantise(sr.numpy(), protocol), result.tile, tuple(result.stages), seconds)
 
+    def infer_batch(
+        self, pairs: Sequence[tuple[Pair, NDArray[np.float32]]], protocol: Protocol, *, seeds: Sequence[int]
+    ) -> list[Inferred]:
+        """Compute images of one size together; each is shared out an equal part of the time.
+
+        Args:
+            pairs: With their LR images, all of one size and asked for at one size; at most `batch`.
+            protocol: As for `infer`.
+            seeds: The units' seeds.
+        Raises:
+            UnitError: as `infer`, of any of the images.
+        """
+        import torch
+
+        size, slack = pairs[0][0].asked, slack_of(self.choice.spec, protocol)
+        self.method.slack = slack
+        started = time.perf_counter()
+        results = self.call_batch([as_tensor(lr) for _, lr in pairs], size, seeds=seeds)
+        images = []
+        for (pair, _), result in zip(pairs, results, strict=True):
+            require_image(result.image, size, self.choice.name, slack=slack)
+            image = result.image.detach()[:, : pair.size[0], : pair.size[1]]
+            images.append(image.to("cpu", torch.float32).resolve_neg())
+        seconds = (time.perf_counter() - started) / len(pairs)
+        for image in images:
+            require_finite(image, self.choice.name)
+        return [
+            Inferred(quantise(image.numpy(), protocol), result.tile, tuple(result.stages), seconds)
+            for image, result in zip(images, results, strict=True)
+        ]
+
+    def call_batch(self, lrs: Sequence[torch.Tensor], size: Size, *, seeds: Sequence[int]) -> list[Upscaled]:
+        """What the method itself returns for several images of one size, as `call`.
+
+        Args:
+            lrs: (3, h, w) each.
+            size: (height, width) wanted of all.
+            seeds: The units' seeds.
+        Raises:
+            UnitError: the method raised, or returned another number of results or no `Upscaled`.
+        """
+        import torch
+
+        with attributed(self.choice.spec):
+            with torch.inference_mode():
+                results = list(self.method.upscale_batch(torch.stack(list(lrs)), size, seeds=seeds))
+            if len(results) != len(lrs):
+                raise UnitError(f"{self.choice.name} returned {len(results)} results for a batch of {len(lrs)} images")
+            return [as_upscaled(result, self.choice.name) for result in results]
+
     def call(self, lr: torch.Tensor, size: Size, *, image: str, scale: Scale, seed: int) -> Upscaled:
         """What the method itself returns for one image: untiled, its size and values not looked at.
 
@@ -159,6 +222,11 @@ class Runner:
             self.method.begin(image=image, scale=scale)
             with torch.inference_mode():
                 return as_upscaled(self.method.upscale(lr, size, seed=seed), self.choice.name)
+
+    @property
+    def batch(self) -> int:
+        """LR images of one size that it computes together; 1 where tiles were asked for."""
+        return max(1, self.method.batch) if self.tile is None else 1
 
     @property
     def notes(self) -> tuple[str, ...]:

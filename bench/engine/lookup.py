@@ -21,6 +21,7 @@ class LookUp:
     """A method whose spec names a `reader`, in the place of a `Runner`."""
 
     notes: tuple[str, ...] = ()
+    batch = 1
 
     def __init__(self, choice: MethodChoice) -> None:
         """Args: choice: Its options go to the reader; there are no weights."""

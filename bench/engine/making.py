@@ -26,6 +26,7 @@ from bench.engine.origin import unchanged
 from bench.engine.rounding import Pixels
 from bench.engine.scoring import store_image
 from bench.engine.store import cannot_write, is_full
+from bench.engine.together import Together
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,8 @@ class Maker:
             RequestError: the method cannot be loaded, its weights changed, or no further image could be stored.
         """
         coming, share, unprepared = job.units, 0.0, None
+        reading = Phases()
+        together = Together(job.units, lambda unit: unit.sample, lambda unit: _read(job, unit, reading))
         for unit in job.units:
             spent, notes = Phases(), ()
             try:
@@ -153,10 +156,12 @@ class Maker:
                         share, unprepared = self._announce(method, job, spent)
                         coming = ()
                     if unprepared is not None:
+                        _read(job, unit, reading)  # where it cannot be read, that is the reason
                         raise UnitError(str(unprepared), details=unprepared.details) from unprepared
-                    made = self._make(method, job, unit, share, spent)
+                    made = self._make(method, job, unit, together, share, spent)
             except UnitError as fault:
                 made = Made(unit.sample.id, error=str(fault), details=fault.details)
+            spent.spend("prepare", reading.seconds.pop("prepare", 0.0))
             yield replace(made, phases=spent.seconds, notes=notes)
 
     def _open(self, job: InferJob, spent: Phases) -> tuple[Runner | LookUp, tuple[str, ...]]:
@@ -175,8 +180,7 @@ class Maker:
         def read() -> Iterator[ComingUnit]:
             for unit in job.units:
                 try:
-                    with reading("prepare"):
-                        pair, lr = _read(job, unit)
+                    pair, lr = _read(job, unit, reading)
                 except UnitError:
                     continue  # it fails with this reason in its turn
                 seed = derive_seed(job.seed, unit.sample.id)
@@ -193,19 +197,16 @@ class Maker:
         spent.spend("model", took)
         return took / len(job.units), fault
 
-    def _make(self, method: Runner | LookUp, job: InferJob, unit: InferUnit, share: float, spent: Phases) -> Made:
-        image = unit.sample.id
-        with spent("prepare"):
-            pair, lr = _read(job, unit)
-        result = method.infer(
-            lr,
-            pair.asked,
-            job.protocol,
-            image=image,
-            scale=job.scale,
-            seed=derive_seed(job.seed, image),
-            keep=pair.size,
-        )
+    def _make(
+        self,
+        method: Runner | LookUp,
+        job: InferJob,
+        unit: InferUnit,
+        together: Together[InferUnit],
+        share: float,
+        spent: Phases,
+    ) -> Made:
+        pair, lr, result = together.infer(method, unit, job.protocol, scale=job.scale, seed=job.seed)
         spent.spend("model", result.seconds)
         path = job.out / unit.place
         with spent("write"), disk_refusals(path):
@@ -221,7 +222,7 @@ class Maker:
             tile=result.tile,
             seconds=round(result.seconds + share, 6),
         )
-        made = Made(image, output, lr_shape=pair.lr_shape, size=pair.size)
+        made = Made(unit.sample.id, output, lr_shape=pair.lr_shape, size=pair.size)
         return replace(made, sr=result.pixels, hr=pair.hr, lr=pair.lr) if job.hand_over else made
 
 
@@ -245,9 +246,9 @@ def disk_refusals(path: Path) -> Iterator[None]:
         raise UnitError(f"{path}: {fault.strerror or fault}") from fault
 
 
-def _read(job: InferJob, unit: InferUnit) -> tuple[Pair, NDArray[np.float32]]:
+def _read(job: InferJob, unit: InferUnit, spent: Phases) -> tuple[Pair, NDArray[np.float32]]:
     """The pair of a unit and its LR image."""
-    with of_one_image(unit.sample.id), unchanged(unit.sample, unit.source):
+    with spent("prepare"), of_one_image(unit.sample.id), unchanged(unit.sample, unit.source):
         pair = prepare(unit.sample, job.scale, job.protocol.drawn(job.seed))
     if pair.lr is None:
         raise UnitError(f"{unit.sample.id} has no LR image")

@@ -44,6 +44,7 @@ DECIDES_NO_PIXEL = (
     "bench.imaging.errors",
     "bench.imaging.hashing",
     "bench.imaging.limit",
+    "bench.imaging.png_rows",
     "bench.imaging.regular",
     "bench.plugins",
     "bench.registry",

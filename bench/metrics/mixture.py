@@ -80,7 +80,7 @@ def _families(blocks: list[Float64], parents: list[Float32], shape: tuple[int, i
 def _inverse(moment: Float64) -> Float64:
     """The inverse of a moment matrix without its negative eigenvalues; NaN where it is singular."""
     try:
-        return np.linalg.inv(_without_negative_eigenvalues(moment))
+        return np.asarray(np.linalg.inv(_without_negative_eigenvalues(moment)), np.float64)
     except np.linalg.LinAlgError:
         return np.full(moment.shape, np.nan)
 
@@ -90,7 +90,7 @@ def _neighbours(block: Float64, companions: Sequence[Float64 | Float32]) -> Floa
     height, width = block.shape[0] - 2, block.shape[1] - 2
     around = [block[dy : dy + height, dx : dx + width] for dy in range(3) for dx in range(3)]
     beside = [plane[1:-1, 1:-1] for plane in companions]
-    return np.stack([part.reshape(-1) for part in (*around, *beside)])
+    return np.stack([part.reshape(-1) for part in (*around, *beside)], dtype=np.float64)
 
 
 def _without_negative_eigenvalues(matrix: Float64) -> Float64:

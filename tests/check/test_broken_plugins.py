@@ -187,6 +187,35 @@ FAULTS = {
         ("stages",),
         "stage 2 is not",
     ),
+    "images that see those beside them": Fault(
+        "return Upscaled(self.enlarge(lr, size))",
+        ("batch",),
+        "3 images at once to be those that it computes one by one",
+        more="""    batch = 3
+    def upscale_batch(self, lrs, size, *, seeds):
+        return [Upscaled(self.enlarge(lr, size) + 1e-6 * lrs.mean()) for lr in lrs]
+""",
+    ),
+    "one seed for a whole batch": Fault(
+        """noise = torch.randn(3, *size, generator=torch.Generator().manual_seed(seed))
+        return Upscaled(self.enlarge(lr, size) + 0.01 * noise)""",
+        ("batch",),
+        "mixes images or seeds up",
+        info=", stochastic=True",
+        more="""    batch = 8
+    def upscale_batch(self, lrs, size, *, seeds):
+        return [self.upscale(lr, size, seed=seeds[0]) for lr in lrs]
+""",
+    ),
+    "a batch that lacks an image": Fault(
+        "return Upscaled(self.enlarge(lr, size))",
+        ("batch",),
+        "returned 2 results for a batch of 3 images",
+        more="""    batch = 8
+    def upscale_batch(self, lrs, size, *, seeds):
+        return [Upscaled(self.enlarge(lr, size)) for lr in lrs[1:]]
+""",
+    ),
     "an empty display name": Fault(
         "return Upscaled(self.enlarge(lr, size))", ("info",), "info.display", info=", licence='' , paper=''"
     ),

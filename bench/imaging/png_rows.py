@@ -35,7 +35,7 @@ def encoded_rows(pixels: NDArray[np.uint8] | NDArray[np.uint16], *, compress: bo
     deflate = zlib.compressobj(1 if compress else 0, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
     step = max(_STRIP_BYTES // (pixels.size // height * pixels.dtype.itemsize), 1)
     for start in range(0, height, step):
-        packed = deflate.compress(_filtered(pixels[start : start + step], sub=compress))
+        packed = deflate.compress(_filtered(pixels[start : start + step], sub=compress).data)
         if packed:
             yield _chunk(b"IDAT", packed)
     yield _chunk(b"IDAT", deflate.flush())

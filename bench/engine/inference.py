@@ -137,7 +137,6 @@ class Runner:
         tensor = as_tensor(lr)
         spec = self.choice.spec
         slack = self.method.slack = slack_of(self.choice.spec, protocol)
-        height, width = size if keep is None else keep
 
         def call(part: torch.Tensor, part_size: Size) -> Upscaled:
             result = as_upscaled(self.method.upscale(part, part_size, seed=seed), self.choice.name)
@@ -149,10 +148,8 @@ class Runner:
             self.method.begin(image=image, scale=scale)
             with torch.inference_mode():
                 result = upscale(call, spec.info.tiling, tensor, size, tile=self.tile)
-                sr = result.image.detach()[:, :height, :width].to("cpu", torch.float32).resolve_neg()
-        seconds = time.perf_counter() - started
-        require_finite(sr, self.choice.name)
-        return Inferred(quantise(sr.numpy(), protocol), result.tile, tuple(result.stages), seconds)
+                sr = _on_cpu(result.image, size if keep is None else keep)
+        return self._inferred(sr, result, protocol, time.perf_counter() - started)
 
     def infer_batch(
         self, pairs: Sequence[tuple[Pair, NDArray[np.float32]]], protocol: Protocol, *, seeds: Sequence[int]
@@ -166,8 +163,6 @@ class Runner:
         Raises:
             UnitError: as `infer`, of any of the images.
         """
-        import torch
-
         size, slack = pairs[0][0].asked, slack_of(self.choice.spec, protocol)
         self.method.slack = slack
         started = time.perf_counter()
@@ -175,15 +170,14 @@ class Runner:
         images = []
         for (pair, _), result in zip(pairs, results, strict=True):
             require_image(result.image, size, self.choice.name, slack=slack)
-            image = result.image.detach()[:, : pair.size[0], : pair.size[1]]
-            images.append(image.to("cpu", torch.float32).resolve_neg())
+            images.append(_on_cpu(result.image, pair.size))
         seconds = (time.perf_counter() - started) / len(pairs)
-        for image in images:
-            require_finite(image, self.choice.name)
-        return [
-            Inferred(quantise(image.numpy(), protocol), result.tile, tuple(result.stages), seconds)
-            for image, result in zip(images, results, strict=True)
-        ]
+        return [self._inferred(image, result, protocol, seconds) for image, result in zip(images, results, strict=True)]
+
+    def _inferred(self, sr: torch.Tensor, result: Upscaled, protocol: Protocol, seconds: float) -> Inferred:
+        """The image as it is stored, once it is known to be finite."""
+        require_finite(sr, self.choice.name)
+        return Inferred(quantise(sr.numpy(), protocol), result.tile, tuple(result.stages), seconds)
 
     def call_batch(self, lrs: Sequence[torch.Tensor], size: Size, *, seeds: Sequence[int]) -> list[Upscaled]:
         """What the method itself returns for several images of one size, as `call`.
@@ -232,6 +226,13 @@ class Runner:
     def notes(self) -> tuple[str, ...]:
         """What a user should know of what was loaded."""
         return self.method.notes
+
+
+def _on_cpu(image: torch.Tensor, keep: Size) -> torch.Tensor:
+    """The top left (height, width) of an image, float32 in this machine's memory; waits for the device."""
+    import torch
+
+    return image.detach()[:, : keep[0], : keep[1]].to("cpu", torch.float32).resolve_neg()
 
 
 def slack_of(spec: MethodSpec, protocol: Protocol) -> int:

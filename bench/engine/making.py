@@ -151,8 +151,8 @@ class Maker:
             try:
                 with of_one_image(unit.sample.id):
                     method, notes = self._open(job, spent)
-                    opened()
                     if coming:
+                        opened()
                         share, unprepared = self._announce(method, job, spent)
                         coming = ()
                     if unprepared is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +194,9 @@ def records_frame(rows: Iterable[RecordRow | tuple[Any, ...]]) -> pd.DataFrame:
     Args:
         rows: Typed rows, or tuples in the order of RECORD_COLUMNS, which may stop behind `signature`.
     """
-    lines = [row if len(row) == len(RECORD_COLUMNS) else _whole(row) for row in rows]
-    columns: dict[str, list[Any]] = {name: [line[i] for line in lines] for i, name in enumerate(RECORD_COLUMNS)}
+    width = len(RECORD_COLUMNS)
+    lines = [row if len(row) == width else _whole(row) for row in rows]
+    columns = {name: list(map(itemgetter(i), lines)) for i, name in enumerate(RECORD_COLUMNS)}
     columns["unit_status"] = list(map(str, columns["unit_status"]))
     made = {name: pd.Series(own, dtype=_TYPES.get(name, object)) for name, own in columns.items() if name != "scale"}
     made["scale"] = scale_column(columns["scale"])

@@ -108,9 +108,14 @@ def _infinity(value: object) -> object:
     return float(str(value))
 
 
+def is_stored_path(path: str) -> bool:
+    """Whether a relative path names something below a run folder's images/."""
+    return path.startswith("images/") and _stays_inside(path)
+
+
 def _stored_path(value: object) -> object:
     """A path that a record may name: below the run folder's images/. A record never decides where is written."""
-    if isinstance(value, str) and not (value.startswith("images/") and _stays_inside(value)):
+    if isinstance(value, str) and not is_stored_path(value):
         raise ValueError(f"expected a path below images/, seen {value[:80]!r}")
     return value
 
@@ -254,11 +259,7 @@ def first_fault(fault: ValidationError) -> str:
     return f"{where}: {found['msg']}" if where else str(found["msg"])
 
 
-def fresh_texts(kind: type) -> SchemaValidator:
-    """A reader of JSON in which hardly a text stands twice, such as hashes: none is looked up among earlier ones."""
-    return SchemaValidator(TypeAdapter(kind).core_schema, CoreConfig(cache_strings="none"))
-
-
 @lru_cache(maxsize=1)
 def _validator() -> SchemaValidator:
-    return fresh_texts(Record)
+    """A reader of records; hardly a text stands twice in them, such as hashes, so none is looked up among earlier ones."""
+    return SchemaValidator(TypeAdapter(Record).core_schema, CoreConfig(cache_strings="none"))

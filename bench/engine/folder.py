@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import GetCoreSchemaHandler, ValidationError
-from pydantic_core import SchemaValidator, core_schema
+from typing import TYPE_CHECKING
 
 from bench.api import CellId, Output, Record, RequestError, RunManifest, Score, UnitStatus, format_scale
-from bench.api.record import fresh_texts, line_head, line_is_checked, unknown_keys
+from bench.api.record import line_head, unknown_keys
+from bench.engine.quick_lines import read_quickly
+
+if TYPE_CHECKING:
+    from bench.engine.quick_lines import Said
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,6 @@ class CellFolder:
         return "/".join(("images", *self.parts, self.stem))
 
 
-class _ByKey:
-    """Of scores: a list in a line, found by their keys in memory."""
-
-    @staticmethod
-    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(by_key, handler(tuple[Score, ...]))
-
-
 def by_key(scores: Iterable[Score]) -> dict[str, Score]:
     """Score key -> score; faults, which have no key, under their metric and signature."""
     return {score.key or f"fault of {score.metric}|{score.signature}": score for score in scores}
@@ -75,14 +68,14 @@ class StoredUnit:
     pair: str
     status: UnitStatus
     output: Output | None
-    scores: Annotated[dict[str, Score], _ByKey] = field(default_factory=dict)
+    scores: dict[str, Score] = field(default_factory=dict)
     error: str = ""
     origin: str = ""
     source: str = ""
     file: str = ""
 
     @staticmethod
-    def of(record: Record) -> StoredUnit:
+    def of(record: Record | Said) -> StoredUnit:
         """What one record says."""
         return StoredUnit(
             record.image,
@@ -99,7 +92,8 @@ class StoredUnit:
     def score(self, key: str, metric: str, signature: str) -> Score | None:
         """The number of a score key, believed only under its own metric and signature."""
         score = self.scores.get(key)
-        return score if score is not None and (score.metric, score.signature) == (metric, signature) else None
+        fits = score is not None and score.metric == metric and score.signature == signature
+        return score if fits else None
 
 
 Units = dict[tuple[str, str], StoredUnit]
@@ -203,12 +197,12 @@ def read_units(path: Path, where: CellFolder) -> list[StoredUnit]:
     head = line_head(where.cell)
     for number, line in enumerate(lines[:-1], start=1):
         try:
-            unit = _read_line(line, head)
-            if unit is None:
-                record = Record.from_json(line)
-                if record.cell != where.cell:
-                    raise _misplaced(path, number, record.cell, where.cell)
-                unit = StoredUnit.of(record)
+            said = read_quickly(line, head)
+            if said is None:
+                said = Record.from_json(line)
+                if said.cell != where.cell:
+                    raise _misplaced(path, number, said.cell, where.cell)
+            unit = StoredUnit.of(said)
         except ValueError as fault:
             wrong.append((number, fault))
             continue
@@ -221,28 +215,6 @@ def read_units(path: Path, where: CellFolder) -> list[StoredUnit]:
     if wrong:
         raise _damaged(path, lines, wrong)
     return units
-
-
-def _read_line(line: bytes, head: bytes) -> StoredUnit | None:
-    """A line that begins as every line of its cell does: what stands there of the cell need not be read again.
-
-    Returns:
-        None for a line that must be read whole, for it begins in another way or is none.
-    """
-    if not line.startswith(head) or not line_is_checked(line):
-        return None
-    rest = b"{" + line[len(head) :]
-    if b'"cell"' in rest:  # of two cells in one line the second counts
-        return None
-    try:
-        return _validator().validate_json(rest, strict=True)
-    except ValidationError:
-        return None
-
-
-@lru_cache(maxsize=1)
-def _validator() -> SchemaValidator:
-    return fresh_texts(StoredUnit)
 
 
 def _misplaced(path: Path, number: int, said: CellId, place: CellId) -> RequestError:

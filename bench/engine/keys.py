@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
@@ -106,14 +107,19 @@ def output_key(*, method: str, source: str, pair: str, image: str, scale: Scale,
 
 def score_key(output: str, signature: str, *others: str) -> str:
     """The key of one number: the image, how it was scored, and further images that it looks at."""
+    return score_keys(output, (signature,), *others)[0]
+
+
+def score_keys(output: str, signatures: Iterable[str], *others: str) -> list[str]:
+    """The `score_key` of each signature of one image."""
     # digest([output, signature, *others]), without a tour of the encoder for what is asked for every number of a folder
-    text = f"[{encode_basestring_ascii(output)}{''.join(map(_listed, (signature, *others)))}]"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    head = f"[{encode_basestring_ascii(output)}".encode()
+    return [hashlib.sha256(head + _tail((signature, *others))).hexdigest()[:32] for signature in signatures]
 
 
 @lru_cache(maxsize=1024)
-def _listed(text: str) -> str:
-    return "," + encode_basestring_ascii(text)
+def _tail(texts: tuple[str, ...]) -> bytes:
+    return f"{''.join(',' + encode_basestring_ascii(text) for text in texts)}]".encode()
 
 
 def options_by_content(spec: MethodSpec, options: dict[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
 
 from bench.api import CellId, CellPlan, MetricRef, RecordRow, RunManifest, Scale, Score, UnitStatus
 from bench.api.run import row_order
 from bench.engine.agreement import disagreement, older_sentence
 from bench.engine.bulk import no_collection
 from bench.engine.folder import CellFolder, RunFolder, StoredUnit, Units
-from bench.engine.keys import digest, score_key
+from bench.engine.keys import digest, score_key, score_keys
 
 WHOLE_SET = "*"
 """The image name of a set metric's record."""
@@ -167,10 +168,9 @@ class _Row:
         """Numbers, faults, and metrics that do not apply to this image."""
         plan, unit, output = self.plan, self.unit, self.unit.output
         rows = []
-        for signature, metric in plan.signatures.items():
-            score = None
-            if output is not None:
-                score = unit.score(score_key(output.key, signature), metric, signature)
+        keys = score_keys(output.key, plan.signatures) if output is not None else repeat("")
+        for (signature, metric), key in zip(plan.signatures.items(), keys, strict=False):
+            score = unit.score(key, metric, signature)
             if score is not None:
                 rows.append(self.row(metric, signature, score))
             elif metric in plan.apart:

@@ -113,12 +113,13 @@ def test_a_changed_line_is_refused(tmp_path: Path, change: Callable[[bytes], byt
     assert read_line(tmp_path, changed) is None
 
 
-def test_a_second_cell_in_a_line_counts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["cell", "\\u0063ell"])
+def test_a_second_cell_in_a_line_counts(tmp_path: Path, key: str) -> None:
     """Catches a reader that knows a line's cell by how it begins, while JSON goes by what stands last."""
     values = values_of(make_record())
     text = canonical(values)
     other = json.dumps({"method": "liif", "variant": "", "dataset": "Set5", "scale": 4.0, "seed": 0}).encode()
-    body = text[: text.rindex(b',"check"')] + b',"cell":' + other
+    body = text[: text.rindex(b',"check"')] + f',"{key}":'.encode() + other
     line = body + b',"check":"%08x"}' % zlib.crc32(body)
     assert Record.from_json(line).cell.method == "liif"
     assert read_line(tmp_path, line) is None

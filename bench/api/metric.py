@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from bench.api.scale import Scale, format_scale, parse_scale
 
@@ -78,11 +79,12 @@ class MetricRef:
     name: str
     reference: Scale | None = None
 
-    @classmethod
-    def parse(cls, text: str) -> MetricRef:
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def parse(text: str) -> MetricRef:
         """Read "selfssim@8"; any other name has no reference scale."""
         match = _AT_SCALE.fullmatch(text)
-        return cls(match["name"], parse_scale(match["scale"])) if match else cls(text)
+        return MetricRef(match["name"], parse_scale(match["scale"])) if match else MetricRef(text)
 
     def __str__(self) -> str:
         return self.name if self.reference is None else f"{self.name}@{format_scale(self.reference)}"

@@ -261,5 +261,5 @@ def first_fault(fault: ValidationError) -> str:
 
 @lru_cache(maxsize=1)
 def _validator() -> SchemaValidator:
-    """A reader of records; hardly a text stands twice in them, such as hashes, so none is looked up among earlier ones."""
+    """A reader of records; none of their texts, hashes for the most part, is looked up among earlier ones."""
     return SchemaValidator(TypeAdapter(Record).core_schema, CoreConfig(cache_strings="none"))

@@ -16,8 +16,9 @@ from bench.data import prepare
 from bench.engine.events import Listener, Tally
 from bench.engine.folder import StoredUnit, Units
 from bench.engine.keys import digest, score_key
+from bench.engine.metric_plan import MetricPlan
 from bench.engine.origin import unchanged
-from bench.engine.plan import Cell, MetricPlan, Plan, Unit
+from bench.engine.plan import Cell, Plan, Unit
 from bench.engine.rows import WHOLE_SET
 from bench.engine.scoring import ChangedImage, as_scored, read_stored
 from bench.engine.store import Store

@@ -24,7 +24,11 @@ from bench.imaging.hashing import content_hash
 
 def digest(values: Any) -> str:
     """32 hex digits of a JSON-able value, independent of key order."""
-    return hashlib.sha256(_ENCODER.encode(values).encode()).hexdigest()[:32]
+    return _hexdigits(_ENCODER.encode(values).encode())
+
+
+def _hexdigits(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
@@ -102,7 +106,12 @@ def output_key(*, method: str, source: str, pair: str, image: str, scale: Scale,
         seed: Run seed.
         extra: What a method reads besides (a precomputed file's hash).
     """
-    return digest([method, source, pair, pair_code_hash(), image, scale, seed, extra])
+    # digest([method, source, pair, pair_code_hash(), image, scale, seed, extra]) without a tour of the encoder
+    quoted = encode_basestring_ascii
+    return _hexdigits(
+        f"[{quoted(method)},{quoted(source)},{quoted(pair)},{quoted(pair_code_hash())},{quoted(image)},"
+        f"{_scale_text(scale)},{seed},{quoted(extra)}]".encode()
+    )
 
 
 def score_key(output: str, signature: str, *others: str) -> str:
@@ -114,7 +123,12 @@ def score_keys(output: str, signatures: Iterable[str], *others: str) -> list[str
     """The `score_key` of each signature of one image."""
     # digest([output, signature, *others]), without a tour of the encoder for what is asked for every number of a folder
     head = f"[{encode_basestring_ascii(output)}".encode()
-    return [hashlib.sha256(head + _tail((signature, *others))).hexdigest()[:32] for signature in signatures]
+    return [_hexdigits(head + _tail((signature, *others))) for signature in signatures]
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _scale_text(scale: Scale) -> str:
+    return _ENCODER.encode(scale)
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,8 @@ from bench.api import CellPlan, MetricKind, Protocol, RowInfo, RunManifest
 from bench.api.run import merged_names
 from bench.engine.choice import MethodChoice
 from bench.engine.environment import describe_environment
-from bench.engine.plan import Cell, MetricPlan, Plan
+from bench.engine.metric_plan import MetricPlan
+from bench.engine.plan import Cell, Plan
 from bench.engine.request import RunRequest
 
 

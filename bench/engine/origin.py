@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,10 @@ _DIGITS = 12
 def short(value: object) -> str:
     """12 hex digits that name a value."""
     return digest(value)[:_DIGITS]
+
+
+Fingerprint = Callable[[ImageRef], str]
+"""What names an image file by its content, such as `fingerprint_or_fault`."""
 
 
 @dataclass(frozen=True)
@@ -87,20 +91,31 @@ def read_besides(spec: MethodSpec, files: str, protocol: Protocol) -> str:
     return f"{files};{protocol.sr_size}" if spec.elsewhere and protocol.slack else files
 
 
-def source_of(sample: Sample) -> str:
+def fingerprint_or_fault(ref: ImageRef) -> str:
+    """The fingerprint of an image file, or why it cannot be read."""
+    try:
+        return fingerprint(ref)
+    except OSError as fault:
+        # the unit will fail when it is read; the key only has to differ from that of a readable file
+        return f"unreadable:{fault.strerror}"
+
+
+def source_of(sample: Sample, read: Fingerprint = fingerprint_or_fault) -> str:
     """Fingerprint of everything on disk that decides a sample's HR and LR pixels."""
-    return "+".join(_fingerprint(ref) for ref in (sample.hr, sample.lr) if ref is not None)
+    return "+".join(read(ref) for ref in (sample.hr, sample.lr) if ref is not None)
 
 
-def short_source(sample: Sample) -> str:
+def short_source(sample: Sample, read: Fingerprint = fingerprint_or_fault) -> str:
     """The same as a record carries it: "HR", "HR+LR" for a pair, "+LR" without a reference."""
-    hr, lr = (None if ref is None else short(_fingerprint(ref)) for ref in (sample.hr, sample.lr))
+    hr, lr = (None if ref is None else short(read(ref)) for ref in (sample.hr, sample.lr))
     return f"{hr or ''}{'' if lr is None else '+' + lr}"
 
 
-def image_set(dataset: str, samples: Sequence[Sample]) -> tuple[str, ImageSet]:
+def image_set(
+    dataset: str, samples: Sequence[Sample], read: Fingerprint = fingerprint_or_fault
+) -> tuple[str, ImageSet]:
     """(id, set) of some images; equal contents under equal names have equal ids."""
-    images = {sample.id: short_source(sample) for sample in samples}
+    images = {sample.id: short_source(sample, read) for sample in samples}
     ref = next((ref for sample in samples for ref in (sample.hr, sample.lr) if ref is not None), None)
     return short(sorted(images.items())), ImageSet(dataset, images, "" if ref is None else str(ref.path.parent))
 
@@ -135,14 +150,6 @@ def _stamps(sample: Sample) -> list[Stamp | None]:
             except OSError:
                 found.append(None)
     return found
-
-
-def _fingerprint(ref: ImageRef) -> str:
-    try:
-        return fingerprint(ref)
-    except OSError as fault:
-        # the unit will fail when it is read; the key only has to differ from that of a readable file
-        return f"unreadable:{fault.strerror}"
 
 
 def _code_name(root: Path, factory: str) -> str:

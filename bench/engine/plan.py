@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from bench.api import (
@@ -29,8 +30,9 @@ from bench.engine.choice import MethodChoice
 from bench.engine.extent import result_pixels
 from bench.engine.faults import attributed
 from bench.engine.folder import CellFolder, Listing, RunFolder, StoredUnit
-from bench.engine.keys import output_key, score_key
-from bench.engine.origin import MadeBy, image_set, made_by, read_besides, short, short_source, source_of
+from bench.engine.keys import output_key
+from bench.engine.metric_plan import MetricPlan
+from bench.engine.origin import MadeBy, fingerprint_or_fault, image_set, made_by, read_besides, short, source_of
 from bench.engine.request import RunRequest, refuse_twins
 from bench.engine.shard import Shard, share_out
 from bench.metrics.base import SetMetric
@@ -137,37 +139,6 @@ class Plan:
         return [f"{counted(n, 'image')} of {name}: {why}, so computed again" for (name, why), n in counts.items()]
 
 
-@dataclass(frozen=True)
-class MetricPlan:
-    """What the plan needs to know of the metrics: the image metrics that can be computed, and their signatures.
-
-    Attributes:
-        kinds: metric -> kind, for every metric asked for.
-        unavailable: metric -> reason.
-        signatures: (whether the set comes with LR images, scale) -> metric -> signature.
-        with_lr: Names of the datasets that come with LR images.
-        needs_lr: Metrics that look at the LR image.
-        needs_hr: Metrics that have no value without HR.
-    """
-
-    kinds: dict[str, MetricKind]
-    unavailable: dict[str, str]
-    signatures: dict[tuple[bool, Scale], dict[str, str]]
-    with_lr: frozenset[str] = frozenset()
-    needs_lr: frozenset[str] = frozenset()
-    needs_hr: frozenset[str] = frozenset()
-
-    def signed(self, dataset: str, scale: Scale) -> dict[str, str]:
-        """metric -> signature for a dataset of the request at a scale; empty where the request has no such scale."""
-        return self.signatures.get((dataset in self.with_lr, scale), {})
-
-    def image_metrics(self, sample: Sample | None = None) -> list[str]:
-        """Available metrics that look at one image; of a given sample, those that it has a reference for."""
-        wanted = (MetricKind.FULL_REFERENCE, MetricKind.NO_REFERENCE)
-        names = [name for name, kind in self.kinds.items() if kind in wanted and name not in self.unavailable]
-        return [name for name in names if sample is None or sample.hr is not None or name not in self.needs_hr]
-
-
 Samples = Mapping[tuple[str, Scale], list[Sample]]
 """(dataset, scale) -> the images that a run looks at."""
 
@@ -201,9 +172,11 @@ def make_plan(
     Raises:
         RequestError: a damaged record file.
     """
-    sets = {place: image_set(place[0], images) for place, images in samples.items()}
+    read = lru_cache(maxsize=None)(fingerprint_or_fault)  # of a file that is planned at many scales: once
+    sets = {place: image_set(place[0], images, read) for place, images in samples.items()}
     sources = {
-        place: [(source_of(image), short_source(image)) for image in images] for place, images in samples.items()
+        place: [(source_of(image, read), sets[place][1].images[image.id]) for image in images]
+        for place, images in samples.items()
     }
     listing = Listing(store.out)
     known = dict(before.origins) if before is not None else {}
@@ -324,7 +297,7 @@ def _fill(
             unit.place = old.output.path
         else:
             unit.place = store.image_path(where, sample.id, cell.pair, plain).as_posix()
-        wanted = {name: score_key(unit.key, cell.signatures[name]) for name in metrics.image_metrics(sample)}
+        wanted = metrics.keys(unit.key, cell.signatures, sample)
         kept = old if old is not None and not unit.infer else _NOTHING
         have = {name: kept.score(key, name, cell.signatures[name]) for name, key in wanted.items()}
         unit.missing = {name: key for name, key in wanted.items() if have[name] is None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bench.api import CellId, DatasetKind, MetricKind, RequestError, RunManifest, counted
+from bench.api import CellId, MetricKind, RequestError, RunManifest, counted
 from bench.api.run import OldFormat
 from bench.engine.crossing import score_across
 from bench.engine.draws import write_draws
@@ -14,13 +14,13 @@ from bench.engine.events import Listener, Silent, Tally
 from bench.engine.folder import RunFolder
 from bench.engine.forecast import Forecast
 from bench.engine.manifest import heading, with_plan
-from bench.engine.plan import MetricPlan, Plan, Samples, list_samples, make_plan
+from bench.engine.metric_plan import MetricPlan, plan_metrics
+from bench.engine.plan import Plan, Samples, list_samples, make_plan
 from bench.engine.request import RunRequest, check_device, is_cuda
 from bench.engine.rows import Rows, record_rows
 from bench.engine.store import Store
 from bench.engine.unmatched import refuse_unmatched
 from bench.engine.work import Work
-from bench.metrics.scorer import Scorer
 from bench.metrics.weights import find_weights
 
 
@@ -49,26 +49,6 @@ class RunResult:
         """Everything in the run folder, as rows of records.csv; made when somebody asks: a run with nothing to do does
         not."""
         return record_rows(self.folder, self.manifest)
-
-
-def plan_metrics(request: RunRequest) -> MetricPlan:
-    """Which metrics can be had and how their numbers will be signed; no torch import.
-
-    Raises:
-        RequestError: an unknown metric.
-    """
-    scorer = Scorer(request.metrics, request.protocol)
-    given = Scorer(request.metrics, replace(request.protocol, lr_given=True))
-    kinds = {metric.info.name: metric.info.kind for metric in request.metrics}
-    with_lr = frozenset(d.name for d in request.datasets if d.kind is not DatasetKind.HR_ONLY)
-    signatures = {
-        (lr_given, scale): (given if lr_given else scorer).signatures(scale)
-        for lr_given in sorted({dataset.name in with_lr for dataset in request.datasets})
-        for scale in request.scales
-    }
-    needs_lr = frozenset(metric.info.name for metric in request.metrics if metric.needs_lr)
-    needs_hr = frozenset(metric.info.name for metric in request.metrics if metric.looks_at_hr())
-    return MetricPlan(kinds, dict(scorer.unavailable()), signatures, with_lr, needs_lr, needs_hr)
 
 
 def execute(request: RunRequest, listener: Listener | None = None) -> RunResult:

@@ -15,9 +15,9 @@ from bench.engine.events import Failure, Listener, Tally
 from bench.engine.executor import EXECUTORS, Executor, fitting_workers
 from bench.engine.forecast import Forecast
 from bench.engine.inferring import INFERENCE, Inference, InlineInference, batches
-from bench.engine.keys import score_key
 from bench.engine.making import InferJob, InferUnit, Made, disk_refusals
-from bench.engine.plan import Cell, MetricPlan, Plan, Unit
+from bench.engine.metric_plan import MetricPlan
+from bench.engine.plan import Cell, Plan, Unit
 from bench.engine.request import ClusterPlace
 from bench.engine.scoring import Scored, ScoreJob, ScorerConfig
 from bench.engine.store import Store
@@ -284,9 +284,7 @@ class Work:
         """Compute a unit anew at the end, with all of its numbers: those that are there may be of other pixels."""
         self.tally.reused -= not unit.infer
         unit.infer, unit.stored = True, None
-        unit.missing = {
-            name: score_key(unit.key, cell.signatures[name]) for name in self.metrics.image_metrics(unit.sample)
-        }
+        unit.missing = self.metrics.keys(unit.key, cell.signatures, unit.sample)
         self._again.append((cell, unit))
 
     def _failed(self, cell: Cell, unit: Unit, error: str, *, output: Output | None = None, details: str = "") -> None:

@@ -13,9 +13,10 @@ from bench.api import ScalePair
 from bench.engine.events import Silent
 from bench.engine.folder import RunFolder
 from bench.engine.forecast import Forecast, Left
+from bench.engine.metric_plan import plan_metrics
 from bench.engine.plan import list_samples, make_plan
 from bench.engine.request import RunRequest
-from bench.engine.run import execute, plan_metrics
+from bench.engine.run import execute
 from bench.imaging import write_png
 
 Build = Callable[..., RunRequest]

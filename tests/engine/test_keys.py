@@ -8,8 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from bench.api import MethodInfo, MethodOptions, MethodSpec, RequestError
-from bench.engine.keys import code_hash, method_key, output_key, score_key, weights_hash
+from bench.api import MethodInfo, MethodOptions, MethodSpec, RequestError, Scale, ScalePair
+from bench.engine.keys import (
+    code_hash,
+    digest,
+    method_key,
+    output_key,
+    pair_code_hash,
+    score_key,
+    score_keys,
+    weights_hash,
+)
 from bench.engine.sources import method_sources
 
 
@@ -163,3 +172,13 @@ def test_each_axis_of_an_image_changes_its_key() -> None:
 
 def test_a_score_depends_on_the_image_the_signature_and_the_other_images() -> None:
     assert len({score_key("a", "s"), score_key("b", "s"), score_key("a", "t"), score_key("a", "s", "b")}) == 4
+
+
+@pytest.mark.parametrize("scale", [4.0, 3.6, ScalePair(1.5, 2.0)])
+def test_keys_are_digests_of_what_they_name(scale: Scale) -> None:
+    """Catches a quick way to a key that names something else than the plain one: stored images would be lost."""
+    parts = {"method": "m", "source": 's "1"', "pair": "p", "image": "bäby\\", "seed": 3, "extra": "\u2028"}
+    words = [*list(parts.values())[:3], pair_code_hash(), parts["image"], scale, parts["seed"], parts["extra"]]
+    assert output_key(scale=scale, **parts) == digest(words)  # type: ignore[arg-type]
+    assert score_keys("k", ['s"', "ü"], "other") == [digest(["k", name, "other"]) for name in ('s"', "ü")]
+    assert score_key("k", "s") == digest(["k", "s"])

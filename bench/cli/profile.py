@@ -34,7 +34,10 @@ def profile(
     device: opt.Device = "auto",
     tile: Annotated[int | None, typer.Option(min=16, help="LR tile side, for methods that may be tiled.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="That torch computes with; default torch's.")] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Calls that are timed, per size and per stage.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Calls that are timed, per size, stage and turn.")] = 5,
+    turns: Annotated[
+        int, typer.Option(min=1, help="Rounds through all methods, for a machine whose speed drifts.")
+    ] = 1,
     warmup: Annotated[int, typer.Option(min=0, help="Calls before them; operations are counted in the first.")] = 1,
     stages: Annotated[bool, typer.Option("--stages/--no-stages", help="Time each stage of a cascade too.")] = True,
     seed: Annotated[int, typer.Option(min=0, help="Of stochastic methods.")] = 0,
@@ -74,6 +77,7 @@ def profile(
             tile=tile,
             threads=threads,
             repeats=repeats,
+            turns=turns,
             warmup=warmup,
             stages=stages,
             seed=seed,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -132,6 +132,18 @@ class Measured:
     peak_since_start: bool = False
     tile: int | None = None
 
+    def and_again(self, later: Measured) -> Measured:
+        """The same size with the times of a later turn behind its own; the larger peak counts."""
+        alike = [stage.size for stage in self.stages] == [stage.size for stage in later.stages]
+        pairs = zip(self.stages, later.stages, strict=True) if alike else ()
+        return replace(
+            self,
+            seconds=self.seconds + later.seconds,
+            stages=tuple(replace(one, seconds=one.seconds + two.seconds) for one, two in pairs),
+            stages_why=self.stages_why if alike else "they were others from turn to turn",
+            peak=max(self.peak, later.peak),
+        )
+
     @property
     def megapixels(self) -> float:
         """Of the result, in millions."""
@@ -168,14 +180,24 @@ class MethodProfile:
     notes: tuple[str, ...] = ()
     failure: str = ""
 
+    def and_again(self, later: MethodProfile) -> MethodProfile:
+        """The row with a later turn of the same request added; where that broke off, what it measured counts."""
+        again = {(task.lr, task.size): task for task in later.measured}
+        measured = [
+            task.and_again(again[task.lr, task.size]) if (task.lr, task.size) in again else task
+            for task in self.measured
+        ]
+        return replace(self, measured=tuple(measured), failure=later.failure)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """The content of profile.json."""
+    """The content of profile.json; times were measured `repeats` at once, in each of `turns`."""
 
     version: int = PROFILE_VERSION
     machine: Machine
     repeats: int
+    turns: int = 1
     warmup: int
     methods: tuple[MethodProfile, ...]
 
@@ -183,6 +205,13 @@ class Profile:
     def complete(self) -> bool:
         """Whether nothing failed."""
         return not any(row.failure for row in self.methods)
+
+    @property
+    def calls(self) -> str:
+        """How many times stand behind a median, in words."""
+        if self.turns == 1:
+            return counted(self.repeats, "call")
+        return f"{self.turns * self.repeats} calls in {self.turns} turns through all methods"
 
     def to_json(self) -> str:
         """The text of the file."""

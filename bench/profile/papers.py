@@ -142,7 +142,7 @@ def _table(profile: Profile, form: str) -> Table:
     sides = dict.fromkeys(f"{task.lr[1]}×{task.lr[0]}" for row in profile.methods for task in row.measured)
     scales = _scales(profile)
     notes = [
-        f"Measured here: {profile.machine.words}; LR {', '.join(sides)}; median of {profile.repeats} calls after "
+        f"Measured here: {profile.machine.words}; LR {', '.join(sides)}; median of {profile.calls} after "
         f"{profile.warmup} of warm-up, one process per method."
     ]
     tables = [row for row in reported_rows() if row.metric == SECONDS and row.scale in scales]

@@ -33,7 +33,9 @@ class ProfileRequest:
         device: auto, cpu, cuda or cuda:N.
         tile: LR tile side, for methods that may be tiled.
         threads: That torch computes with; None: as torch has it.
-        repeats: Times that count.
+        repeats: Times that count, per turn.
+        turns: Rounds through all methods, each method in a new process every time: a machine whose speed drifts then
+            slows all of them alike, and the quartiles show by how much.
         warmup: Times before them; the first of these also counts operations.
         stages: Time the stages of a cascade too.
         seed: Of stochastic methods.
@@ -49,6 +51,7 @@ class ProfileRequest:
     tile: int | None = None
     threads: int | None = None
     repeats: int = 5
+    turns: int = 1
     warmup: int = 1
     stages: bool = True
     seed: int = 0
@@ -63,7 +66,11 @@ class ProfileRequest:
             raise RequestError("--methods: none given; give one or more, such as --methods bicubic,liif")
         if not self.tasks:
             raise RequestError("no size to measure at; give one or more, such as --scales 2,4")
-        for option, value, least in (("repeats", self.repeats, 1), ("warmup", self.warmup, 0)):
+        for option, value, least in (
+            ("repeats", self.repeats, 1),
+            ("turns", self.turns, 1),
+            ("warmup", self.warmup, 0),
+        ):
             if value < least:
                 raise RequestError(f"--{option} {value}: expected a whole number of at least {least}")
         if self.threads is not None and self.threads < 1:

@@ -1,6 +1,7 @@
 """Profiling several methods: one process each, one after the other, so that time and memory are a method's own.
 
-A process that is killed (for memory, most often) costs its own row only, and what it measured before stands.
+A process that is killed (for memory, most often) costs its own row only, and what it measured before stands. In several
+turns each method is measured again after all others.
 """
 
 from __future__ import annotations
@@ -31,15 +32,22 @@ def profile(request: ProfileRequest, listener: Listener | None = None) -> Profil
     """
     choices = request.choices()
     tell = listener or _silent
-    rows: list[MethodProfile] = []
+    rows: list[MethodProfile | None] = [None] * len(choices)
     machines: list[Machine] = []
-    for index, choice in enumerate(choices):
-        row, machine = _row(request, index, choice, tell)
-        rows.append(row)
-        machines += [machine] if machine is not None else []
+    for _ in range(request.turns):
+        for index, choice in enumerate(choices):
+            before = rows[index]
+            if before is not None and before.failure:
+                continue
+            row, machine = _row(request, index, choice, tell)
+            rows[index] = row if before is None else before.and_again(row)
+            machines += [machine] if machine is not None else []
+    found = tuple(row for row in rows if row is not None)
     if not machines:
-        raise RequestError(f"nothing could be measured: {rows[0].failure}")
-    return Profile(machine=machines[0], repeats=request.repeats, warmup=request.warmup, methods=tuple(rows))
+        raise RequestError(f"nothing could be measured: {found[0].failure}")
+    return Profile(
+        machine=machines[0], repeats=request.repeats, turns=request.turns, warmup=request.warmup, methods=found
+    )
 
 
 def _row(

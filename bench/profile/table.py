@@ -113,7 +113,7 @@ def _notes(profile: Profile) -> Iterator[str]:
     tasks = [task for row in rows for task in row.measured]
     lr = ", ".join(dict.fromkeys(_size(task.lr) for task in tasks))
     yield (
-        f"LR {lr}. s: median of {profile.repeats} calls after {profile.warmup} of warm-up, beside it the quartiles; "
+        f"LR {lr}. s: median of {profile.calls} after {profile.warmup} of warm-up, beside it the quartiles; "
         "s/MP: per million pixels of the result."
     )
     if any(task.stages for task in tasks):

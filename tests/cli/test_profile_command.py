@@ -23,6 +23,7 @@ __all__ = ["made_profile"]
         (("--methods", "bicubic", "--scales", ","), "no scale given"),
         (("--methods", "bicubic", "--scales", "0"), "scale 0"),
         (("--methods", "bicubic", "--repeats", "0"), "--repeats"),
+        (("--methods", "bicubic", "--turns", "0"), "--turns"),
         (("--methods", "bicubic", "--device", "tpu"), "--device auto, cpu, cuda or cuda:N"),
         (("--methods", "bicubic", "--layout", "sideways"), "across"),
         (("--methods", "bicubic", "--layout", "down", "--format", "csv"), "md, tex"),

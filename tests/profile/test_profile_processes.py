@@ -75,13 +75,24 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory) -> Profile:
-    """All of them at x2 and x4 of 32 x 32."""
+def plugin_file(tmp_path_factory) -> Path:
+    """All of these methods."""
     file = Path(tmp_path_factory.mktemp("plugin")) / "costs.py"
     file.write_text(PLUGIN, encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def measured(plugin_file) -> Profile:
+    """All of them at x2 and x4 of 32 x 32."""
     names = ("greedy", "modest", "cascade", "entangled", "half", "killed")
     request = ProfileRequest(
-        methods=names, tasks=tasks_of_scales((SIDE, SIDE), (4, 2)), plugin=(file,), device="cpu", repeats=2, threads=1
+        methods=names,
+        tasks=tasks_of_scales((SIDE, SIDE), (4, 2)),
+        plugin=(plugin_file,),
+        device="cpu",
+        repeats=2,
+        threads=1,
     )
     said: list[str] = []
     found = profile(request, said.append)
@@ -141,6 +152,26 @@ def test_what_was_measured_before_a_failure_stands(measured, name, why):
     assert [task.size for task in row.measured] == [(64, 64)]
     assert why in row.failure
     assert not measured.complete
+
+
+def test_turns_go_round_all_methods_and_add_up(plugin_file):
+    """Catches turns of one method behind another, which a drifting machine makes unequal, and times that replace those
+    of the turn before."""
+    request = ProfileRequest(
+        methods=("cascade", "half"),
+        tasks=tasks_of_scales((SIDE, SIDE), (4,)),
+        plugin=(plugin_file,),
+        device="cpu",
+        repeats=3,
+        turns=2,
+    )
+    said: list[str] = []
+    found = profile(request, said.append)
+    assert [line.split(":")[0].split(" ")[0] for line in said if "imported" in line] == ["Cascade", "Half", "Cascade"]
+    (task,) = _row(found, "cascade").measured
+    assert [len(task.seconds), *(len(stage.seconds) for stage in task.stages)] == [6, 6, 6]
+    assert "too large for me" in _row(found, "half").failure
+    assert found.calls == "6 calls in 2 turns through all methods"
 
 
 def test_the_machine_is_named(measured):

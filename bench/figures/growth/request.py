@@ -67,7 +67,7 @@ class GrowthCurves(FigureRequest):
         measured = {task.scale for row in found.methods for task in row.measured}
         scales = ", ".join(map(format_times, sorted(measured)))
         notes = [
-            f"{found.machine.words}; {scales}; median of {found.repeats} calls, bars are quartiles. Behind a name: the "
+            f"{found.machine.words}; {scales}; median of {found.calls}, bars are quartiles. Behind a name: the "
             f"fitted slope (1: as the number of pixels) with its {1 - LEVEL:.0%} interval.",
             *failed,
         ]

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# where compiled files may not be written, every start compiles what an installed package has compiled
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 METHODS = ("nearest", "bilinear", "bicubic", "lanczos")
 IMAGES = 1000
 

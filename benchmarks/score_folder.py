@@ -28,6 +28,8 @@ from bench.data import prepare, resolve_dataset
 from bench.imaging import imresize, read_image, write_png
 from bench.metrics.scorer import Scorer
 
+# where compiled files may not be written, every start compiles what an installed package has compiled
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 METRICS = ("psnr", "ssim", "lpips", "niqe")
 SMALL = ("psnr", "ssim")
 

@@ -10,9 +10,12 @@ CasSR are compatible with and do not import.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 
+# where compiled files may not be written, every start compiles what an installed package has compiled
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 _CPU = "import resource as r; u = r.getrusage(r.RUSAGE_SELF); print('cpu', u.ru_utime + u.ru_stime, flush=True)"
 _LOAD = """
 from bench.engine.choice import choose_methods

@@ -302,8 +302,8 @@ def carry_out(request: RunRequest, *, listener: Listener | None = None) -> Run:
     from bench.session.exports import asked_frames, folder_frames, needs_exports, write_all
 
     if not needs_exports(result):
-        return Run(lambda: asked_frames(result, folder_frames(result)), request.out, result)
+        return Run(lambda: asked_frames(result), request.out, result)
     everything = folder_frames(result)
-    asked = asked_frames(result, everything)
+    asked = asked_frames(result)
     write_all(result, everything, asked)
     return Run(lambda: asked, request.out, result)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from bench.analysis import Planned, RunFrames, frames_of
 from bench.analysis.planned import cell_tuple
-from bench.api import MetricRef
+from bench.api import MetricRef, RecordRow
 from bench.engine.request import RunRequest
 from bench.engine.rows import WHOLE_SET
 from bench.engine.run import RunResult
@@ -23,31 +25,34 @@ def folder_frames(result: RunResult) -> RunFrames:
     return frames_of(result.rows, result.manifest, metrics=result.plan.request.metric_names)
 
 
-def asked_frames(result: RunResult, everything: RunFrames) -> RunFrames:
+def asked_frames(result: RunResult) -> RunFrames:
     """The units, metrics and signatures of this request alone."""
     request = result.plan.request
     signatures = {signature for cell in result.plan.cells for signature in cell.signatures.values()}
-    cells = {cell_tuple(cell.id): cell for cell in result.plan.cells}
-    images = {(place, unit.sample.id) for place, cell in cells.items() for unit in cell.units}
-    images |= {(place, WHOLE_SET) for place in cells}
+    images = {cell_tuple(cell.id): {WHOLE_SET, *(unit.sample.id for unit in cell.units)} for cell in result.plan.cells}
     place = {name: index for index, name in enumerate(request.metric_names)}
-    rows = [
-        row
-        for row in result.rows.rows
-        if ((row.method, row.variant, row.dataset, row.scale, row.seed), row.image) in images
-        and row.signature in signatures
-        and MetricRef.parse(row.metric).name in place
-    ]
-    rows.sort(key=lambda row: place[MetricRef.parse(row.metric).name])
+    rows: list[RecordRow] = []
+    for cell, own in groupby(result.rows.rows, _cell_of):  # rows of a cell stand together
+        asked = images.get(cell, set())
+        rows += [row for row in own if row.image in asked and row.signature in signatures and _name(row) in place]
+    rows.sort(key=lambda row: place[_name(row)])
     frames = frames_of(replace(result.rows, rows=rows), result.manifest, metrics=request.metric_names)
     pairs = {(cell_tuple(cell.id), cell.set_id) for cell in result.plan.cells}
-    planned = [plan for plan in everything.planned if (plan.cell, plan.source) in pairs]
+    planned = [plan for plan in frames.planned if (plan.cell, plan.source) in pairs]
     return replace(
         frames,
         planned=tuple(_asked_plan(plan, signatures, request) for plan in planned),
         protocols=dict.fromkeys(signatures, (request.protocol.name,)),
         warnings=tuple(result.tally.warnings),
     )
+
+
+_cell_of = attrgetter("method", "variant", "dataset", "scale", "seed")
+
+
+def _name(row: RecordRow) -> str:
+    """The metric of a row, without its reference scale."""
+    return MetricRef.parse(row.metric).name
 
 
 def needs_exports(result: RunResult) -> bool:

@@ -74,7 +74,7 @@ def exportable_numbers(folders: Sequence[Path], frames: RunFrames, selection: Se
             two versions, two sets of one name, a selection that leaves nothing, or no number that may be exported
             (says why).
     """
-    board = measured_board(folders, selection)
+    board = measured_board(folders, selection, frames)
     _check_sizes(frames)
     infos = known_infos(entry.metric for entry in board.entries)
     kept, left_out = [], []

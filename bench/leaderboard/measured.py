@@ -28,17 +28,18 @@ from bench.report.model import printed
 from bench.session import load
 
 
-def measured_board(folders: Sequence[Path], selection: Selection) -> Board:
+def measured_board(folders: Sequence[Path], selection: Selection, frames: RunFrames | None = None) -> Board:
     """The board of run folders that are read as one run.
 
     Args:
         folders: Each the --out folder of a run.
         selection: Which rows.
+        frames: What they hold, where it was read before.
     Raises:
         RequestError: no run folder, folders that contradict each other, a method in two versions, two sets of one
             name, or a selection that leaves nothing.
     """
-    frames = load(*folders).frames
+    frames = load(*folders).frames if frames is None else frames
     rows = select(frames.summary, selection, protocols=frames.protocols)
     left = untrained(rows, frames)
     names = list(dict.fromkeys(frames.row(m, v).display for m, v in _rows(rows.loc[left])))

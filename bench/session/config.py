@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from pathlib import Path
@@ -74,7 +75,7 @@ def _seeds(value: object) -> object:
         words = (words,)
     if isinstance(words, tuple):
         try:
-            seeds = tuple(dict.fromkeys(int(str(word)) for word in words))
+            seeds = tuple(dict.fromkeys(_seed(str(word)) for word in words))
         except ValueError:
             raise ValueError("expected whole numbers and commas, such as --seeds 0,1,2") from None
         if not seeds:
@@ -83,6 +84,13 @@ def _seeds(value: object) -> object:
             raise ValueError(f"a seed is at least 0 and at most {LARGEST_SEED}")
         return seeds
     return words
+
+
+def _seed(text: str) -> int:
+    """A number as it is written in digits: `int` would take 1_0 for 10, too."""
+    if not re.fullmatch(r"-?\d+", text):
+        raise ValueError
+    return int(text)
 
 
 def _items(value: object) -> object:

@@ -10,11 +10,14 @@ import pytest
 
 import bench
 from bench.ablation.files import read_ablation
+from bench.ablation.record import read_record
 from bench.api import RequestError
 from bench.api.yaml_text import LARGEST, MOST, YamlError, load_yaml
 from bench.data.cards import read_card
 from bench.data.resolve import resolve_dataset
 from bench.engine.choice import choose_methods
+from bench.plugins import load_plugin
+from bench.profile.measured import Profile
 from bench.session.config import read_config
 from bench.session.protocol_file import find_protocol, with_knobs
 from bench.training.config import TrainConfig
@@ -146,6 +149,33 @@ def test_seeds_and_sizes_out_of_range_are_refused_before_any_work(text: str, tmp
         with pytest.raises(RequestError, match=key):
             bench.run(**{"methods": "bicubic", "scales": 2, "out": tmp_path / "run", key: text})
     assert not (tmp_path / "run").exists()
+
+
+def test_a_seed_is_read_as_it_is_written(tmp_path: Path) -> None:
+    """Catches a seed 10 that nobody typed, out of 1_0."""
+    with pytest.raises(RequestError, match="whole numbers"):
+        bench.run(methods="bicubic", scales=2, out=tmp_path / "run", seeds="1_0")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["run.json", "records/bicubic/sample/x2-s0.jsonl", "ablation.json", "profile.json"])
+def test_a_pipe_in_place_of_a_file_of_a_run_ends_in_words(name: str, tmp_path: Path) -> None:
+    """Catches a reader that waits for the other end of a pipe for ever."""
+    out = tmp_path / "run"
+    if not name.startswith(("ablation", "profile")):
+        bench.run(methods="bicubic", scales=2, datasets="sample", metrics="psnr", limit=1, workers=0, out=out)
+        (out / name).unlink()
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(out / name)
+    readers = {"ablation.json": read_record, "profile.json": Profile.read}
+    with pytest.raises(RequestError, match=r"regular file|holds no ablation"):
+        readers.get(name, bench.load)(out)
+
+
+def test_a_plugin_that_never_ends_is_refused() -> None:
+    """Catches a device that is read to its end, which fills the memory."""
+    with pytest.raises(RequestError, match="regular file"):
+        load_plugin("/dev/zero")
 
 
 def test_a_configuration_that_never_ends_is_refused(tmp_path: Path) -> None:

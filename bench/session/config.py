@@ -118,9 +118,25 @@ def _shard(value: str | None) -> str | None:
 
 
 def _paths(value: object) -> object:
-    return (Path(value),) if isinstance(value, str | Path) else value
+    return (value,) if isinstance(value, str | Path) else value
 
 
+def _path(value: object) -> object:
+    """A path as it is typed: never empty, since that is the current folder, and text that run.json can hold."""
+    if not isinstance(value, str | Path):
+        return value
+    if not str(value):
+        raise ValueError("expected a path, seen nothing; a shell variable without a value gives that")
+    try:
+        str(value).encode()
+        return user_path(value)
+    except UnicodeEncodeError:
+        raise ValueError(f"{str(value)!a} is no UTF-8 text; rename it") from None
+    except RequestError as fault:
+        raise ValueError(str(fault)) from None
+
+
+TypedPath = Annotated[Path, BeforeValidator(_path)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_unlike_words)]
 Items = Annotated[tuple[str, ...], BeforeValidator(_items)]
 
@@ -140,7 +156,7 @@ class RunConfig(BaseModel):
     """Names or folders."""
     metrics: Words | None = None
     """None: those of the protocol, or `bench.metrics.catalog.default_metrics` of the rows."""
-    protocol: str | None = None
+    protocol: Annotated[str, Field(min_length=1)] | None = None
     """None: the datasets' own."""
     degradation: DegradationName | None = None
     """What LR is made with; None: the protocol's own."""
@@ -152,7 +168,7 @@ class RunConfig(BaseModel):
     """One more variant of a row: METHOD.OPTION=VALUE, several separated by spaces."""
     name: Items = ()
     """METHOD=LABEL."""
-    out: Path = DEFAULT_OUT
+    out: TypedPath = DEFAULT_OUT
     device: str = "auto"
     executor: str = "local"
     ray_address: str | None = None
@@ -163,13 +179,13 @@ class RunConfig(BaseModel):
     """Processes that compute images; None: the main one, or one for each of several GPUs."""
     workers: int | None = Field(default=None, ge=0, le=1024)
     tile: int | None = Field(default=None, ge=16, le=2**20)
-    plugin: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = ()
+    plugin: Annotated[tuple[TypedPath, ...], BeforeValidator(_paths)] = ()
     limit: int | None = Field(default=None, ge=1, le=10**9)
     alpha: Literal["refuse", "white", "black"] | None = None
     sr_size: Literal["exact", "within-1"] | None = None
     """How exact the size of an image made elsewhere must be."""
-    data_root: Path | None = None
-    weights_root: Path | None = None
+    data_root: TypedPath | None = None
+    weights_root: TypedPath | None = None
     fail_fast: bool = False
     shard: Annotated[str | None, AfterValidator(_shard)] = None
     """PART/PARTS: only this part of the images; `bench merge` puts the run folders together."""

@@ -18,7 +18,7 @@ from bench.data.resolve import resolve_dataset
 from bench.engine.choice import choose_methods
 from bench.plugins import load_plugin
 from bench.profile.measured import Profile
-from bench.session.config import read_config
+from bench.session.config import make_config, read_config
 from bench.session.protocol_file import find_protocol, with_knobs
 from bench.training.config import TrainConfig
 from bench.training.config import read_config as read_training
@@ -170,6 +170,24 @@ def test_a_pipe_in_place_of_a_file_of_a_run_ends_in_words(name: str, tmp_path: P
     readers = {"ablation.json": read_record, "profile.json": Profile.read}
     with pytest.raises(RequestError, match=r"regular file|holds no ablation"):
         readers.get(name, bench.load)(out)
+
+
+@pytest.mark.parametrize("key", ["out", "data_root", "weights_root", "plugin", "protocol"])
+def test_an_empty_text_is_no_path_and_no_name(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a run into the current folder because a shell variable had no value."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RequestError, match=key.replace("_", "[-_]")):
+        bench.run(**{"methods": "bicubic", "scales": 2, "limit": 1, "out": "run", key: ""})
+    assert not list(tmp_path.iterdir())
+
+
+def test_paths_of_a_request_are_read_as_a_shell_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a folder called ~ beside the configuration that named it, and run.json failing in the middle."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert make_config({"methods": "bicubic", "scales": 2, "out": "~/runs/a"}).out == tmp_path / "runs" / "a"
+    for out, words in (("~nobodyhere/x", "no user"), ("a\udc80", "no UTF-8 text")):
+        with pytest.raises(RequestError, match=words):
+            make_config({"methods": "bicubic", "scales": 2, "out": out})
 
 
 def test_a_plugin_that_never_ends_is_refused() -> None:

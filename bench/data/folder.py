@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.api import Dataset, DatasetKind, ImageRef, Sample, Scale, counted
-from bench.data.images import list_images
+from bench.data.images import list_images, listing
 from bench.data.wording import forms, not_used, of_other_formats
 
 
@@ -72,4 +72,10 @@ class FolderDataset(Dataset):
         side = "LR" if self.kind is DatasetKind.LR_ONLY else "HR"
         where = forms(self.folder, (f"*{path.suffix}" for path in images.values()), self.root)
         text = f"{self.root}: read as {counted(len(images), f'{side} image')}: {where}"
-        return (text + not_used(self.beside), *unread, *self.notes)
+        return (text + not_used(self.beside) + self._folders_beside(), *unread, *self.notes)
+
+    def _folders_beside(self) -> str:
+        """The end of a sentence on folders that hold images, too; empty where there are none."""
+        others = [path for path in listing(self.root).folders if not self.folder.is_relative_to(path)]
+        names = [path.name for path in others if listing(path).images]
+        return f"; {counted(len(names), 'folder')} of images not used: {', '.join(names[:3])}" if names else ""

@@ -127,6 +127,8 @@ def _path(value: object) -> object:
         return value
     if not str(value):
         raise ValueError("expected a path, seen nothing; a shell variable without a value gives that")
+    if "\0" in str(value):
+        raise ValueError("expected a path, seen a text with a NUL in it")
     try:
         str(value).encode()
         return user_path(value)
@@ -136,6 +138,13 @@ def _path(value: object) -> object:
         raise ValueError(str(fault)) from None
 
 
+def _number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("expected a whole number")
+    return value
+
+
+Number = Annotated[int, BeforeValidator(_number)]
 TypedPath = Annotated[Path, BeforeValidator(_path)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_unlike_words)]
 Items = Annotated[tuple[str, ...], BeforeValidator(_items)]
@@ -175,12 +184,12 @@ class RunConfig(BaseModel):
     """HOST:PORT or auto; None: a cluster of this machine alone."""
     shared_fs: bool = False
     """The machines of the cluster see the files of this one."""
-    procs: int | None = Field(default=None, ge=1, le=1024)
+    procs: Number | None = Field(default=None, ge=1, le=1024)
     """Processes that compute images; None: the main one, or one for each of several GPUs."""
-    workers: int | None = Field(default=None, ge=0, le=1024)
-    tile: int | None = Field(default=None, ge=16, le=2**20)
+    workers: Number | None = Field(default=None, ge=0, le=1024)
+    tile: Number | None = Field(default=None, ge=16, le=2**20)
     plugin: Annotated[tuple[TypedPath, ...], BeforeValidator(_paths)] = ()
-    limit: int | None = Field(default=None, ge=1, le=10**9)
+    limit: Number | None = Field(default=None, ge=1, le=10**9)
     alpha: Literal["refuse", "white", "black"] | None = None
     sr_size: Literal["exact", "within-1"] | None = None
     """How exact the size of an image made elsewhere must be."""
@@ -226,7 +235,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except OSError as fault:
         raise RequestError(f"--config {path} cannot be read: {fault.strerror or fault}") from None
     try:
-        values = json.loads(content) if path.suffix == ".json" else load_yaml(content)
+        values = json.loads(content, object_pairs_hook=_once) if path.suffix == ".json" else load_yaml(content)
     except (ValueError, RecursionError) as fault:
         raise RequestError(
             f"--config {path} is not {path.suffix[1:] or 'YAML'}: {' '.join(str(fault).split())}"
@@ -236,6 +245,15 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise RequestError(f"--config {path}: expected keys such as methods and scales, saw {type(values).__name__}")
     return {str(key): value for key, value in values.items()}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that is given twice nobody knows which was meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' is given twice; leave one out")
+    return found
 
 
 def _fault(fault: ValidationError, where: str) -> str:

@@ -190,6 +190,36 @@ def test_paths_of_a_request_are_read_as_a_shell_reads_them(tmp_path: Path, monke
             make_config({"methods": "bicubic", "scales": 2, "out": out})
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "methods: bicubic\nmethods: lanczos",
+        "scales: 1:30",
+        "seeds: 010",
+        "limit: 1_0",
+        "limit: 0x10",
+        "a: {b: 1, b: 2}",
+    ],
+)
+def test_what_two_people_read_as_two_values_is_no_configuration(text: str, tmp_path: Path) -> None:
+    """Catches a scale of 90 out of 1:30, a seed of 8 out of 010, and the last of two lists of methods."""
+    (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(RequestError, match=r"is given twice; leave one out|expected a number in plain decimals"):
+        read_config(tmp_path / "c.yaml")
+
+
+def test_a_key_of_a_json_request_stands_once_and_numbers_are_numbers(tmp_path: Path) -> None:
+    """Catches the last of two lists of methods, and one image out of `limit: true`."""
+    (tmp_path / "c.json").write_text('{"methods": "bicubic", "methods": "lanczos"}', encoding="utf-8")
+    with pytest.raises(RequestError, match="'methods' is given twice"):
+        read_config(tmp_path / "c.json")
+    for key in ("limit", "workers", "tile", "procs"):
+        with pytest.raises(RequestError, match=rf"--{key} True: expected a whole number"):
+            make_config({"methods": "bicubic", "scales": 2, key: True})
+    with pytest.raises(RequestError, match="NUL"):
+        make_config({"methods": "bicubic", "scales": 2, "out": "a\0b"})
+
+
 def test_a_plugin_that_never_ends_is_refused() -> None:
     """Catches a device that is read to its end, which fills the memory."""
     with pytest.raises(RequestError, match="regular file"):

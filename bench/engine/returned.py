@@ -39,7 +39,7 @@ def as_upscaled(result: object, name: str) -> Upscaled:
 
 
 def require_possible(size: Size) -> None:
-    """Refuse a result that nothing could read again, before a method asks for its memory.
+    """Refuse an image that nothing could read again, before a method asks for its memory.
 
     Raises:
         UnitError: too large; says what is possible.
@@ -47,7 +47,7 @@ def require_possible(size: Size) -> None:
     height, width = size
     if height * width > MOST_PIXELS or max(size) > LONGEST_SIDE:
         raise UnitError(
-            f"the result would be {height} x {width} px (height x width); at most {MOST_PIXELS} pixels, and "
+            f"the image would be {height} x {width} px (height x width); at most {MOST_PIXELS} pixels, and "
             f"{LONGEST_SIDE} along a side, can be stored and read again: choose a smaller scale or size"
         )
 

@@ -19,6 +19,7 @@ from bench.api import BenchError, RequestError
 from bench.cli.output import fail
 from bench.cli.quiet import quieten_libraries
 from bench.cli.streams import dependable_streams
+from bench.cli.terminal import bound_width
 
 app = typer.Typer(
     name="bench",
@@ -93,6 +94,7 @@ def main() -> None:
     """Run the command line; a traceback is shown only for a fault of this program."""
     with dependable_streams():
         quieten_libraries()
+        bound_width()
         try:
             _require_values(sys.argv[1:])
             app(prog_name="bench", standalone_mode=True)

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from bench.api import Method, MethodInfo, MethodOptions, MethodSpec, RequestError, user_path
+from bench.imaging.regular import read_regular
 from bench.registry import DATASETS, METHODS, METRICS
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _spec_of_class(name: str, entry: object) -> MethodSpec:
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_regular(file)
     except FileNotFoundError:
         raise RequestError(f"plugin {file} does not exist; give --plugin the path of a Python file") from None
     except OSError as fault:

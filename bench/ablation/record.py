@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.api import RequestError
 from bench.api.record import first_fault
+from bench.imaging.regular import read_regular
 
 ABLATION_FILE = "ablation.json"
 
@@ -55,7 +56,7 @@ def read_record(folder: Path) -> AblationRecord:
     """
     path = folder / ABLATION_FILE
     try:
-        return AblationRecord.model_validate_json(path.read_text(encoding="utf-8"))
+        return AblationRecord.model_validate_json(read_regular(path))
     except OSError:
         raise RequestError(f"{folder} holds no ablation: it has no {ABLATION_FILE}; run 'bench ablate' first") from None
     except ValidationError as fault:

@@ -182,6 +182,8 @@ def _read(folder: Path) -> tuple[RunManifest, Rows]:
         raise RequestError(f"{folder} is not a run folder: it has no run.json; {_HOW}")
     if (folder / "records").is_dir():
         return manifest, record_rows(run, manifest)
+    if (folder / "records").exists():
+        raise RequestError(f"{folder / 'records'}: expected the folder of the run's records, got a file; move it away")
     path = folder / "records.csv"
     if not path.is_file():
         raise RequestError(f"{folder} is not a run folder: it has neither records/ nor records.csv; {_HOW}")
@@ -219,6 +221,11 @@ def named_protocols(protocols: Mapping[str, Iterable[str]]) -> dict[str, tuple[s
     return found
 
 
+_WHOLE = ("seed", "height", "width")
+"""Columns of whole numbers."""
+_TOO_LARGE = 2.0**63
+_MEASURED = {"value", "unit_status", "seconds", "height", "width", "parameters"}
+"""Columns that say what came out; the others say of what."""
 _NAMES = {"method", "variant", "dataset", "image"}
 """Columns whose texts come from a person or from a file name."""
 
@@ -244,11 +251,24 @@ def _read_csv(path: Path) -> list[RecordRow]:
         if len(wrong):
             seen = text[wrong[0]]
             raise RequestError(f"{path}, line {wrong[0] + 2}: '{seen}' is not a {column}; {_AGAIN}")
+        if column in _WHOLE:
+            given = ~number.isna().to_numpy()
+            odd = np.flatnonzero(given & ((number % 1 != 0) | (number < 0) | (number >= _TOO_LARGE)).to_numpy())
+            if len(odd):
+                seen = text[odd[0]]
+                raise RequestError(
+                    f"{path}, line {odd[0] + 2}: {column}: expected a whole number from 0, got '{seen}'; {_AGAIN}"
+                )
         frame[column] = number
     frame["scale"] = _scales(frame["scale"], path)
     strange = set(frame["unit_status"]) - {str(status) for status in UnitStatus}
     if strange:
         raise RequestError(f"{path} is damaged: unknown unit_status {sorted(strange)[0]!r}; {_AGAIN}")
+    unit = [column for column in RECORD_COLUMNS if column not in _MEASURED]
+    lines_of = frame[frame["value"].notna()].drop_duplicates([*unit, "value"])
+    twice = np.flatnonzero(lines_of.duplicated(unit).to_numpy())
+    if len(twice):
+        raise RequestError(f"{path}, line {lines_of.index[twice[0]] + 2}: another number of an earlier line; {_AGAIN}")
     lines = frame.loc[:, list(RECORD_COLUMNS)].to_dict("records")
     return [RecordRow(**{str(key): _cell(str(key), value) for key, value in line.items()}) for line in lines]
 

@@ -6,6 +6,7 @@ it in no time, since it shares the parts; whoever walks the result never ends.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -14,6 +15,11 @@ LARGEST = 4 * 2**20
 """Characters of a text."""
 MOST = 100_000
 """Values in a text, aliases counted as often as they stand there."""
+_NUMBERS = {
+    "tag:yaml.org,2002:int": re.compile(r"[-+]?(?:0|[1-9][0-9]*)"),
+    "tag:yaml.org,2002:float": re.compile(r"[^:_]*"),
+}
+"""How numbers are written; YAML 1.1 would read 010 as 8, 1:30 as 90 and 1_0 as 10."""
 
 
 class YamlError(ValueError):
@@ -26,7 +32,8 @@ def load_yaml(text: str | bytes) -> Any:
     Args:
         text: YAML 1.1; bytes are UTF-8.
     Raises:
-        YamlError: no UTF-8, no YAML, a number of thousands of digits, nested too deeply, or too much of it.
+        YamlError: no UTF-8, no YAML, a key that is given twice, a number that is no plain decimal or has thousands of
+            digits, nested too deeply, or too much of it.
 
     >>> load_yaml("a: [1, x]")
     {'a': [1, 'x']}
@@ -56,10 +63,11 @@ def load_yaml(text: str | bytes) -> Any:
 
 
 def require_bounded(node: yaml.Node) -> None:
-    """Refuse what has no end, or nearly none.
+    """Refuse what has no end, or nearly none, and what can be read in two ways.
 
     Raises:
-        YamlError: an alias inside of what it names, or more than `MOST` values.
+        YamlError: an alias inside of what it names, or more than `MOST` values; a key that is given twice, or a number
+            that two people would read as two.
         RecursionError: nested too deeply.
     """
     _count(node, {}, frozenset())
@@ -77,8 +85,21 @@ def _count(node: yaml.Node, known: dict[int, int], above: frozenset[int]) -> int
         parts = node.value
     elif isinstance(node, yaml.MappingNode):
         parts = [part for pair in node.value for part in pair]
+        _require_keys_once(node)
+    elif node.tag in _NUMBERS and not _NUMBERS[node.tag].fullmatch(node.value):
+        raise YamlError(f"expected a number in plain decimals, got {node.value[:80]}; write it so, or a text in quotes")
     total = 1 + sum(_count(part, known, above) for part in parts)
     if total > MOST:
         raise YamlError(f"it stands for more than {MOST} values; write it without aliases of aliases")
     known[id(node)] = total
     return total
+
+
+def _require_keys_once(node: yaml.MappingNode) -> None:
+    """Refuse a mapping that gives a key twice: which of two was meant nobody knows."""
+    seen: set[tuple[str, str]] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+            if (key.tag, key.value) in seen:
+                raise YamlError(f"line {key.start_mark.line + 1}: '{key.value[:80]}' is given twice; leave one out")
+            seen.add((key.tag, key.value))

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated
 
 import typer
 
 from bench import __version__
-from bench.api import BenchError
+from bench.api import BenchError, RequestError
 from bench.cli.output import fail
 from bench.cli.quiet import quieten_libraries
 from bench.cli.streams import dependable_streams
+from bench.cli.terminal import bound_width
 
 app = typer.Typer(
     name="bench",
@@ -48,6 +51,8 @@ _COMMANDS = (
     "export",
     "profile",
 )
+_MAY_BE_EMPTY = ("--caption", "--label", "--title")
+"""Options of which nothing is a text, too."""
 
 
 def _version(wanted: bool) -> None:
@@ -69,11 +74,29 @@ for _name in _COMMANDS:
     importlib.import_module(f"bench.cli.{_name}").register(app)
 
 
+def _require_values(words: Sequence[str]) -> None:
+    """Refuse a word that is empty: as a path it would be the current folder, as a name a default that nobody asked for.
+
+    Raises:
+        RequestError: says behind what it stands.
+    """
+    for before, word in pairwise(("bench", *words)):
+        option, equals, value = word.partition("=")
+        empty = option if equals and not value and option.startswith("--") else before if not word else ""
+        if empty and empty not in _MAY_BE_EMPTY:
+            raise RequestError(
+                f"the word behind {empty} is empty, expected a value; a shell variable without a value gives that; "
+                "give the value, or leave the option out"
+            )
+
+
 def main() -> None:
     """Run the command line; a traceback is shown only for a fault of this program."""
     with dependable_streams():
         quieten_libraries()
+        bound_width()
         try:
+            _require_values(sys.argv[1:])
             app(prog_name="bench", standalone_mode=True)
         except BenchError as fault:
             fail(str(fault))

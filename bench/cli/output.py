@@ -13,6 +13,9 @@ from bench.api import RequestError
 if TYPE_CHECKING:
     from rich.console import Console
 
+_FILES_OF_A_RUN = ("run.json", "records.csv", "summary.csv", "ablation.json")
+_FOLDERS_OF_A_RUN = ("records", "images", "degradations")
+
 
 def console(*, stderr: bool = False) -> Console:
     """stdout or stderr as rich knows it: its width, and whether NO_COLOR, FORCE_COLOR or TERM want colours."""
@@ -39,13 +42,28 @@ def fail(text: str) -> None:
     console(stderr=True).print(Text.assemble(("error:", "red"), " ", text))
 
 
+def require_no_part_of_a_run(path: Path) -> None:
+    """Refuse to write over the files by which a run folder is read.
+
+    Raises:
+        RequestError: such a file is there.
+    """
+    place = path.resolve()
+    for folder in place.parents:
+        inside = place.relative_to(folder).parts
+        part = inside[0] in _FOLDERS_OF_A_RUN if len(inside) > 1 else inside[0] in _FILES_OF_A_RUN
+        if part and (folder / "run.json").is_file() and place.exists():
+            raise RequestError(f"{path} is a file of the run in {folder}, which needs it; give another place")
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """What is done inside writes this file.
 
     Raises:
-        RequestError: the place cannot be written.
+        RequestError: the place cannot be written, or holds what a run lives from.
     """
+    require_no_part_of_a_run(path)
     try:
         yield
     except OSError as fault:

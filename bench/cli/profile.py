@@ -40,7 +40,7 @@ def profile(
     ] = 1,
     warmup: Annotated[int, typer.Option(min=0, help="Calls before them; operations are counted in the first.")] = 1,
     stages: Annotated[bool, typer.Option("--stages/--no-stages", help="Time each stage of a cascade too.")] = True,
-    seed: Annotated[int, typer.Option(min=0, help="Of stochastic methods.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of stochastic methods.")] = 0,
     layout: Annotated[
         str, typer.Option(help="full; or as papers have it: across (methods as columns), down (methods as rows).")
     ] = _FULL,

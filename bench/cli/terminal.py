@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from bench.cli.output import console
@@ -11,6 +12,16 @@ if TYPE_CHECKING:
 
 TEXT = "text"
 """The format of tables that are read where the command was typed."""
+
+_WIDEST = 1000
+"""Columns; wider lines are padded by rich until no memory holds them."""
+
+
+def bound_width() -> None:
+    """Take a COLUMNS that no terminal has for the widest that is drawn."""
+    text = os.environ.get("COLUMNS", "")
+    if text.isascii() and text.isdigit() and (len(text) > len(str(_WIDEST)) or int(text) > _WIDEST):
+        os.environ["COLUMNS"] = str(_WIDEST)
 
 
 def shown_output(output: str, *, to_file: bool = False) -> str | Output:

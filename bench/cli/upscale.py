@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from bench.api import RequestError, UnitError, derive_seed, get_protocol, sr_size
+from bench.api import RequestError, UnitError, derive_seed, get_protocol, parse_scale, sr_size
 from bench.api.typed_size import parse_size
 from bench.cli import options as opt
-from bench.cli.output import say
+from bench.cli.output import require_no_part_of_a_run, say
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def upscale(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Where the result goes, a .png file.")],
     scale: Annotated[str | None, typer.Option(help="At least 1, may be fractional, or height x width: 1.5x2.")] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT of the result, exactly.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
     stages: Annotated[Path | None, typer.Option(help="Folder for the intermediate images of a cascade.")] = None,
     weights: opt.Weights = None,
     set_: opt.Set = None,
@@ -47,6 +47,9 @@ def upscale(
         raise RequestError(f"OUT is {target.name}; results are written as PNG: give a name that ends in .png")
     if not target.parent.is_dir():
         raise RequestError(f"folder {target.parent} does not exist; make it first")
+    require_no_part_of_a_run(target)
+    if scale is not None:
+        _require_scale(scale)
     if stages is not None:
         _make_folder(stages)
     values = {
@@ -95,6 +98,13 @@ def upscale(
     seconds = time.perf_counter() - started
     used = f", LR tiles of {result.tile} px" if result.tile is not None else ""
     say(f"{target}: {wanted[1]}x{wanted[0]} by {choice.display} in {seconds:.1f} s{used}")
+
+
+def _require_scale(text: str) -> None:
+    try:
+        parse_scale(text)
+    except RequestError as fault:
+        raise RequestError(f"--scale {text}: {fault}") from None
 
 
 def _make_folder(path: Path) -> None:

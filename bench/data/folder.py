@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.api import Dataset, DatasetKind, ImageRef, Sample, Scale, counted
-from bench.data.images import list_images
-from bench.data.wording import forms, not_used
+from bench.data.images import list_images, listing
+from bench.data.wording import forms, not_used, of_other_formats
 
 
 class FolderDataset(Dataset):
@@ -59,16 +59,23 @@ class FolderDataset(Dataset):
         return [Sample(key, hr=ImageRef(path)) for key, path in images]
 
     def reading(self, scale: Scale) -> tuple[str, ...]:
-        """How many images of which side, and which were not used; nothing of one flat folder, unless it was known
-        by its content to hold LR images.
+        """How many images of which side, and which were not used; of one flat folder only what is of a format
+        that is not read, unless it was known by its content to hold LR images.
 
         Raises:
             RequestError: see `list_images`.
         """
+        unread = of_other_formats(self.folder)
         if self.root == self.folder and not (self.notes and self.kind is DatasetKind.LR_ONLY):
-            return self.notes
+            return (*unread, *self.notes)
         images = list_images(self.folder)
         side = "LR" if self.kind is DatasetKind.LR_ONLY else "HR"
         where = forms(self.folder, (f"*{path.suffix}" for path in images.values()), self.root)
         text = f"{self.root}: read as {counted(len(images), f'{side} image')}: {where}"
-        return (text + not_used(self.beside), *self.notes)
+        return (text + not_used(self.beside) + self._folders_beside(), *unread, *self.notes)
+
+    def _folders_beside(self) -> str:
+        """The end of a sentence on folders that hold images, too; empty where there are none."""
+        others = [path for path in listing(self.root).folders if not self.folder.is_relative_to(path)]
+        names = [path.name for path in others if listing(path).images]
+        return f"; {counted(len(names), 'folder')} of images not used: {', '.join(names[:3])}" if names else ""

@@ -17,6 +17,12 @@ _ORIENTATION = 0x0112
 _UNSAFE = frozenset('/\\:*?"<>|')
 _LONGEST_ID = 200
 """Bytes; leaves room for a suffix within the 255 of common file systems."""
+_OTHER_FORMATS = (
+    *(".jpe", ".jfif", ".jif", ".jp2", ".j2k", ".jpx", ".jxl", ".avif", ".heic", ".heif", ".gif", ".apng"),
+    *(".ppm", ".pgm", ".pnm", ".pbm", ".pfm", ".tga", ".exr", ".hdr", ".psd", ".qoi", ".dds", ".ico"),
+    *(".dng", ".cr2", ".nef", ".arw", ".raw"),
+)
+"""Suffixes of images that no reader here takes."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +33,12 @@ class Listing:
         images: Everything that is called like an image and is no folder: links that lead nowhere, pipes and files that
             nobody may read too, which fail when they are read and must not be missing from a count.
         folders: The folders.
+        unreadable: Images by their suffix, of formats that are not read.
     """
 
     images: tuple[Path, ...]
     folders: tuple[Path, ...]
+    unreadable: tuple[Path, ...] = ()
 
 
 def listing(folder: Path) -> Listing:
@@ -41,6 +49,7 @@ def listing(folder: Path) -> Listing:
     """
     images: list[Path] = []
     folders: list[Path] = []
+    unreadable: list[Path] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -49,9 +58,11 @@ def listing(folder: Path) -> Listing:
                         folders.append(folder / entry.name)
                 elif is_image_name(entry.name):
                     images.append(folder / entry.name)
+                elif not entry.name.startswith(".") and entry.name.lower().endswith(_OTHER_FORMATS):
+                    unreadable.append(folder / entry.name)
     except OSError as fault:
         raise RequestError(f"cannot list {folder}: {fault.strerror or fault}; give a folder of images") from None
-    return Listing(tuple(sorted(images)), tuple(sorted(folders)))
+    return Listing(tuple(sorted(images)), tuple(sorted(folders)), tuple(sorted(unreadable)))
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -60,10 +71,11 @@ def image_files(folder: Path) -> list[Path]:
     Raises:
         RequestError: no image, or a folder that cannot be listed.
     """
-    files = listing(folder).images
-    if not files:
-        raise RequestError(f"no image in {folder}: expected {', '.join(SUFFIXES)} files directly inside it")
-    return list(files)
+    found = listing(folder)
+    if not found.images:
+        seen = f", got {found.unreadable[0].name}; convert it to PNG" if found.unreadable else ""
+        raise RequestError(f"no image in {folder}: expected {', '.join(SUFFIXES)} files directly inside it{seen}")
+    return list(found.images)
 
 
 def list_images(folder: Path) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from bench.data.images import header_size
 from bench.data.pair import pair_fits
 from bench.data.pairing import FilePair, Pairing, pair_folders, pair_together
 from bench.data.places import Place, describe_scales
-from bench.data.wording import forms, not_used
+from bench.data.wording import forms, not_used, of_other_formats
 
 
 class PairedDataset(Dataset):
@@ -76,7 +76,8 @@ class PairedDataset(Dataset):
         )
         count = len(pairing.pairs)
         text = f"{self.root or self.name}: read as {counted(count, 'pair')}: {hr} + {lr}"
-        return (text + not_used(sorted({*self.beside, *pairing.unused})), *self.notes)
+        unread = of_other_formats(place.hr, place.lr)
+        return (text + not_used(sorted({*self.beside, *pairing.unused})), *unread, *self.notes)
 
     def _pairing(self, scale: Scale) -> tuple[Place, Pairing]:
         place = self._place(scale)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.api import RequestError, Scale, format_scale
-from bench.data.images import list_images
+from bench.data.images import header_size, list_images
 from bench.data.layouts import LAYOUTS, Layout
 from bench.data.templates import Match, match
 
@@ -93,6 +93,28 @@ def roles(files: Iterable[Path], layout: Layout) -> Roles:
         else:
             (unread if _first(layout.others, key) is None else other).append(path)
     return Roles(hr, lr, tuple(other), tuple(unread), len(images["hr"] & images["lr"]))
+
+
+def require_one_size_each(files: Sequence[Path], folder: Path) -> None:
+    """Refuse a flat folder that holds images and, under names derived from theirs, the same in another size.
+
+    Raises:
+        RequestError: a mean over both would be of nothing; says what to type.
+    """
+    stems = {unicodedata.normalize("NFC", path.stem): path for path in files}
+    marks = dict.fromkeys(name for layout in LAYOUTS for name in (*layout.hr_names, *layout.lr_names))
+    derived: list[tuple[Path, Path]] = []
+    for key, path in stems.items():
+        base = next((stems[read.image] for read in _all(marks, key) if read.image != key and read.image in stems), None)
+        if base is not None and None not in (sizes := (header_size(path), header_size(base))) and len({*sizes}) > 1:
+            derived.append((path, base))
+    if derived:
+        path, base = derived[0]
+        raise RequestError(
+            f"{folder}: expected one image of each name, but {len(derived)} of {len(files)} are called after another "
+            f"one and have another size, such as {path.name} beside {base.name}; move HR and LR into folders of their "
+            f"own, or give '{folder}/*' to take all of them as HR images"
+        )
 
 
 def pair_folders(hr: Path, lr: Path, scale: Scale, *, name: str) -> Pairing:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.api import RequestError, Scale, counted, format_scale
 from bench.data.layouts import FLAT, LAYOUTS, Layout
-from bench.data.pairing import roles
+from bench.data.pairing import require_one_size_each, roles
 from bench.data.templates import Match
 from bench.data.tree import Tree
 
@@ -75,6 +75,7 @@ def read_folder(root: Path) -> Reading | None:
     flat = tree.at(root).images
     plain = Reading(FLAT, (), root, len(flat))
     if not found:
+        require_one_size_each(flat, root)
         return plain if flat else None
     if len(found) == 1:
         reading = found[0]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bench.api import counted
+from bench.data.images import listing
+from bench.imaging.io import SUFFIXES
+
 _SHOWN = 3
 
 
@@ -30,3 +34,17 @@ def not_used(paths: Sequence[Path]) -> str:
     images = "1 image" if len(paths) == 1 else f"{len(paths)} images"
     names = ", ".join(path.name for path in paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
     return f"; {images} not used: {names}"
+
+
+def of_other_formats(*folders: Path) -> tuple[str, ...]:
+    """A sentence on files that are images of formats that are not read, for each folder that has some."""
+    sentences = []
+    for folder in dict.fromkeys(folders):
+        paths = listing(folder).unreadable
+        if paths:
+            names = ", ".join(path.name for path in paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
+            sentences.append(
+                f"{folder}: {counted(len(paths), 'file')} not read: {names}; images are {', '.join(SUFFIXES)} files, "
+                "so convert them to PNG if they belong to the set"
+            )
+    return tuple(sentences)

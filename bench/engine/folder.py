@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bench.api import CellId, Output, Record, RequestError, RunManifest, Score, UnitStatus, format_scale
 from bench.api.record import line_head, unknown_keys
 from bench.engine.quick_lines import read_quickly
+from bench.imaging.regular import read_regular
 
 if TYPE_CHECKING:
     from bench.engine.quick_lines import Said
@@ -151,7 +152,7 @@ class RunFolder:
         """
         path = self.out / "run.json"
         try:
-            return RunManifest.from_json(path.read_bytes(), str(path))
+            return RunManifest.from_json(read_regular(path), str(path))
         except FileNotFoundError:
             return None
         except OSError as fault:
@@ -187,7 +188,7 @@ def read_units(path: Path, where: CellFolder) -> list[StoredUnit]:
             names another unit's image.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = read_regular(path).split(b"\n")
     except FileNotFoundError:
         return []
     except OSError as fault:

@@ -28,7 +28,7 @@ from bench.engine.choice import MethodChoice
 from bench.engine.faults import attributed, describe
 from bench.engine.keys import weights_hash
 from bench.engine.request import check_device, is_cuda
-from bench.engine.returned import as_upscaled, require_finite, require_image
+from bench.engine.returned import as_upscaled, require_finite, require_image, require_possible
 from bench.engine.rounding import Pixels, quantise
 from bench.engine.tiled import upscale
 from bench.plugins import method_class
@@ -130,10 +130,11 @@ class Runner:
             seed: The unit's seed.
             keep: (height, width) of the part of the result, from the top left, that is kept; None: `size`.
         Raises:
-            UnitError: the method raised, or returned another size, NaN or infinities.
+            UnitError: the method raised, or returned another size, NaN or infinities; or the size is beyond any image.
         """
         import torch
 
+        require_possible(size)
         tensor = as_tensor(lr)
         spec = self.choice.spec
         slack = self.method.slack = slack_of(self.choice.spec, protocol)
@@ -164,6 +165,7 @@ class Runner:
             UnitError: as `infer`, of any of the images.
         """
         size, slack = pairs[0][0].asked, slack_of(self.choice.spec, protocol)
+        require_possible(size)
         self.method.slack = slack
         started = time.perf_counter()
         results = self.call_batch([as_tensor(lr) for _, lr in pairs], size, seeds=seeds)

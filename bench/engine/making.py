@@ -243,7 +243,10 @@ def disk_refusals(path: Path) -> Iterator[None]:
     except OSError as fault:
         if is_full(fault):  # every further image would be computed only to meet the same refusal
             raise cannot_write(path, fault) from fault
-        raise UnitError(f"{path}: {fault.strerror or fault}") from fault
+        raise UnitError(
+            f"{path} cannot be written: {fault.strerror or fault}; mend what is in the way and type the same command "
+            "again"
+        ) from fault
 
 
 def _read(job: InferJob, unit: InferUnit, spent: Phases) -> tuple[Pair, NDArray[np.float32]]:

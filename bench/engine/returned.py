@@ -9,6 +9,8 @@ from bench.api import Size, UnitError, Upscaled
 if TYPE_CHECKING:
     import torch
 
+MOST_PIXELS, LONGEST_SIDE = 2**30, 2**20
+"""What PNG readers take at most."""
 _SUMMED_ROWS = 256
 
 
@@ -34,6 +36,20 @@ def as_upscaled(result: object, name: str) -> Upscaled:
             f"{name} returned stages of type {type(stages).__name__}, expected a tuple of tensors (3, h, w)"
         )
     return result
+
+
+def require_possible(size: Size) -> None:
+    """Refuse an image that nothing could read again, before a method asks for its memory.
+
+    Raises:
+        UnitError: too large; says what is possible.
+    """
+    height, width = size
+    if height * width > MOST_PIXELS or max(size) > LONGEST_SIDE:
+        raise UnitError(
+            f"the image would be {height} x {width} px (height x width); at most {MOST_PIXELS} pixels, and "
+            f"{LONGEST_SIDE} along a side, can be stored and read again: choose a smaller scale or size"
+        )
 
 
 def require_image(image: object, size: Size, name: str, *, slack: int = 0) -> None:

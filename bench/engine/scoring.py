@@ -206,7 +206,7 @@ def checked_png(path: Path, output: Output | None) -> Pixels:
     except MemoryError:
         raise
     except Exception as fault:  # OpenCV has an exception of its own for headers that promise too much
-        raise ChangedImage(f"{path} cannot be read: {fault}") from fault
+        raise ChangedImage(f"{path} cannot be read: {str(fault).removeprefix(f'{path}: ')}") from fault
     if output is not None and pixels_sha256(pixels) != output.sha256:
         raise ChangedImage(f"{path} was changed after it was written")
     return pixels

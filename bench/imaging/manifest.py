@@ -14,6 +14,7 @@ from bench.imaging.degrade import BlindDegradation, Degradation, Shrinker
 from bench.imaging.errors import ImageError
 from bench.imaging.kernels import BlurShape, GaussianBlur, SincBlur
 from bench.imaging.real_esrgan import INTERPOLATIONS, Noise, RealEsrganDegradation, Stage
+from bench.imaging.regular import read_regular
 
 _FORMAT = "assr-bench degradations 1"
 
@@ -115,7 +116,7 @@ def read_manifest(path: Path | str) -> dict[str, Degradation]:
         ImageError: missing, no such JSON, or an entry that is no degradation; names the file and the id.
     """
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        document = json.loads(read_regular(Path(path)))
     except (OSError, ValueError, RecursionError) as fault:
         raise ImageError(f"{path}: expected a degradation manifest, but it cannot be read: {fault}") from fault
     if not isinstance(document, dict) or document.get("format") != _FORMAT:

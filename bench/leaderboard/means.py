@@ -23,6 +23,7 @@ from bench.api import (
     parse_scale,
 )
 from bench.api.csv_cells import unshielded_line
+from bench.imaging.regular import read_regular
 from bench.leaderboard.cards import run_card
 from bench.leaderboard.entry import Board, Card, Entry
 from bench.leaderboard.matrices import split_references
@@ -113,7 +114,7 @@ def _alike(first: str, second: str) -> bool:
 
 def _read(path: Path) -> list[dict[str, str]]:
     try:
-        reader = csv.DictReader(path.read_text(encoding="utf-8").splitlines(), restval="")
+        reader = csv.DictReader(read_regular(path).decode("utf-8").splitlines(), restval="")
         lines = [unshielded_line(line) for line in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise RequestError(f"{path} cannot be read: {fault}") from None

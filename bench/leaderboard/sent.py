@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bench.analysis.contamination import exposure
 from bench.api import MetricRef, RequestError, Scale, ScalePair, Signature, as_scale, format_scale, largest_factor
+from bench.imaging.regular import read_regular
 from bench.leaderboard.entry import Board, Card, Entry, Kind
 from bench.leaderboard.matrices import split_references
 from bench.leaderboard.measured import shown_metrics
@@ -144,7 +145,7 @@ def read_sent(folder: Path) -> Sent:
     """
     path = folder / FILE
     try:
-        return Sent.model_validate_json(path.read_bytes())
+        return Sent.model_validate_json(read_regular(path))
     except OSError as fault:
         raise RequestError(f"{path} cannot be read: {fault.strerror or fault}") from None
     except ValidationError as fault:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bench.api import RequestError, Scale, Size, counted
 from bench.api.record import first_fault
+from bench.imaging.regular import read_regular
 from bench.profile.timing import Spread
 
 PROFILE_VERSION = 1
@@ -226,7 +227,7 @@ class Profile:
         """
         file = path / "profile.json" if path.is_dir() else path
         try:
-            found = _adapter().validate_json(file.read_bytes())
+            found = _adapter().validate_json(read_regular(file))
         except OSError as fault:
             raise RequestError(f"profile {file} cannot be read: {fault.strerror or fault}") from None
         except ValidationError as fault:

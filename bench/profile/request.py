@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.api import RequestError, Scale, Size, format_scale, parse_factors, sr_size
+from bench.api import RequestError, Scale, Size, UnitError, format_scale, parse_factors, sr_size
 from bench.engine.choice import MethodChoice, choose_methods
 from bench.engine.request import check_device
+from bench.engine.returned import require_possible
 from bench.plugins import load_plugin
 
 
@@ -60,7 +61,7 @@ class ProfileRequest:
         """Refuse what cannot be measured.
 
         Raises:
-            RequestError: no method, no task, or a number that is too small.
+            RequestError: no method, no task, a number that is too small, or an image that is too large.
         """
         if not self.methods:
             raise RequestError("--methods: none given; give one or more, such as --methods bicubic,liif")
@@ -75,6 +76,12 @@ class ProfileRequest:
                 raise RequestError(f"--{option} {value}: expected a whole number of at least {least}")
         if self.threads is not None and self.threads < 1:
             raise RequestError(f"--threads {self.threads}: expected a whole number of at least 1")
+        for task in self.tasks:
+            try:
+                require_possible(task.lr)
+                require_possible(task.size)
+            except UnitError as fault:
+                raise RequestError(f"x{format_scale(task.scale)} of {task.lr[1]}x{task.lr[0]}: {fault}") from None
         check_device(self.device)
 
     def choices(self) -> tuple[MethodChoice, ...]:

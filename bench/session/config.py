@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from pathlib import Path
@@ -74,7 +75,7 @@ def _seeds(value: object) -> object:
         words = (words,)
     if isinstance(words, tuple):
         try:
-            seeds = tuple(dict.fromkeys(int(str(word)) for word in words))
+            seeds = tuple(dict.fromkeys(_seed(str(word)) for word in words))
         except ValueError:
             raise ValueError("expected whole numbers and commas, such as --seeds 0,1,2") from None
         if not seeds:
@@ -83,6 +84,13 @@ def _seeds(value: object) -> object:
             raise ValueError(f"a seed is at least 0 and at most {LARGEST_SEED}")
         return seeds
     return words
+
+
+def _seed(text: str) -> int:
+    """A number as it is written in digits: `int` would take 1_0 for 10, too."""
+    if not re.fullmatch(r"-?\d+", text):
+        raise ValueError
+    return int(text)
 
 
 def _items(value: object) -> object:
@@ -110,9 +118,34 @@ def _shard(value: str | None) -> str | None:
 
 
 def _paths(value: object) -> object:
-    return (Path(value),) if isinstance(value, str | Path) else value
+    return (value,) if isinstance(value, str | Path) else value
 
 
+def _path(value: object) -> object:
+    """A path as it is typed: never empty, since that is the current folder, and text that run.json can hold."""
+    if not isinstance(value, str | Path):
+        return value
+    if not str(value):
+        raise ValueError("expected a path, seen nothing; a shell variable without a value gives that")
+    if "\0" in str(value):
+        raise ValueError("expected a path, seen a text with a NUL in it")
+    try:
+        str(value).encode()
+        return user_path(value)
+    except UnicodeEncodeError:
+        raise ValueError(f"{str(value)!a} is no UTF-8 text; rename it") from None
+    except RequestError as fault:
+        raise ValueError(str(fault)) from None
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("expected a whole number")
+    return value
+
+
+Number = Annotated[int, BeforeValidator(_number)]
+TypedPath = Annotated[Path, BeforeValidator(_path)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_unlike_words)]
 Items = Annotated[tuple[str, ...], BeforeValidator(_items)]
 
@@ -132,7 +165,7 @@ class RunConfig(BaseModel):
     """Names or folders."""
     metrics: Words | None = None
     """None: those of the protocol, or `bench.metrics.catalog.default_metrics` of the rows."""
-    protocol: str | None = None
+    protocol: Annotated[str, Field(min_length=1)] | None = None
     """None: the datasets' own."""
     degradation: DegradationName | None = None
     """What LR is made with; None: the protocol's own."""
@@ -144,24 +177,24 @@ class RunConfig(BaseModel):
     """One more variant of a row: METHOD.OPTION=VALUE, several separated by spaces."""
     name: Items = ()
     """METHOD=LABEL."""
-    out: Path = DEFAULT_OUT
+    out: TypedPath = DEFAULT_OUT
     device: str = "auto"
     executor: str = "local"
     ray_address: str | None = None
     """HOST:PORT or auto; None: a cluster of this machine alone."""
     shared_fs: bool = False
     """The machines of the cluster see the files of this one."""
-    procs: int | None = Field(default=None, ge=1, le=1024)
+    procs: Number | None = Field(default=None, ge=1, le=1024)
     """Processes that compute images; None: the main one, or one for each of several GPUs."""
-    workers: int | None = Field(default=None, ge=0, le=1024)
-    tile: int | None = Field(default=None, ge=16, le=2**20)
-    plugin: Annotated[tuple[Path, ...], BeforeValidator(_paths)] = ()
-    limit: int | None = Field(default=None, ge=1, le=10**9)
+    workers: Number | None = Field(default=None, ge=0, le=1024)
+    tile: Number | None = Field(default=None, ge=16, le=2**20)
+    plugin: Annotated[tuple[TypedPath, ...], BeforeValidator(_paths)] = ()
+    limit: Number | None = Field(default=None, ge=1, le=10**9)
     alpha: Literal["refuse", "white", "black"] | None = None
     sr_size: Literal["exact", "within-1"] | None = None
     """How exact the size of an image made elsewhere must be."""
-    data_root: Path | None = None
-    weights_root: Path | None = None
+    data_root: TypedPath | None = None
+    weights_root: TypedPath | None = None
     fail_fast: bool = False
     shard: Annotated[str | None, AfterValidator(_shard)] = None
     """PART/PARTS: only this part of the images; `bench merge` puts the run folders together."""
@@ -202,7 +235,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except OSError as fault:
         raise RequestError(f"--config {path} cannot be read: {fault.strerror or fault}") from None
     try:
-        values = json.loads(content) if path.suffix == ".json" else load_yaml(content)
+        values = json.loads(content, object_pairs_hook=_once) if path.suffix == ".json" else load_yaml(content)
     except (ValueError, RecursionError) as fault:
         raise RequestError(
             f"--config {path} is not {path.suffix[1:] or 'YAML'}: {' '.join(str(fault).split())}"
@@ -212,6 +245,15 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise RequestError(f"--config {path}: expected keys such as methods and scales, saw {type(values).__name__}")
     return {str(key): value for key, value in values.items()}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that is given twice nobody knows which was meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' is given twice; leave one out")
+    return found
 
 
 def _fault(fault: ValidationError, where: str) -> str:

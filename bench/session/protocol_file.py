@@ -111,4 +111,5 @@ def _made(base: Protocol, values: Mapping[str, Any], where: str) -> Protocol:
         first = fault.errors(include_url=False)[0]
         knob = str(first["loc"][0]) if first["loc"] else ""
         said = str(first["msg"]).removeprefix("Value error, ")
-        raise RequestError(f"{where}{knob}: {said}, got {values.get(knob)!r}; see 'bench protocols sample'") from None
+        seen = f"{knob}: {said}, got {values.get(knob)!r}" if knob else said
+        raise RequestError(f"{where}{seen}; see 'bench protocols sample'") from None

@@ -26,7 +26,7 @@ def newest_checkpoint(out: Path) -> Path:
     marker = out / "last_checkpoint"
     if not marker.is_file():
         raise RequestError(f"no checkpoint in {out}; start a training with --out {out}")
-    path = out / Path(marker.read_text(encoding="utf-8").strip()).name
+    path = out / Path(marker.read_text(encoding="utf-8", errors="replace").strip()).name
     if not path.is_file():
         raise RequestError(f"the newest checkpoint of {out} should be {path.name}, but that file is missing")
     return path

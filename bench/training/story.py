@@ -14,7 +14,10 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from pydantic import TypeAdapter, ValidationError
 
+from bench.api import RequestError
+from bench.api.record import first_fault
 from bench.imaging.atomic import atomic_write
 from bench.training import parallel
 from bench.training.task import TrainingTask
@@ -22,14 +25,22 @@ from bench.weights.reader import read_card
 
 FIGURES = "validation.json"
 """In the training's folder: step -> figures. A checkpoint is written before its step is validated, so not inside it."""
+_FIGURES = TypeAdapter(dict[int, dict[str, float]])
 
 
 def read_figures(out: Path) -> dict[int, dict[str, float]]:
-    """The validation figures of a training so far, by step; empty where there are none."""
+    """The validation figures of a training so far, by step; empty where there are none.
+
+    Raises:
+        RequestError: the file is damaged.
+    """
     path = out / FIGURES
     if not path.is_file():
         return {}
-    return {int(step): figures for step, figures in json.loads(path.read_text(encoding="utf-8")).items()}
+    try:
+        return _FIGURES.validate_json(path.read_bytes())
+    except ValidationError as fault:
+        raise RequestError(f"{path} is damaged: {first_fault(fault)}; move it away to go on without them") from None
 
 
 def machine(device: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.imaging.regular import read_regular
 from bench.weights.card import WeightsCard
 
 
@@ -14,7 +15,7 @@ def card_beside(weights: Path) -> WeightsCard | None:
         weights: The file; a folder has no card.
     """
     try:
-        card = WeightsCard.model_validate_json(weights.with_suffix(".json").read_text(encoding="utf-8"))
+        card = WeightsCard.model_validate_json(read_regular(weights.with_suffix(".json")))
     except (OSError, ValueError):
         return None
     return card if card.file == weights.name else None

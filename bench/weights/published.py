@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.api import PRESETS, MethodSpec, RequestError, WrittenScale, unknown_name
 from bench.api.yaml_model import read_yaml
+from bench.imaging.regular import read_regular
 from bench.plugins import method_spec
 from bench.registry import METHODS
 
@@ -199,5 +200,12 @@ def cards_with_figures(name: str | None = None) -> tuple[PublishedCard, ...]:
 def _read_folder(folder: Path) -> tuple[PublishedCard, ...]:
     if not folder.is_dir():
         return ()
-    texts = [(str(path), path.read_bytes()) for path in sorted(folder.glob("*.yaml"))]
-    return tuple(read_yaml(text, PublishedCard, where=where, what=WHAT) for where, text in texts)
+    return tuple(_read(path) for path in sorted(folder.glob("*.yaml")))
+
+
+def _read(path: Path) -> PublishedCard:
+    try:
+        content = read_regular(path)
+    except OSError as fault:
+        raise RequestError(f"{path}, {WHAT}, cannot be read: {fault.strerror or fault}; move it away") from None
+    return read_yaml(content, PublishedCard, where=str(path), what=WHAT)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from bench.api import RequestError
+from bench.imaging.regular import read_regular
 from bench.weights.card import METADATA_KEY, WeightsCard
 from bench.weights.first_bytes import why_no_weights
 from bench.weights.state import find_state
@@ -106,7 +107,7 @@ def read_card(path: Path) -> WeightsCard:
     """
     card = path.with_suffix(".json")
     try:
-        return WeightsCard.model_validate_json(card.read_text(encoding="utf-8"))
+        return WeightsCard.model_validate_json(read_regular(card))
     except OSError as fault:
         raise RequestError(f"{card}, the card of {path.name}, cannot be read: {fault.strerror or fault}") from fault
     except ValidationError as fault:

@@ -95,6 +95,16 @@ def test_run_json_comes_back_as_it_was(run):
         ("records.csv", HEADER + "m,-,d,i,four,0,psnr,1,ok,s,o,h,\n", "line 2: 'four' is not a scale"),
         ("records.csv", HEADER + "m,-,d,i,4,0,psnr,1x,ok,s,o,h,\n", "line 2: '1x' is not a value"),
         ("records.csv", HEADER + "m,-,d,i,4,0,psnr,1,fine,s,o,h,\n", "unknown unit_status 'fine'"),
+        *(
+            ("records.csv", HEADER + f"m,-,d,i,4,{seed},psnr,1,ok,s,o,h,\n", f"seed: expected a whole number.*'{seed}'")
+            for seed in ("inf", "1e30", "0.5", "-1")
+        ),
+        (
+            "records.csv",
+            HEADER + "m,-,d,i,4,0,psnr,1,ok,s,o,h,\nm,-,d,i,4,0,psnr,2,ok,s,o,h,\n",
+            "line 3: another number of an earlier line",
+        ),
+        ("records", "", "expected the folder of the run's records, got a file"),
         ("records.csv", HEADER + 'm,-,d,"i,4,0,psnr,1,ok,s,o,h,\n', "records.csv"),
     ],
 )

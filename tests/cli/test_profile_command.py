@@ -20,6 +20,8 @@ __all__ = ["made_profile"]
         ((), "--methods"),
         (("--methods", "bicubic", "--lr", "0x10"), "--lr 0x10"),
         (("--methods", "bicubic", "--lr", "64x"), "--lr 64x"),
+        (("--methods", "bicubic", "--lr", "99999999"), "choose a smaller scale or size"),
+        (("--methods", "bicubic", "--scales", "2,99999999"), "choose a smaller scale or size"),
         (("--methods", "bicubic", "--scales", ","), "no scale given"),
         (("--methods", "bicubic", "--scales", "0"), "scale 0"),
         (("--methods", "bicubic", "--repeats", "0"), "--repeats"),

@@ -94,6 +94,19 @@ def test_a_wrong_request_says_what_to_type_and_leaves_nothing(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("option", ["--out", "--out=", "--data-root", "--protocol"])
+def test_an_option_with_nothing_behind_it_is_refused(
+    option: str, bench: Callable, photos: Path, newcomer: Path
+) -> None:
+    """Catches `--out "$OUT"` of an unset variable, which filled the current folder with a run."""
+    words = [option] if option.endswith("=") else [option, ""]
+    done = bench("run", "--methods", "bicubic", "--scales", 2, "--datasets", photos, "--metrics", "psnr", *words)
+    assert (done.code, done.out) == (2, "")
+    assert f"behind {option.rstrip('=')} is empty" in done.err
+    assert not (newcomer / "run.json").exists()
+    assert bench("table", "").code == 2
+
+
 def test_two_images_of_one_name_are_refused_and_both_named(bench: Callable, photos: Path) -> None:
     (photos / "p1.jpg").write_bytes((photos / "p1.png").read_bytes())
     done = bench("run", "--methods", "bicubic", "--scales", 2, "--datasets", photos, "--metrics", "psnr")

@@ -128,3 +128,15 @@ def test_one_screen_of_help_names_every_command() -> None:
     assert max(map(len, plain_lines(text))) <= 80
     assert all(command in text for command in ("run", "score", "table", *LISTS))
     assert set(PRESETS) > {"sample"}
+
+
+@pytest.mark.parametrize("columns", ["99999999999", "0" * 5000 + "9" * 5000, "-5", "wide", ""])
+def test_a_width_that_no_terminal_has_is_survived(
+    columns: str, bench: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catches a help of lines that are padded with spaces until the memory is full."""
+    monkeypatch.setenv("COLUMNS", columns)
+    done = bench("run", "--help")
+    assert done.code == 0
+    assert "--methods" in done.out
+    assert max(map(len, done.out.splitlines())) <= 1000

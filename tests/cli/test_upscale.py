@@ -78,3 +78,37 @@ def test_places_that_cannot_be_written_are_named(bench: Callable, photos: Path) 
     done = bench("upscale", "bicubic", "Photos/p0.png", "out.png", "--scale", 2, "--stages", "Photos/p0.png")
     assert done.code == 2
     assert "--stages" in done.err
+
+
+@pytest.mark.parametrize("words", [("--scale", "99999999"), ("--size", "99999999x9"), ("--size", "99999x99999")])
+def test_a_result_that_no_image_can_be_is_refused(words: tuple[str, ...], bench: Callable, photos: Path) -> None:
+    """Catches numpy's "array is too big" and "Unable to allocate 107. PiB" in the method's name."""
+    done = bench("upscale", "bicubic", "Photos/p0.png", "out.png", *words)
+    assert (done.code, done.out) == (2, "")
+    assert "choose a smaller scale or size" in done.err
+
+
+def test_the_scale_of_one_image_is_refused_under_its_own_option(bench: Callable, photos: Path) -> None:
+    """Catches "--scales 0.5", an option that this command does not have."""
+    done = bench("upscale", "bicubic", "Photos/p0.png", "out.png", "--scale", "0.5")
+    assert done.code == 2
+    assert done.err.startswith("error: --scale 0.5: scale 0.5 cannot be used")
+
+
+def test_no_command_writes_over_the_files_of_a_run(bench: Callable, photos: Path, newcomer: Path) -> None:
+    """Catches `bench table RUN --out RUN/run.json`, after which nothing reads the run any more."""
+    words = ("--datasets", photos, "--metrics", "psnr", "--limit", 1, "--workers", 0, "--out", "run")
+    assert bench("run", "--methods", "bicubic,lanczos", "--scales", 2, *words).code == 0
+    before = {path: path.read_bytes() for path in (newcomer / "run").rglob("*") if path.is_file()}
+    image = "run/images/bicubic/Photos/x2-s0/p0.png"
+    for typed in (
+        ("table", "run", "--out", "run/run.json"),
+        ("table", "run", "--out", "run/records/bicubic/Photos/x2-s0.jsonl"),
+        ("compare", "run", "bicubic", "lanczos", "--out", "run/records.csv"),
+        ("upscale", "bicubic", image, image, "--scale", 1),
+    ):
+        done = bench(*typed)
+        assert (done.code, done.out) == (2, ""), typed
+        assert "is a file of the run in" in done.err
+    assert {path: path.read_bytes() for path in before} == before
+    assert bench("table", "run", "--out", "run/table.md", "--format", "md").code == 0

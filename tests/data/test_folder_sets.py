@@ -110,3 +110,31 @@ def test_header_size_is_upright(tmp_path):
     assert header_size(tmp_path / "turned.jpg") == (30, 20)
     (tmp_path / "broken.png").write_bytes(b"")
     assert header_size(tmp_path / "broken.png") is None
+
+
+@pytest.mark.parametrize("name", ["b.gif", "b.JP2", "b.avif", "b.ppm", "b.jfif", "b.heic"])
+def test_images_of_formats_that_are_not_read_are_said(name, tmp_path, save_image):
+    """A scan by suffix that leaves such files out without a word gives the mean of a part as the mean of the folder."""
+    save_image(tmp_path / "a.png", (4, 4))
+    (tmp_path / name).write_bytes(b"an image of another format")
+    (tmp_path / f".{name}").write_bytes(b"hidden")
+    dataset = resolve_dataset(tmp_path)
+    assert [sample.id for sample in dataset.samples(2)] == ["a"]
+    (said,) = dataset.reading(2)
+    assert f"1 file not read: {name};" in said
+    assert "convert" in said
+
+
+def test_a_format_that_is_not_read_is_said_of_both_sides_of_pairs(tmp_path, save_image):
+    save_image(tmp_path / "HR" / "a.png", (8, 8))
+    save_image(tmp_path / "LR" / "a.png", (4, 4))
+    (tmp_path / "LR" / "b.gif").write_bytes(b"an image of another format")
+    said = " ".join(resolve_dataset(tmp_path).reading(2))
+    assert "read as 1 pair" in said
+    assert "1 file not read: b.gif" in said
+
+
+def test_a_folder_of_another_format_alone_names_what_was_seen(tmp_path):
+    (tmp_path / "a.ppm").write_bytes(b"P6 1 1 255 abc")
+    with pytest.raises(RequestError, match=r"got a\.ppm; convert it to PNG"):
+        FolderDataset("set", tmp_path).samples(2)

@@ -308,3 +308,49 @@ def test_a_folder_is_listed_once(tmp_path: Path, save_image: SAVE, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     assert len(resolve_dataset(".").samples(2)) == 20
     assert listed.count(".") <= 3
+
+
+@pytest.mark.parametrize(
+    ("hr", "lr"),
+    [
+        ("{}_gt.png", "{}_lq.png"),
+        ("{}_HR.png", "{}_LRx2.png"),
+        ("{}_HR.png", "{}_LR_x2.png"),
+        ("HR_{}.png", "LR_{}.png"),
+        ("GT-{}.png", "LQ-{}.png"),
+    ],
+)
+def test_other_marks_tell_hr_from_lr_in_one_folder(tmp_path: Path, save_image: SAVE, hr: str, lr: str) -> None:
+    """Catches the mean over HR and LR images alike, under the name of the folder."""
+    for image in ("001", "002"):
+        save_image(tmp_path / hr.format(image), (8, 8))
+        save_image(tmp_path / lr.format(image), (4, 4))
+    samples = resolve_dataset(tmp_path).samples(2)
+    assert [(s.hr.path.name, s.lr.path.name) for s in samples if s.hr and s.lr] == [
+        (hr.format(image), lr.format(image)) for image in ("001", "002")
+    ]
+
+
+@pytest.mark.parametrize("lr", ["{}x2.png", "{}_x2.png", "{}_LR2.png", "{}_bicLRx2.png", "{}-LR.png"])
+def test_an_image_called_after_another_one_in_another_size_is_refused(
+    tmp_path: Path, save_image: SAVE, lr: str
+) -> None:
+    """Catches a flat folder of HR and LR images that is read as twice as many HR images."""
+    for image in ("001", "002"):
+        save_image(tmp_path / f"{image}.png", (8, 8))
+    save_image(tmp_path / lr.format("002"), (4, 4))
+    with pytest.raises(RequestError, match=rf"1 of 3 .*such as {lr.format('002')} beside 002\.png"):
+        resolve_dataset(tmp_path)
+    assert len(resolve_dataset(f"{tmp_path}/*").samples(2)) == 3
+    save_image(tmp_path / lr.format("002"), (8, 8))
+    assert len(resolve_dataset(tmp_path).samples(2)) == 3
+
+
+def test_folders_beside_the_one_that_is_read_are_said(tmp_path: Path, save_image: SAVE) -> None:
+    """Catches LR images made here, without a word on the given ones under a name that no layout has."""
+    save_image(tmp_path / "HR" / "a.png", (8, 8))
+    save_image(tmp_path / "small" / "a.png", (4, 4))
+    (said,) = resolve_dataset(tmp_path).reading(2)
+    assert said.endswith("1 folder of images not used: small")
+    (tmp_path / "small").rename(tmp_path / "LR_2x")
+    assert "read as 1 pair" in " ".join(resolve_dataset(tmp_path).reading(2))

@@ -130,6 +130,20 @@ def test_a_folder_in_the_place_of_an_image_says_what_to_do(make_request: Build) 
     assert run_all(make_request(scales=(2.0,), metrics=("psnr",))).tally.failures == []
 
 
+def test_a_file_in_the_place_of_a_folder_of_images_says_what_to_do(make_request: Build) -> None:
+    """Catches "Not a directory" without a next step."""
+    request = make_request(scales=(2.0,), metrics=("psnr",))
+    run_all(request)
+    folder = stored(request, scale=2).parent
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    folder.write_text("no folder", encoding="utf-8")
+    failures = run_all(make_request(scales=(2.0,), metrics=("psnr",))).tally.failures
+    assert failures
+    assert all("mend what is in the way and type the same command again" in failure.error for failure in failures)
+
+
 def test_another_record_of_this_run_cannot_name_the_image_of_a_unit(make_request: Build) -> None:
     """Catches a record whose path, although below images/, makes the next run write over another unit's image."""
     request = make_request(scales=(2.0,), metrics=("psnr",))

@@ -10,12 +10,15 @@ import pytest
 
 import bench
 from bench.ablation.files import read_ablation
+from bench.ablation.record import read_record
 from bench.api import RequestError
 from bench.api.yaml_text import LARGEST, MOST, YamlError, load_yaml
 from bench.data.cards import read_card
 from bench.data.resolve import resolve_dataset
 from bench.engine.choice import choose_methods
-from bench.session.config import read_config
+from bench.plugins import load_plugin
+from bench.profile.measured import Profile
+from bench.session.config import make_config, read_config
 from bench.session.protocol_file import find_protocol, with_knobs
 from bench.training.config import TrainConfig
 from bench.training.config import read_config as read_training
@@ -146,6 +149,81 @@ def test_seeds_and_sizes_out_of_range_are_refused_before_any_work(text: str, tmp
         with pytest.raises(RequestError, match=key):
             bench.run(**{"methods": "bicubic", "scales": 2, "out": tmp_path / "run", key: text})
     assert not (tmp_path / "run").exists()
+
+
+def test_a_seed_is_read_as_it_is_written(tmp_path: Path) -> None:
+    """Catches a seed 10 that nobody typed, out of 1_0."""
+    with pytest.raises(RequestError, match="whole numbers"):
+        bench.run(methods="bicubic", scales=2, out=tmp_path / "run", seeds="1_0")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["run.json", "records/bicubic/sample/x2-s0.jsonl", "ablation.json", "profile.json"])
+def test_a_pipe_in_place_of_a_file_of_a_run_ends_in_words(name: str, tmp_path: Path) -> None:
+    """Catches a reader that waits for the other end of a pipe for ever."""
+    out = tmp_path / "run"
+    if not name.startswith(("ablation", "profile")):
+        bench.run(methods="bicubic", scales=2, datasets="sample", metrics="psnr", limit=1, workers=0, out=out)
+        (out / name).unlink()
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(out / name)
+    readers = {"ablation.json": read_record, "profile.json": Profile.read}
+    with pytest.raises(RequestError, match=r"regular file|holds no ablation"):
+        readers.get(name, bench.load)(out)
+
+
+@pytest.mark.parametrize("key", ["out", "data_root", "weights_root", "plugin", "protocol"])
+def test_an_empty_text_is_no_path_and_no_name(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a run into the current folder because a shell variable had no value."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RequestError, match=key.replace("_", "[-_]")):
+        bench.run(**{"methods": "bicubic", "scales": 2, "limit": 1, "out": "run", key: ""})
+    assert not list(tmp_path.iterdir())
+
+
+def test_paths_of_a_request_are_read_as_a_shell_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a folder called ~ beside the configuration that named it, and run.json failing in the middle."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert make_config({"methods": "bicubic", "scales": 2, "out": "~/runs/a"}).out == tmp_path / "runs" / "a"
+    for out, words in (("~nobodyhere/x", "no user"), ("a\udc80", "no UTF-8 text")):
+        with pytest.raises(RequestError, match=words):
+            make_config({"methods": "bicubic", "scales": 2, "out": out})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "methods: bicubic\nmethods: lanczos",
+        "scales: 1:30",
+        "seeds: 010",
+        "limit: 1_0",
+        "limit: 0x10",
+        "a: {b: 1, b: 2}",
+    ],
+)
+def test_what_two_people_read_as_two_values_is_no_configuration(text: str, tmp_path: Path) -> None:
+    """Catches a scale of 90 out of 1:30, a seed of 8 out of 010, and the last of two lists of methods."""
+    (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(RequestError, match=r"is given twice; leave one out|expected a number in plain decimals"):
+        read_config(tmp_path / "c.yaml")
+
+
+def test_a_key_of_a_json_request_stands_once_and_numbers_are_numbers(tmp_path: Path) -> None:
+    """Catches the last of two lists of methods, and one image out of `limit: true`."""
+    (tmp_path / "c.json").write_text('{"methods": "bicubic", "methods": "lanczos"}', encoding="utf-8")
+    with pytest.raises(RequestError, match="'methods' is given twice"):
+        read_config(tmp_path / "c.json")
+    for key in ("limit", "workers", "tile", "procs"):
+        with pytest.raises(RequestError, match=rf"--{key} True: expected a whole number"):
+            make_config({"methods": "bicubic", "scales": 2, key: True})
+    with pytest.raises(RequestError, match="NUL"):
+        make_config({"methods": "bicubic", "scales": 2, "out": "a\0b"})
+
+
+def test_a_plugin_that_never_ends_is_refused() -> None:
+    """Catches a device that is read to its end, which fills the memory."""
+    with pytest.raises(RequestError, match="regular file"):
+        load_plugin("/dev/zero")
 
 
 def test_a_configuration_that_never_ends_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ networks round differently with another number of threads.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,10 @@ from bench.engine.request import RunRequest
 from bench.engine.serving import DONE, OPENED, Refused, packed, serve, unsendable
 
 _TRIES = 2
+_CRASHES = frozenset(
+    {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, getattr(signal, "SIGBUS", signal.SIGSEGV)}
+)
+"""Signals by which native code ends its own process."""
 
 
 @dataclass
@@ -167,7 +172,9 @@ class ProcessInference:
             row = _row(task.job)
             self._loading[row] += 1
             if self._loading[row] >= _TRIES:
-                self._unloadable[row] = f"the process {_ended(hand)} twice while it loaded {task.job.choice.display}"
+                self._unloadable[row] = (
+                    f"the process {_ended(hand)} twice while it loaded {task.job.choice.display}; {_way_on(hand)}"
+                )
             self._put_back(first, rest)
             return
         (unit,) = first.job.units
@@ -176,7 +183,7 @@ class ProcessInference:
         if self._tries[unit.place] < _TRIES:
             self._put_back(first)
             return
-        error = f"the process that computed it {_ended(hand)}, twice; run again with a smaller --procs"
+        error = f"the process that computed it {_ended(hand)}, twice; {_way_on(hand)}"
         self._lost.append((task.ticket, Made(unit.sample.id, error=error)))
 
     def _put_back(self, *tasks: _Task) -> None:
@@ -261,4 +268,15 @@ def _row(job: InferJob) -> str:
 
 def _ended(hand: _Hand) -> str:
     code = hand.process.exitcode or 0
+    if -code in _CRASHES:
+        return f"crashed ({signal.strsignal(-code)}, signal {-code})"
     return f"was killed (signal {-code}; out of memory?)" if code < 0 else f"ended (exit code {code})"
+
+
+def _way_on(hand: _Hand) -> str:
+    code = hand.process.exitcode or 0
+    if -code in _CRASHES:
+        return "set PYTHONFAULTHANDLER=1 and run again to see where"
+    if code < 0:
+        return "run again with a smaller --procs, or where there is more memory"
+    return "the method, or a library below it, ends the process where it should raise an exception"

@@ -48,6 +48,8 @@ class Faulty(Method):
         if self.image == "photo 1":
             if self.options.fault == "always":
                 os._exit(7)
+            if self.options.fault == "crash":
+                os.kill(os.getpid(), signal.SIGSEGV)
             if self.options.fault == "once" and not once.exists():
                 once.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -113,6 +115,13 @@ def test_an_image_that_ends_its_process_fails_alone(run: Callable[..., RunResult
     (failure,) = tally.failures
     assert failure.image == "photo 1"
     assert "ended (exit code 7), twice" in failure.error
+
+
+def test_a_crash_is_not_taken_for_want_of_memory(run: Callable[..., RunResult]) -> None:
+    """Catches advice about memory for a fault in native code, of which fewer processes have just as many."""
+    (failure,) = run("crash").tally.failures
+    assert "(Segmentation fault, signal 11), twice; set PYTHONFAULTHANDLER=1" in failure.error
+    assert "memory" not in failure.error
 
 
 def test_a_method_that_ends_every_process_is_given_up_and_the_next_one_runs(run: Callable[..., RunResult]) -> None:

@@ -37,6 +37,8 @@ class Faulty(Method):
     Options = Options
 
     def load(self, weights, device, dtype):
+        if self.options.fault == "elsewhere":
+            os.chdir("/")
         if self.options.fault == "load":
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -53,6 +55,8 @@ class Faulty(Method):
             if self.options.fault == "once" and not once.exists():
                 once.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+            if self.options.fault == "elsewhere":
+                os.chdir("/")
             if self.options.fault == "raise":
                 raise ValueError("no such layer")
         return Upscaled(interpolate(lr[None], size=size, mode="bicubic")[0])
@@ -115,6 +119,18 @@ def test_an_image_that_ends_its_process_fails_alone(run: Callable[..., RunResult
     (failure,) = tally.failures
     assert failure.image == "photo 1"
     assert "ended (exit code 7), twice" in failure.error
+
+
+@pytest.mark.parametrize("procs", [None, 1])
+def test_a_method_that_changes_the_folder_costs_nobody_anything(
+    run: Callable[..., RunResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, procs: int | None
+) -> None:
+    """Catches images below another folder than their records, and all later ones failing, where --out is relative."""
+    monkeypatch.chdir(tmp_path)
+    tally = run("elsewhere", methods="faulty,nearest", procs=procs, out=Path("run")).tally
+    assert (tally.inferred, tally.failures) == (8, [])
+    assert len(images_of(tmp_path / "run")) == 8
+    assert Path.cwd() == tmp_path
 
 
 def test_a_crash_is_not_taken_for_want_of_memory(run: Callable[..., RunResult]) -> None:

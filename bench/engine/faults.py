@@ -39,14 +39,14 @@ def attributed(spec: MethodSpec) -> Iterator[None]:
 def same_folder() -> Iterator[None]:
     """Run foreign code inside that may change the current folder, against which relative paths of a run are read."""
     try:
-        before = os.getcwd()
+        before = Path.cwd()
     except OSError:  # somebody has removed it
-        before = ""
+        before = None
     try:
         yield
     finally:
         with suppress(OSError):
-            if before and os.getcwd() != before:
+            if before is not None and Path.cwd() != before:
                 os.chdir(before)
 
 

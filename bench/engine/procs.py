@@ -19,9 +19,10 @@ from multiprocessing.context import SpawnProcess
 from bench.api import RequestError
 from bench.engine.inferring import Inference
 from bench.engine.making import InferJob, Made
+from bench.engine.packed import pack_job
 from bench.engine.processes import refuse_unguarded_script, without_interrupts
 from bench.engine.request import RunRequest
-from bench.engine.serving import DONE, OPENED, Refused, packed, serve, unsendable
+from bench.engine.serving import DONE, OPENED, OTHERWISE, Refused, serve
 
 _TRIES = 2
 _CRASHES = frozenset(
@@ -206,15 +207,12 @@ class ProcessInference:
             self._send(hand, self._queue.popleft())
 
     def _send(self, hand: _Hand, task: _Task) -> None:
+        packed = pack_job(replace(task.job, device=hand.device), otherwise=OTHERWISE)
         hand.task, hand.done = task, 0
-        job = replace(task.job, device=hand.device)
         try:
-            hand.pipe.send_bytes(packed(job))
+            hand.pipe.send(packed)
         except OSError:
             self._bury(hand)
-        except Exception as fault:
-            hand.task = None
-            raise unsendable(job, fault) from fault
 
     def _start(self) -> _Hand:
         free = Counter(self.devices) - Counter(hand.device for hand in self._hands)

@@ -14,6 +14,7 @@ from bench.api import Method, MethodInfo, MethodOptions, RequestError, Upscaled
 from bench.engine.choice import choose_methods
 from bench.engine.inferring import batches
 from bench.engine.making import InferJob
+from bench.engine.packed import pack_job, unpack_job
 from bench.engine.procs import devices_of
 from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
@@ -224,6 +225,21 @@ def test_a_job_is_small_and_survives_the_way(make_request: Build) -> None:
     content = pickle.dumps(job)
     assert pickle.loads(content) == job
     assert len(content) < 20_000
+
+
+def test_a_plugin_that_is_edited_under_way_is_refused(make_request: Build, marker: Path) -> None:
+    """Catches images of the new code under the keys of the old, in a process that loads the file a minute later."""
+    (choice,) = choose_methods(["faulty"])
+    request = make_request()
+    job = InferJob(choice, "", request.protocol, 2.0, 0, (), request.out)
+    packed, how = pack_job(job, otherwise="x"), {"where": "here", "next_step": "x"}
+    assert unpack_job(packed, **how) == job
+    file = marker.with_name("faulty.py")
+    file.write_text(file.read_text() + "# edited\n")
+    with pytest.raises(
+        RequestError, match=r"faulty\.py was changed while the run was under way.*type the same command"
+    ):
+        unpack_job(packed, **how)
 
 
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path, photos: Path) -> None:

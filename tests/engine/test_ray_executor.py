@@ -6,13 +6,14 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import bench
-from bench.api import CellId, RequestError
+from bench.api import CellId, MethodOptions, RequestError
 from bench.engine.choice import choose_methods
 from bench.engine.events import Silent
 from bench.engine.making import InferJob, InferUnit
@@ -228,6 +229,18 @@ def test_a_file_in_an_option_is_refused_without_a_shared_file_system(make_reques
     with pytest.raises(RequestError, match=r"ending\.file=.*--shared-fs"):
         pack(job, Sent(), shared=False)
     assert pack(job, Sent(), shared=True).contents == {}
+
+
+def test_a_method_that_cannot_travel_is_told_how_to_do_without_a_cluster(make_request: Build) -> None:
+    """Catches the advice to leave out an option that was not given."""
+
+    class Hidden(MethodOptions):
+        pass
+
+    (choice,) = choose_methods(["bicubic"])
+    job = InferJob(replace(choice, options=Hidden()), "", make_request().protocol, 2.0, 0, (), Path("run"))
+    with pytest.raises(RequestError, match=r"bicubic cannot be sent.*--plugin, or leave out --executor ray"):
+        pack(job, Sent(), shared=False)
 
 
 def test_files_of_a_killed_worker_go_when_the_next_one_starts(tmp_path: Path) -> None:

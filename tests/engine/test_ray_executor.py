@@ -202,6 +202,21 @@ def test_no_cluster_is_joined_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
         open_cluster(ClusterPlace(), cpus=1)
 
 
+def test_a_cluster_that_does_not_start_leaves_nothing_and_a_way_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches the folder of a cluster that never was, and a message of Ray's own as all that is said."""
+    made: list[Path] = []
+
+    class Slow(_Ray):
+        def init(self, **how: Any) -> None:
+            made.append(Path(how["_temp_dir"]))
+            raise Exception("The current node timed out during startup.")  # the class that Ray raises
+
+    monkeypatch.setitem(sys.modules, "ray", Slow(connected=False))
+    with pytest.raises(RequestError, match=r"timed out during startup.*same command again.*--procs N"):
+        open_cluster(ClusterPlace(), cpus=1)
+    assert [folder.exists() for folder in made] == [False]
+
+
 @pytest.mark.parametrize(
     ("address", "said"), [("127.0.0.1:1", "refused"), ("ray://here:1", "HOST:PORT"), ("here", "HOST:PORT")]
 )

@@ -51,7 +51,7 @@ def load_plugin(path: Path | str, *, module: str | None = None) -> tuple[str, ..
     """
     file = user_path(path).resolve()
     source = _read(file)
-    name = module or _PREFIX + hashlib.sha256(str(file).encode() + b"\0" + source).hexdigest()[:16]
+    name = module or _module_name(file, source)
     if name in _LOADED:
         return _LOADED[name]
     registries: tuple[LazyRegistry, ...] = (METHODS, DATASETS, METRICS)
@@ -83,6 +83,22 @@ def load_plugin(path: Path | str, *, module: str | None = None) -> tuple[str, ..
     if added[registries.index(METRICS)]:
         _WITH_METRICS[file] = None
     return _LOADED[name]
+
+
+def plugin_module(file: Path, *, known_as: Path) -> str:
+    """What the module of a plugin file is called, as its bytes are now.
+
+    Args:
+        file: The file, or a copy of it.
+        known_as: The path by which the run knows it.
+    Raises:
+        RequestError: it cannot be read.
+    """
+    return _module_name(known_as, _read(file))
+
+
+def _module_name(file: Path, source: bytes) -> str:
+    return _PREFIX + hashlib.sha256(str(file).encode() + b"\0" + source).hexdigest()[:16]
 
 
 def _forget_version(file: Path) -> list[Callable[[], None]]:

@@ -124,7 +124,7 @@ def _report(result: RunResult) -> None:
     say(
         f"computed {counted(tally.inferred, 'image')} ({counted(tally.reused, 'was there', 'were there')}), "
         f"made {counted(tally.scored, 'number')} ({counted(tally.kept, 'was there', 'were there')})"
-        + ("" if tally.inferred else "; no inference was needed")
+        + ("" if tally.inferred or tally.failures or tally.interrupted else "; no inference was needed")
     )
     for name, reason in result.metrics.unavailable.items():
         warn(f"not available: {name}: {reason}")

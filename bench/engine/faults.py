@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.api import BenchError, MethodSpec, UnitError
@@ -24,13 +25,29 @@ def attributed(spec: MethodSpec) -> Iterator[None]:
         UnitError: with the traceback in `details`; an error that was raised on purpose keeps its own words.
     """
     try:
-        yield
+        with same_folder():
+            yield
     except (KeyboardInterrupt, UnitError):
         raise
     except BenchError as fault:
         raise UnitError(str(fault)) from fault
     except BaseException as fault:
         raise UnitError(f"{spec.info.name} raised {describe(fault, spec)}", details=full_text(fault)) from fault
+
+
+@contextmanager
+def same_folder() -> Iterator[None]:
+    """Run foreign code inside that may change the current folder, against which relative paths of a run are read."""
+    try:
+        before = Path.cwd()
+    except OSError:  # somebody has removed it
+        before = None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if before is not None and Path.cwd() != before:
+                os.chdir(before)
 
 
 @contextmanager

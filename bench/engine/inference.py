@@ -25,7 +25,7 @@ from bench.api import (
 )
 from bench.data import Pair
 from bench.engine.choice import MethodChoice
-from bench.engine.faults import attributed, describe
+from bench.engine.faults import attributed, describe, same_folder
 from bench.engine.keys import weights_hash
 from bench.engine.request import check_device, is_cuda
 from bench.engine.returned import as_upscaled, require_finite, require_image, require_possible
@@ -78,7 +78,8 @@ class Runner:
         self.device = resolve_device(device)
         self.method = _build(choice)
         try:
-            self.method.load(choice.weights, torch.device(self.device), torch.float32)
+            with same_folder():
+                self.method.load(choice.weights, torch.device(self.device), torch.float32)
         except (BenchError, KeyboardInterrupt):
             raise
         except BaseException as fault:

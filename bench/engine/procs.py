@@ -8,6 +8,7 @@ networks round differently with another number of threads.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,11 +19,16 @@ from multiprocessing.context import SpawnProcess
 from bench.api import RequestError
 from bench.engine.inferring import Inference
 from bench.engine.making import InferJob, Made
+from bench.engine.packed import pack_job
 from bench.engine.processes import refuse_unguarded_script, without_interrupts
 from bench.engine.request import RunRequest
-from bench.engine.serving import DONE, OPENED, Refused, packed, serve, unsendable
+from bench.engine.serving import DONE, OPENED, OTHERWISE, Refused, serve
 
 _TRIES = 2
+_CRASHES = frozenset(
+    {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, getattr(signal, "SIGBUS", signal.SIGSEGV)}
+)
+"""Signals by which native code ends its own process."""
 
 
 @dataclass
@@ -167,7 +173,9 @@ class ProcessInference:
             row = _row(task.job)
             self._loading[row] += 1
             if self._loading[row] >= _TRIES:
-                self._unloadable[row] = f"the process {_ended(hand)} twice while it loaded {task.job.choice.display}"
+                self._unloadable[row] = (
+                    f"the process {_ended(hand)} twice while it loaded {task.job.choice.display}; {_way_on(hand)}"
+                )
             self._put_back(first, rest)
             return
         (unit,) = first.job.units
@@ -176,7 +184,7 @@ class ProcessInference:
         if self._tries[unit.place] < _TRIES:
             self._put_back(first)
             return
-        error = f"the process that computed it {_ended(hand)}, twice; run again with a smaller --procs"
+        error = f"the process that computed it {_ended(hand)}, twice; {_way_on(hand)}"
         self._lost.append((task.ticket, Made(unit.sample.id, error=error)))
 
     def _put_back(self, *tasks: _Task) -> None:
@@ -199,15 +207,12 @@ class ProcessInference:
             self._send(hand, self._queue.popleft())
 
     def _send(self, hand: _Hand, task: _Task) -> None:
+        packed = pack_job(replace(task.job, device=hand.device), otherwise=OTHERWISE)
         hand.task, hand.done = task, 0
-        job = replace(task.job, device=hand.device)
         try:
-            hand.pipe.send_bytes(packed(job))
+            hand.pipe.send(packed)
         except OSError:
             self._bury(hand)
-        except Exception as fault:
-            hand.task = None
-            raise unsendable(job, fault) from fault
 
     def _start(self) -> _Hand:
         free = Counter(self.devices) - Counter(hand.device for hand in self._hands)
@@ -261,4 +266,15 @@ def _row(job: InferJob) -> str:
 
 def _ended(hand: _Hand) -> str:
     code = hand.process.exitcode or 0
+    if -code in _CRASHES:
+        return f"crashed ({signal.strsignal(-code)}, signal {-code})"
     return f"was killed (signal {-code}; out of memory?)" if code < 0 else f"ended (exit code {code})"
+
+
+def _way_on(hand: _Hand) -> str:
+    code = hand.process.exitcode or 0
+    if -code in _CRASHES:
+        return "set PYTHONFAULTHANDLER=1 and run again to see where"
+    if code < 0:
+        return "run again with a smaller --procs, or where there is more memory"
+    return "the method, or a library below it, ends the process where it should raise an exception"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.analysis import frames_of
-from bench.api import CellPlan, Output, Record, RequestError, RunManifest
+from bench.api import CellPlan, Output, Record, RequestError, RunManifest, counted
 from bench.engine.draws import read_draws
 from bench.engine.folder import CellFolder, RunFolder, StoredUnit
 from bench.engine.merge import merge_manifests
@@ -64,7 +64,7 @@ def merge_folders(sources: Sequence[Path], out: Path) -> Merged:
         write_exports(out, frames, known_infos(frames.summary["metric"]))
     except OSError as fault:
         raise cannot_write(Path(fault.filename or out), fault) from None
-    return Merged(len(manifest.cells), merger.units, tuple(merger.notes))
+    return Merged(len(manifest.cells), merger.units, (*merger.notes, *_absent(manifest, merger.units, out)))
 
 
 class _Merger:
@@ -118,6 +118,24 @@ class _Merger:
         except OSError as fault:
             raise cannot_write(target, fault) from None
         return replace(unit.output, path=path.as_posix())
+
+
+def _absent(manifest: RunManifest, units: int, out: Path) -> list[str]:
+    """A sentence where images of the merged runs are in none of the folders, such as those of a part that is missing.
+
+    Args:
+        manifest: Of the merged run.
+        units: Images that were merged, failed ones too.
+        out: The merged folder.
+    """
+    planned = sum(len(manifest.sets[plan.images].images) for plan in manifest.cells)
+    if units >= planned:
+        return []
+    return [
+        f"{counted(planned - units, 'image')} of {planned} {'is' if planned - units == 1 else 'are'} in none of these "
+        f"folders, as where a part is missing or was interrupted: merge it too, or let the same 'bench run' compute "
+        f"what is left with --out {out}"
+    ]
 
 
 def _record(plan: CellPlan, unit: StoredUnit, output: Output | None) -> Record:

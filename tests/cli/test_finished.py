@@ -26,6 +26,15 @@ class Refuse:
         pass
 sys.meta_path.insert(0, Refuse())
 """
+RAISING = """
+from bench.api import Method, MethodInfo
+
+class Raising(Method):
+    info = MethodInfo(name="raising", display="Raising", summary="s")
+
+    def upscale(self, lr, size, *, seed):
+        raise ValueError("no such layer")
+"""
 
 
 @pytest.fixture
@@ -137,3 +146,14 @@ def test_an_output_that_takes_no_more_is_said(photos: Path, newcomer: Path) -> N
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert "No space left on device" in done.stderr
+
+
+def test_a_run_whose_images_all_fail_does_not_say_that_none_was_needed(
+    bench: Callable, photos: Path, newcomer: Path
+) -> None:
+    """Catches "no inference was needed" above a list of images that inference could not make."""
+    (newcomer / "raising.py").write_text(RAISING)
+    done = bench("run", "--plugin", "raising.py", "--methods", "raising", *RUN[3:], "--metrics", "psnr", "--workers", 0)
+    assert done.code == 1
+    assert "computed 0 images" in done.out
+    assert "no inference was needed" not in done.out

@@ -14,6 +14,7 @@ from bench.api import Method, MethodInfo, MethodOptions, RequestError, Upscaled
 from bench.engine.choice import choose_methods
 from bench.engine.inferring import batches
 from bench.engine.making import InferJob
+from bench.engine.packed import pack_job, unpack_job
 from bench.engine.procs import devices_of
 from bench.engine.request import RunRequest
 from bench.engine.run import RunResult, execute
@@ -37,6 +38,8 @@ class Faulty(Method):
     Options = Options
 
     def load(self, weights, device, dtype):
+        if self.options.fault == "elsewhere":
+            os.chdir("/")
         if self.options.fault == "load":
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -48,9 +51,13 @@ class Faulty(Method):
         if self.image == "photo 1":
             if self.options.fault == "always":
                 os._exit(7)
+            if self.options.fault == "crash":
+                os.kill(os.getpid(), signal.SIGSEGV)
             if self.options.fault == "once" and not once.exists():
                 once.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+            if self.options.fault == "elsewhere":
+                os.chdir("/")
             if self.options.fault == "raise":
                 raise ValueError("no such layer")
         return Upscaled(interpolate(lr[None], size=size, mode="bicubic")[0])
@@ -113,6 +120,25 @@ def test_an_image_that_ends_its_process_fails_alone(run: Callable[..., RunResult
     (failure,) = tally.failures
     assert failure.image == "photo 1"
     assert "ended (exit code 7), twice" in failure.error
+
+
+@pytest.mark.parametrize("procs", [None, 1])
+def test_a_method_that_changes_the_folder_costs_nobody_anything(
+    run: Callable[..., RunResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, procs: int | None
+) -> None:
+    """Catches images below another folder than their records, and all later ones failing, where --out is relative."""
+    monkeypatch.chdir(tmp_path)
+    tally = run("elsewhere", methods="faulty,nearest", procs=procs, out=Path("run")).tally
+    assert (tally.inferred, tally.failures) == (8, [])
+    assert len(images_of(tmp_path / "run")) == 8
+    assert Path.cwd() == tmp_path
+
+
+def test_a_crash_is_not_taken_for_want_of_memory(run: Callable[..., RunResult]) -> None:
+    """Catches advice about memory for a fault in native code, of which fewer processes have just as many."""
+    (failure,) = run("crash").tally.failures
+    assert "(Segmentation fault, signal 11), twice; set PYTHONFAULTHANDLER=1" in failure.error
+    assert "memory" not in failure.error
 
 
 def test_a_method_that_ends_every_process_is_given_up_and_the_next_one_runs(run: Callable[..., RunResult]) -> None:
@@ -199,6 +225,21 @@ def test_a_job_is_small_and_survives_the_way(make_request: Build) -> None:
     content = pickle.dumps(job)
     assert pickle.loads(content) == job
     assert len(content) < 20_000
+
+
+def test_a_plugin_that_is_edited_under_way_is_refused(make_request: Build, marker: Path) -> None:
+    """Catches images of the new code under the keys of the old, in a process that loads the file a minute later."""
+    (choice,) = choose_methods(["faulty"])
+    request = make_request()
+    job = InferJob(choice, "", request.protocol, 2.0, 0, (), request.out)
+    packed, how = pack_job(job, otherwise="x"), {"where": "here", "next_step": "x"}
+    assert unpack_job(packed, **how) == job
+    file = marker.with_name("faulty.py")
+    file.write_text(file.read_text() + "# edited\n")
+    with pytest.raises(
+        RequestError, match=r"faulty\.py was changed while the run was under way.*type the same command"
+    ):
+        unpack_job(packed, **how)
 
 
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path, photos: Path) -> None:

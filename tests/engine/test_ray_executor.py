@@ -6,13 +6,14 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import bench
-from bench.api import CellId, RequestError
+from bench.api import CellId, MethodOptions, RequestError
 from bench.engine.choice import choose_methods
 from bench.engine.events import Silent
 from bench.engine.making import InferJob, InferUnit
@@ -201,6 +202,21 @@ def test_no_cluster_is_joined_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
         open_cluster(ClusterPlace(), cpus=1)
 
 
+def test_a_cluster_that_does_not_start_leaves_nothing_and_a_way_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches the folder of a cluster that never was, and a message of Ray's own as all that is said."""
+    made: list[Path] = []
+
+    class Slow(_Ray):
+        def init(self, **how: Any) -> None:
+            made.append(Path(how["_temp_dir"]))
+            raise Exception("The current node timed out during startup.")  # the class that Ray raises
+
+    monkeypatch.setitem(sys.modules, "ray", Slow(connected=False))
+    with pytest.raises(RequestError, match=r"timed out during startup.*same command again.*--procs N"):
+        open_cluster(ClusterPlace(), cpus=1)
+    assert [folder.exists() for folder in made] == [False]
+
+
 @pytest.mark.parametrize(
     ("address", "said"), [("127.0.0.1:1", "refused"), ("ray://here:1", "HOST:PORT"), ("here", "HOST:PORT")]
 )
@@ -228,6 +244,18 @@ def test_a_file_in_an_option_is_refused_without_a_shared_file_system(make_reques
     with pytest.raises(RequestError, match=r"ending\.file=.*--shared-fs"):
         pack(job, Sent(), shared=False)
     assert pack(job, Sent(), shared=True).contents == {}
+
+
+def test_a_method_that_cannot_travel_is_told_how_to_do_without_a_cluster(make_request: Build) -> None:
+    """Catches the advice to leave out an option that was not given."""
+
+    class Hidden(MethodOptions):
+        pass
+
+    (choice,) = choose_methods(["bicubic"])
+    job = InferJob(replace(choice, options=Hidden()), "", make_request().protocol, 2.0, 0, (), Path("run"))
+    with pytest.raises(RequestError, match=r"bicubic cannot be sent.*--plugin, or leave out --executor ray"):
+        pack(job, Sent(), shared=False)
 
 
 def test_files_of_a_killed_worker_go_when_the_next_one_starts(tmp_path: Path) -> None:

@@ -49,6 +49,17 @@ def test_merged_parts_are_the_run(run: Call, photos: Path, tmp_path: Path, parts
     assert "shard" not in json.loads((tmp_path / "merged" / "run.json").read_text())["request"]
 
 
+def test_a_part_that_is_missing_is_told_of(run: Call, photos: Path, tmp_path: Path, parts: list[Run]) -> None:
+    """Catches a merge of two of three parts that ends as if it were the whole run."""
+    whole = merge_folders([folder(part) for part in parts], tmp_path / "whole")
+    assert whole.notes == ()
+    some = merge_folders([folder(part) for part in parts[1:]], tmp_path / "some")
+    (note,) = some.notes
+    assert note.startswith(f"{whole.units - some.units} images of {whole.units} are in none of these folders")
+    rest = run(*WORDS, datasets=photos, out=tmp_path / "some")  # the way on that the note names
+    assert (rest.tally.inferred, rest.complete) == (whole.units - some.units, True)
+
+
 def test_parts_are_of_equal_size_and_say_that_they_are_parts(parts: list[Run]) -> None:
     """Catches a part whose mean over some images passes for that over all."""
     assert max(part.tally.inferred for part in parts) - min(part.tally.inferred for part in parts) <= 2

@@ -153,5 +153,8 @@ def _start(ray: Any, place: ClusterPlace, cpus: int) -> Cluster:
         if not isinstance(fault, Exception):
             raise
         said = " ".join(str(fault).split())[:300]
-        raise RequestError(f"--executor ray: Ray does not start on this machine: {said}") from fault
+        raise RequestError(
+            f"--executor ray: Ray does not start on this machine ({said}); where it is only busy, type the same "
+            "command again, finished work is kept; else use --procs N, which needs no Ray"
+        ) from fault
     return cluster

@@ -201,7 +201,9 @@ class RayInference:
         except StopIteration:
             hand.task = None
         except RayTaskError as fault:
-            raise RequestError(f"a worker of the cluster failed: {fault.cause!r}") from fault
+            raise RequestError(
+                f"a worker of the cluster failed: {fault.cause!r}; type the same command again, finished work is kept"
+            ) from fault
         except RayError:
             self._bury(hand)
 

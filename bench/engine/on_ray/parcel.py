@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,8 +12,8 @@ from bench.engine.choice import MethodChoice
 from bench.engine.keys import digest, method_code_hash, pair_code_hash
 from bench.engine.making import InferJob
 from bench.engine.on_ray.files import Contents, Received, Sent, files_of
-from bench.engine.serving import unsendable
-from bench.plugins import load_plugin, method_spec, plugin_of
+from bench.engine.packed import PackedJob, pack_job, unpack_job
+from bench.plugins import method_spec
 
 
 @dataclass(frozen=True)
@@ -22,18 +21,16 @@ class Parcel:
     """A job that a worker on another machine can open.
 
     Attributes:
-        job: As bytes, since what it names must be loaded before it is read.
+        packed: The job, and the plugin that its method is from.
         code: Hash of the code that makes LR and SR; empty for a plugin, which travels itself.
-        plugin: (module, file) of the plugin that the method is from, as they are called where the command runs.
         contents: Files of images, and of the plugin.
         weights: Relative path -> content of the weights file and what belongs to it.
         weights_name: Names those weights; empty where the worker has them.
         shared: Whether the worker sees the files of the command.
     """
 
-    job: bytes
+    packed: PackedJob
     code: str
-    plugin: tuple[str, Path] | None = None
     contents: Contents = field(default_factory=dict)
     weights: Mapping[str, Any] = field(default_factory=dict)
     weights_name: str = ""
@@ -51,20 +48,15 @@ def pack(job: InferJob, sent: Sent, *, shared: bool) -> Parcel:
         RequestError: the method cannot be told of elsewhere, or reads files that do not travel.
     """
     choice = job.choice
-    file = plugin_of(choice.spec)
-    try:
-        content = pickle.dumps(job)
-    except Exception as fault:
-        raise unsendable(job, fault) from fault
-    plugin = None if file is None else (choice.spec.factory.partition(":")[0], file)
-    code = "" if file is not None else code_of(choice.spec)
+    packed = pack_job(job, otherwise="leave out --executor ray")
+    code = code_of(choice.spec) if packed.plugin is None else ""
     if shared:
-        return Parcel(content, code, plugin, shared=True)
+        return Parcel(packed, code, shared=True)
     _refuse_paths(choice)
     files = [path for unit in job.units for path in files_of(unit.sample)]
-    contents = sent.of([*files, *([] if file is None else [file])])
+    contents = sent.of([*files, *([] if packed.plugin is None else [packed.plugin[1]])])
     weights = {} if choice.trained in choice.spec.weights else _weights(choice.weights, sent)
-    return Parcel(content, code, plugin, contents, weights, job.weights[:16] if weights else "")
+    return Parcel(packed, code, contents, weights, job.weights[:16] if weights else "")
 
 
 def unpack(parcel: Parcel, received: Received) -> InferJob:
@@ -73,16 +65,14 @@ def unpack(parcel: Parcel, received: Received) -> InferJob:
     Raises:
         RequestError: the method is not to be had here, or its code is another version than where the command runs.
     """
-    if parcel.plugin is not None:
-        module, file = parcel.plugin
-        load_plugin(received.path(file, parcel.contents), module=module)
-    try:
-        job: InferJob = pickle.loads(parcel.job)
-    except Exception as fault:
-        raise RequestError(
-            f"a method is not to be had on a machine of the cluster ({type(fault).__name__}: {fault}): install there "
-            "what is installed here, or put the method into a file and name that with --plugin"
-        ) from fault
+    plugin = parcel.packed.plugin
+    file = None if plugin is None else received.path(plugin[1], parcel.contents)
+    job = unpack_job(
+        parcel.packed,
+        where="on a machine of the cluster",
+        next_step="install there what is installed here, or put the method into a file and name that with --plugin",
+        file=file,
+    )
     spec = job.choice.spec
     if parcel.code:
         spec = method_spec(spec.info.name)  # where its files lie on this machine
@@ -93,8 +83,8 @@ def unpack(parcel: Parcel, received: Received) -> InferJob:
             )
     if parcel.shared:
         return replace(job, choice=replace(job.choice, spec=spec))
-    if parcel.plugin is not None:
-        spec = replace(spec, root=received.path(parcel.plugin[1], parcel.contents))
+    if file is not None:
+        spec = replace(spec, root=file)
     weights = job.choice.weights
     if parcel.weights and weights is not None:
         weights = received.together(parcel.weights_name, parcel.weights) / weights.name

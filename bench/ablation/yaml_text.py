@@ -52,7 +52,10 @@ def read_texts(text: str, where: str) -> TextTree:
     except yaml.MarkedYAMLError as fault:
         line = f", line {fault.problem_mark.line + 1}" if fault.problem_mark is not None else ""
         raise RequestError(f"{where}{line}: not YAML: {fault.problem or fault.context}") from None
-    except (yaml.YAMLError, YamlError, RecursionError) as fault:
+    except YamlError as fault:
+        line = f", line {fault.line}" if fault.line is not None else ""
+        raise RequestError(f"{where}{line}: not YAML: {fault.problem}") from None
+    except (yaml.YAMLError, RecursionError) as fault:
         raise RequestError(f"{where}: not YAML: {' '.join(str(fault).split())}") from None
     lines: dict[Place, int] = {(): 1}
     try:
@@ -73,8 +76,6 @@ def _value(node: yaml.Node, place: Place, lines: dict[Place, int], where: str) -
         at = f"{where}, line {key.start_mark.line + 1}"
         if not isinstance(key, yaml.ScalarNode):
             raise RequestError(f"{at}: a key must be a word")
-        if key.value in found:
-            raise RequestError(f"{at}: '{key.value}' stands twice; leave one out")
         lines[*place, key.value] = key.start_mark.line + 1
         found[key.value] = _value(inner, (*place, key.value), lines, where)
     return found

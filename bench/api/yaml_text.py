@@ -23,7 +23,16 @@ _NUMBERS = {
 
 
 class YamlError(ValueError):
-    """The reason that a text is not taken, on one line."""
+    """The reason that a text is not taken, on one line.
+
+    Attributes:
+        problem: What is wrong.
+        line: Where, where that is known; the message begins with it.
+    """
+
+    def __init__(self, problem: str, line: int | None = None) -> None:
+        super().__init__(problem if line is None else f"line {line}: {problem}")
+        self.problem, self.line = problem, line
 
 
 def load_yaml(text: str | bytes) -> Any:
@@ -101,5 +110,5 @@ def _require_keys_once(node: yaml.MappingNode) -> None:
     for key, _ in node.value:
         if isinstance(key, yaml.ScalarNode) and key.value != "<<":
             if (key.tag, key.value) in seen:
-                raise YamlError(f"line {key.start_mark.line + 1}: '{key.value[:80]}' is given twice; leave one out")
+                raise YamlError(f"'{key.value[:80]}' is given twice; leave one out", key.start_mark.line + 1)
             seen.add((key.tag, key.value))

@@ -67,7 +67,7 @@ def test_an_option_that_is_a_list_is_what_would_be_typed(tmp_path: Path):
         ("scg: off", "scg: nothing", 11, "input should be 'off', 'lr' or 'prev', got 'nothing'"),
         ("reported: casarbi/table6", "reported: casarbi/table66", 4, "Did you mean 'casarbi/table6'"),
         ("Without SCG", "Without it", 12, "has the rows 'Without SCG', 'SCG with', 'SCG with (Ours)'"),
-        ("  prev:", "  off:", 13, "'off' stands twice"),
+        ("  prev:", "  off:", 13, "'off' is given twice"),
         ("  prev:", "  two words:", 13, "two words"),
         ("  prev: {options: {scg: prev}}", "  prev: {train: {}}", 1, "no 'training' says on which budget"),
         ("{options: {scg: prev}}", "{weights: ../lite.safetensors}", 13, "a file in the folder of the method"),

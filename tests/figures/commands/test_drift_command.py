@@ -81,7 +81,8 @@ def test_an_image_that_fails_is_left_out_for_all_and_said(bench: Callable, photo
     [
         (("--versus", "cascade.gian=3"), "gain"),
         (("--versus", "bicubic.gain=3"), "not among the methods"),
-        (("--versus", ""), "--versus needs"),
+        (("--versus", ""), "the word behind --versus is empty"),
+        (("--versus", " "), "--versus needs"),
         (("--versus", "cascade.gain=1.0"), "must differ from the others"),
         (("--scale", "0.5"), "scale 0.5"),
         (("--out", "d.jpg"), ".png, .pdf, .svg"),

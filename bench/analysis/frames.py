@@ -265,7 +265,8 @@ def _read_csv(path: Path) -> list[RecordRow]:
     if strange:
         raise RequestError(f"{path} is damaged: unknown unit_status {sorted(strange)[0]!r}; {_AGAIN}")
     unit = [column for column in RECORD_COLUMNS if column not in _MEASURED]
-    lines_of = frame[frame["value"].notna()].drop_duplicates([*unit, "value"])
+    valued = frame.loc[frame["value"].notna()]
+    lines_of = valued.loc[~valued.duplicated([*unit, "value"])]
     twice = np.flatnonzero(lines_of.duplicated(unit).to_numpy())
     if len(twice):
         raise RequestError(f"{path}, line {lines_of.index[twice[0]] + 2}: another number of an earlier line; {_AGAIN}")

@@ -50,8 +50,8 @@ def require_no_part_of_a_run(path: Path) -> None:
     """
     place = path.resolve()
     for folder in place.parents:
-        inside = place.relative_to(folder).parts
-        part = inside[0] in _FOLDERS_OF_A_RUN if len(inside) > 1 else inside[0] in _FILES_OF_A_RUN
+        first, *deeper = place.relative_to(folder).parts
+        part = first in (_FOLDERS_OF_A_RUN if deeper else _FILES_OF_A_RUN)
         if part and (folder / "run.json").is_file() and place.exists():
             raise RequestError(f"{path} is a file of the run in {folder}, which needs it; give another place")
 

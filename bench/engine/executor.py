@@ -1,8 +1,8 @@
 """Executors: one interface for whoever runs scoring jobs, and the local one with worker processes.
 
-A job goes to the worker that its image hashes to, so features of a reference are made once. Submitting blocks while
-too many jobs are under way, which bounds the memory; the jobs of a worker that dies are done once more, each in a
-process of its own, before they fail.
+A job goes to the worker that its image hashes to, so features of a reference are made once; a worker that has not begun
+yet begins when the others have enough to do. Submitting blocks while too many jobs are under way, which bounds the
+memory; the jobs of a worker that dies are done once more, each in a process of its own, before they fail.
 """
 
 from __future__ import annotations
@@ -71,11 +71,13 @@ class LocalExecutor:
         self._depth = depth
         self._waiting: dict[Future[Scored], tuple[object, int, ScoreJob]] = {}
         self._load = [0] * workers
+        self._begun: set[int] = set()
 
     def submit(self, ticket: object, job: ScoreJob) -> None:
         """Send a job to the worker of its image; waits while that worker has enough to do."""
-        home = zlib.crc32(job.sample.id.encode()) % len(self._pools)
-        while self._load[home] - self._done_on(home) >= self._depth:
+        home = self._worker(job.sample.id)
+        self._begun.add(home)
+        while self._under_way(home) >= self._depth:
             own = [f for f, (_, w, _) in self._waiting.items() if w == home and not f.done()]
             wait(own, return_when=FIRST_COMPLETED)
         with without_interrupts():  # the first job starts the process
@@ -127,8 +129,18 @@ class LocalExecutor:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _done_on(self, home: int) -> int:
-        return sum(1 for f, (_, w, _) in self._waiting.items() if w == home and f.done())
+    def _worker(self, image: str) -> int:
+        """The worker of an image: its own, or one that has time where its own would have to begin for it, since that
+        costs up to seconds, for nothing where a method is slower than the scoring of its images."""
+        home = zlib.crc32(image.encode()) % len(self._pools)
+        if home in self._begun or not self._begun:
+            return home
+        free = min(sorted(self._begun), key=self._under_way)
+        return free if self._under_way(free) < self._depth else home
+
+    def _under_way(self, worker: int) -> int:
+        done = sum(1 for future, (_, home, _) in self._waiting.items() if home == worker and future.done())
+        return self._load[worker] - done
 
     def _start(self) -> ProcessPoolExecutor:
         pool = ProcessPoolExecutor(1, mp_context=self._context, initializer=start_process, initargs=(self._config, 1))

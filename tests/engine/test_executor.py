@@ -97,3 +97,19 @@ def test_jobs_that_are_done_but_not_collected_make_room(monkeypatch: pytest.Monk
     executor.submit("next", job("image"))
     assert waits.count == 0
     assert [ticket for ticket, _ in executor.finished()] == list(range(DEPTH))
+
+
+def test_a_worker_begins_when_the_others_have_enough_to_do(monkeypatch: pytest.MonkeyPatch, waits: Waits) -> None:
+    """Catches processes that begin, and import for seconds, for jobs that one alone does in time."""
+    executor, pools = make_executor(monkeypatch, workers=2)
+    at = {zlib.crc32(name.encode()) % 2: name for name in ("a", "b", "c", "d", "e")}
+    for image in (at[0], at[1], at[0], at[1]):
+        executor.submit(image, job(image))
+        pools[0].jobs[-1].set_result(Scored())
+        assert [ticket for ticket, _ in executor.finished()] == [image]
+    for number in range(DEPTH):
+        executor.submit(number, job(at[0]))
+    assert not pools[1].jobs
+    executor.submit("one more", job(at[1]))
+    assert len(pools[1].jobs) == 1
+    assert waits.count == 0

@@ -27,13 +27,16 @@ def forms(folder: Path, names: Iterable[str], root: Path | None) -> str:
     return prefix + (shown if len(kinds) == 1 else f"{{{shown}}}")
 
 
+def _first(paths: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
+
+
 def not_used(paths: Sequence[Path]) -> str:
     """The end of a sentence on files that are not used; empty where there are none."""
     if not paths:
         return ""
     images = "1 image" if len(paths) == 1 else f"{len(paths)} images"
-    names = ", ".join(path.name for path in paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
-    return f"; {images} not used: {names}"
+    return f"; {images} not used: {_first(paths)}"
 
 
 def of_other_formats(*folders: Path) -> tuple[str, ...]:
@@ -42,9 +45,8 @@ def of_other_formats(*folders: Path) -> tuple[str, ...]:
     for folder in dict.fromkeys(folders):
         paths = listing(folder).unreadable
         if paths:
-            names = ", ".join(path.name for path in paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
             sentences.append(
-                f"{folder}: {counted(len(paths), 'file')} not read: {names}; images are {', '.join(SUFFIXES)} files, "
-                "so convert them to PNG if they belong to the set"
+                f"{folder}: {counted(len(paths), 'file')} not read: {_first(paths)}; images are {', '.join(SUFFIXES)} "
+                "files, so convert them to PNG if they belong to the set"
             )
     return tuple(sentences)

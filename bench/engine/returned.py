@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.api import Size, UnitError, Upscaled
+from bench.imaging.limit import DECODED_PIXELS, LONGEST_SIDE
 
 if TYPE_CHECKING:
     import torch
 
-MOST_PIXELS, LONGEST_SIDE = 2**30, 2**20
-"""What PNG readers take at most."""
 _SUMMED_ROWS = 256
 
 
@@ -45,9 +44,9 @@ def require_possible(size: Size) -> None:
         UnitError: too large; says what is possible.
     """
     height, width = size
-    if height * width > MOST_PIXELS or max(size) > LONGEST_SIDE:
+    if height * width > DECODED_PIXELS or max(size) > LONGEST_SIDE:
         raise UnitError(
-            f"the image would be {height} x {width} px (height x width); at most {MOST_PIXELS} pixels, and "
+            f"the image would be {height} x {width} px (height x width); at most {DECODED_PIXELS} pixels, and "
             f"{LONGEST_SIDE} along a side, can be stored and read again: choose a smaller scale or size"
         )
 

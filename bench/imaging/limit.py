@@ -10,7 +10,7 @@ VARIABLE = "ASSR_BENCH_MAX_PIXELS"
 """Environment variable: another limit, in pixels."""
 DEFAULT = 2**28
 """Pixels, 16384 x 16384: eight times the largest image of a public test set, about 2 GB while it is decoded."""
-_DECODER, _SIDE = 2**30, 2**20
+DECODED_PIXELS, LONGEST_SIDE = 2**30, 2**20
 """What OpenCV decodes at most: pixels, and pixels along one side."""
 
 
@@ -25,7 +25,7 @@ def largest() -> int:
         return DEFAULT
     if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) < 1:
         raise ImageError(f"expected a number of pixels in {VARIABLE}, such as {DEFAULT}, got {text[:40]!r}")
-    return min(int(text), _DECODER)
+    return min(int(text), DECODED_PIXELS)
 
 
 def require_size(height: int, width: int) -> None:
@@ -37,10 +37,10 @@ def require_size(height: int, width: int) -> None:
     if height < 1 or width < 1:
         raise ImageError(f"damaged: its header says {height} x {width} pixels (height x width)")
     most = largest()
-    if height * width > most or max(height, width) > _SIDE:
-        may_be_allowed = height * width <= _DECODER and max(height, width) <= _SIDE
+    if height * width > most or max(height, width) > LONGEST_SIDE:
+        may_be_allowed = height * width <= DECODED_PIXELS and max(height, width) <= LONGEST_SIDE
         how = f"cut it into parts, or set {VARIABLE}" if may_be_allowed else "cut it into parts"
         raise ImageError(
             f"too large for this program: {height} x {width} pixels (height x width), {height * width / 1e6:.0f} "
-            f"megapixels; at most {most / 1e6:.0f}, and {_SIDE} along a side, are read; {how}"
+            f"megapixels; at most {most / 1e6:.0f}, and {LONGEST_SIDE} along a side, are read; {how}"
         )

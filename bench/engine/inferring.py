@@ -78,8 +78,9 @@ class InlineInference:
         """Everything, computed while it is iterated over; what is not asked for is not computed."""
         while self._jobs:
             ticket, job = self._jobs.popleft()
-            for made in self._maker.run(job):
-                yield ticket, made
+            for said in self._maker.run(job):
+                if isinstance(said, Made):
+                    yield ticket, said
 
     def close(self) -> None:
         """Forget what was not asked for."""

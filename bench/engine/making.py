@@ -106,6 +106,11 @@ class Made:
     png: bytes | None = None
 
 
+@dataclass(frozen=True)
+class Opened:
+    """Said once for each job, when its method is loaded and before its first image is computed."""
+
+
 class Phases:
     """Seconds per phase."""
 
@@ -134,12 +139,9 @@ class Maker:
         self._make_folder = make_folder or (lambda path: path.mkdir(parents=True, exist_ok=True))
         self._method: Runner | LookUp | None = None
 
-    def run(self, job: InferJob, opened: Callable[[], None] = lambda: None) -> Iterator[Made]:
-        """What comes of each image of a job, in order, when it is there.
+    def run(self, job: InferJob) -> Iterator[Made | Opened]:
+        """What comes of each image of a job, in order, when it is there; before the first, that the method is loaded.
 
-        Args:
-            job: The images.
-            opened: Called when the method is loaded.
         Raises:
             RequestError: the method cannot be loaded, its weights changed, or no further image could be stored.
         """
@@ -152,7 +154,7 @@ class Maker:
                 with of_one_image(unit.sample.id):
                     method, notes = self._open(job, spent)
                     if coming:
-                        opened()
+                        yield Opened()
                         share, unprepared = self._announce(method, job, spent)
                         coming = ()
                     if unprepared is not None:

@@ -1,15 +1,14 @@
 """Inference in processes of this machine, one method loaded in each: `--procs N`, and one process for each GPU.
 
-A process that dies loses the image that it was at: that is computed once more, in a process of its own, before it
-fails; the others of its job go on. On the CPU every process computes with one thread, whatever their number, since
-networks round differently with another number of threads.
+An image whose process dies is computed once more before it fails; see `Backlog`. On the CPU every process computes with
+one thread, whatever their number, since networks round differently with another number of threads.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing import connection
@@ -17,37 +16,18 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from bench.api import RequestError
+from bench.engine.backlog import Backlog, Task
 from bench.engine.inferring import Inference
-from bench.engine.making import InferJob, Made
+from bench.engine.making import InferJob, Made, Opened
 from bench.engine.packed import pack_job
 from bench.engine.processes import refuse_unguarded_script, without_interrupts
 from bench.engine.request import RunRequest
-from bench.engine.serving import DONE, OPENED, OTHERWISE, Refused, serve
+from bench.engine.serving import DONE, OTHERWISE, Refused, serve
 
-_TRIES = 2
 _CRASHES = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, getattr(signal, "SIGBUS", signal.SIGSEGV)}
 )
 """Signals by which native code ends its own process."""
-
-
-@dataclass
-class _Task:
-    """A job, or what is left of one.
-
-    Attributes:
-        ticket: What it belongs to.
-        job: The images.
-    """
-
-    ticket: object
-    job: InferJob
-
-    def split(self, done: int) -> tuple[_Task, _Task]:
-        """The image after those that are done, and the images behind it."""
-        units = self.job.units[done:]
-        first, rest = replace(self.job, units=units[:1]), replace(self.job, units=units[1:])
-        return _Task(self.ticket, first), _Task(self.ticket, rest)
 
 
 @dataclass
@@ -59,15 +39,13 @@ class _Hand:
         process: The process.
         pipe: Jobs go down, results come up.
         task: What it is at.
-        done: Images of that which are finished.
         row: The row whose method is loaded.
     """
 
     device: str
     process: SpawnProcess
     pipe: Connection
-    task: _Task | None = None
-    done: int = 0
+    task: Task | None = None
     row: str = ""
 
 
@@ -81,11 +59,7 @@ class ProcessInference:
 
     devices: tuple[str, ...]
     _hands: list[_Hand] = field(default_factory=list, repr=False)
-    _queue: deque[_Task] = field(default_factory=deque, repr=False)
-    _lost: deque[tuple[object, Made]] = field(default_factory=deque, repr=False)
-    _tries: Counter[str] = field(default_factory=Counter, repr=False)
-    _loading: Counter[str] = field(default_factory=Counter, repr=False)
-    _unloadable: dict[str, str] = field(default_factory=dict, repr=False)
+    _backlog: Backlog = field(default_factory=lambda: Backlog(2, worker="process"), repr=False)
 
     @property
     def share(self) -> int:
@@ -95,12 +69,12 @@ class ProcessInference:
     @property
     def room(self) -> bool:
         """Where fewer jobs wait than there are processes to take them."""
-        return len(self._queue) < len(self.devices)
+        return len(self._backlog) < len(self.devices)
 
     @property
     def busy(self) -> bool:
-        """Where anything waits, is computed, or has been lost."""
-        return bool(self._queue or self._lost or any(hand.task for hand in self._hands))
+        """Where anything waits, is computed, or has been given up."""
+        return not self._backlog.empty or any(hand.task for hand in self._hands)
 
     def submit(self, ticket: object, job: InferJob) -> None:
         """Put a job at the end of the queue.
@@ -108,7 +82,7 @@ class ProcessInference:
         Raises:
             RequestError: the method cannot be sent to another process.
         """
-        self._queue.append(_Task(ticket, job))
+        self._backlog.add(ticket, job)
         self._hand_out()
 
     def finished(self, *, wait: float) -> Iterator[tuple[object, Made]]:
@@ -118,8 +92,8 @@ class ProcessInference:
             RequestError: the run cannot go on.
         """
         self._hand_out()
-        while self._lost:
-            yield self._lost.popleft()
+        for lost in self._backlog.given_up():
+            yield lost
             wait = 0.0
         at_work = {hand.pipe: hand for hand in self._hands if hand.task}
         for pipe in connection.wait(list(at_work), timeout=wait):
@@ -138,8 +112,7 @@ class ProcessInference:
                 hand.process.kill()
                 hand.process.join()
         self._hands.clear()
-        self._queue.clear()
-        self._lost.clear()
+        self._backlog.clear()
 
     def _hear(self, hand: _Hand) -> Iterator[tuple[object, Made]]:
         """All that a process has to say."""
@@ -150,10 +123,11 @@ class ProcessInference:
                 self._bury(hand)
                 return
             if isinstance(said, Made):
-                hand.done += 1
+                hand.task.done += 1
                 yield hand.task.ticket, said
-            elif said == OPENED:
-                hand.row = _row(hand.task.job)
+            elif isinstance(said, Opened):
+                self._backlog.opened(hand.task)
+                hand.row = hand.task.row
             elif said == DONE:
                 hand.task = None
             elif isinstance(said, Refused):
@@ -161,54 +135,26 @@ class ProcessInference:
                 raise RequestError(said.reason)
 
     def _bury(self, hand: _Hand) -> None:
-        """Put back what a dead process leaves undone; what has killed its process twice fails."""
+        """Put back what a dead process leaves undone."""
         hand.process.join()
         hand.pipe.close()
         self._hands.remove(hand)
-        task, row = hand.task, hand.row
-        if task is None or hand.done == len(task.job.units):
-            return
-        first, rest = task.split(hand.done)
-        if row != _row(task.job):  # it died while loading, which is no image's fault
-            row = _row(task.job)
-            self._loading[row] += 1
-            if self._loading[row] >= _TRIES:
-                self._unloadable[row] = (
-                    f"the process {_ended(hand)} twice while it loaded {task.job.choice.display}; {_way_on(hand)}"
-                )
-            self._put_back(first, rest)
-            return
-        (unit,) = first.job.units
-        self._tries[unit.place] += 1
-        self._put_back(rest)
-        if self._tries[unit.place] < _TRIES:
-            self._put_back(first)
-            return
-        error = f"the process that computed it {_ended(hand)}, twice; {_way_on(hand)}"
-        self._lost.append((task.ticket, Made(unit.sample.id, error=error)))
-
-    def _put_back(self, *tasks: _Task) -> None:
-        self._queue.extendleft(task for task in reversed(tasks) if task.job.units)
+        if hand.task is not None:
+            self._backlog.put_back(hand.task, ended=_ended(hand), next_step=_way_on(hand))
 
     def _hand_out(self) -> None:
         """Give every idle process a job, where there is one."""
-        while self._queue:
-            row = _row(self._queue[0].job)
-            if row in self._unloadable:
-                task = self._queue.popleft()
-                self._lost.extend(
-                    (task.ticket, Made(unit.sample.id, error=self._unloadable[row])) for unit in task.job.units
-                )
-                continue
+        while self._backlog:
+            row = self._backlog.next_row
             idle = sorted((hand for hand in self._hands if hand.task is None), key=lambda hand: hand.row != row)
             if not idle and len(self._hands) == len(self.devices):
                 return
             hand = idle[0] if idle else self._start()
-            self._send(hand, self._queue.popleft())
+            self._send(hand, self._backlog.take())
 
-    def _send(self, hand: _Hand, task: _Task) -> None:
+    def _send(self, hand: _Hand, task: Task) -> None:
         packed = pack_job(replace(task.job, device=hand.device), otherwise=OTHERWISE)
-        hand.task, hand.done = task, 0
+        hand.task = task
         try:
             hand.pipe.send(packed)
         except OSError:
@@ -258,10 +204,6 @@ def devices_of(device: str, procs: int | None) -> tuple[str, ...]:
     count = torch.cuda.device_count() if device == "cuda" else 1
     places = [f"cuda:{index}" for index in range(count)] if count > 1 else [device]
     return tuple(places[index % len(places)] for index in range(procs or len(places)))
-
-
-def _row(job: InferJob) -> str:
-    return job.choice.folder
 
 
 def _ended(hand: _Hand) -> str:

@@ -11,8 +11,6 @@ from bench.engine.making import Maker
 from bench.engine.packed import unpack_job
 from bench.engine.processes import begin_process
 
-OPENED = "opened"
-"""Sent when the method of a job is loaded."""
 DONE = "done"
 """Sent after the last image of a job."""
 OTHERWISE = "leave out --procs"
@@ -36,8 +34,8 @@ def serve(pipe: Connection) -> None:
             packed = pipe.recv()
             try:
                 job = unpack_job(packed, where="in another process", next_step=next_step)
-                for made in maker.run(job, lambda: pipe.send(OPENED)):
-                    pipe.send(made)
+                for said in maker.run(job):
+                    pipe.send(said)
                 pipe.send(DONE)
             except RequestError as fault:
                 pipe.send(Refused(str(fault)))

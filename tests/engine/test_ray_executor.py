@@ -16,7 +16,7 @@ import bench
 from bench.api import CellId, MethodOptions, RequestError
 from bench.engine.choice import choose_methods
 from bench.engine.events import Silent
-from bench.engine.making import InferJob, InferUnit
+from bench.engine.making import InferJob, InferUnit, Opened
 from bench.engine.on_ray.cluster import open_cluster
 from bench.engine.on_ray.files import Received, Sent
 from bench.engine.on_ray.inference import Worker
@@ -115,7 +115,7 @@ def test_an_image_that_ends_its_worker_fails_alone_after_three_tries(
     assert tally.inferred == 3
     (failure,) = tally.failures
     assert failure.image == "photo 1"
-    assert "lost 3 times" in failure.error
+    assert "was lost (killed, out of memory, or its machine gone), 3 times; --executor local" in failure.error
 
 
 def test_a_worker_needs_no_file_of_the_machine_of_the_command(
@@ -135,9 +135,10 @@ def test_a_worker_needs_no_file_of_the_machine_of_the_command(
         shutil.rmtree(photos)
         ending.unlink()
         worker = ray.remote(Worker).remote("cpu")
-        (made,) = [ray.get(reference) for reference in worker.make.remote(parcel)]
+        opened, made = [ray.get(reference) for reference in worker.make.remote(parcel)]
     finally:
         ray.shutdown()
+    assert isinstance(opened, Opened)
     assert made.error == ""
     assert made.png.startswith(b"\x89PNG")
     assert not request.out.exists()

@@ -1,22 +1,21 @@
 """Inference on a Ray cluster: one actor for each GPU, or for each core, that keeps a method loaded and takes jobs.
 
-An actor that is lost, with its machine or alone, loses the image that it was at: others compute that one, which fails
-when it was lost three times, and those behind it. A new actor is asked for, and takes part when the cluster has room
-for it.
+An image whose actor is lost, alone or with its machine, is computed by another, up to three times in all; see
+`Backlog`. A new actor is asked for, and takes part when the cluster has room for it.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.api import RequestError, counted
+from bench.engine.backlog import Backlog, Task
 from bench.engine.inferring import Inference
-from bench.engine.making import InferJob, Made, Maker
+from bench.engine.making import InferJob, Made, Maker, Opened
 from bench.engine.on_ray.cluster import Cluster, open_cluster
 from bench.engine.on_ray.files import Received, Sent
 from bench.engine.on_ray.parcel import Parcel, pack, unpack
@@ -24,7 +23,8 @@ from bench.engine.processes import limit_threads
 from bench.engine.request import RunRequest, is_cuda
 from bench.engine.serving import Refused
 
-_TRIES = 3
+_LOST = "was lost (killed, out of memory, or its machine gone)"
+_WAY_ON = "--executor local --procs 1 computes it where its end can be seen"
 _LONELY = 300.0
 """Seconds without a single worker after which a run gives up: a cluster may be slow to start one, or be full."""
 
@@ -47,12 +47,12 @@ class Worker:
         """Remove the files that were received."""
         self._received.clear()
 
-    def make(self, parcel: Parcel) -> Iterator[Made | Refused]:
-        """What comes of each image of a job, as soon as it is there, or why the run cannot go on."""
+    def make(self, parcel: Parcel) -> Iterator[Made | Opened | Refused]:
+        """What `Maker.run` says of a job, as soon as it does, or why the run cannot go on."""
         try:
             job = replace(unpack(parcel, self._received), device=self._device)
-            for made in self._maker.run(job):
-                yield made if parcel.shared else self._with_file(job, made)
+            for said in self._maker.run(job):
+                yield said if parcel.shared or isinstance(said, Opened) else self._with_file(job, said)
         except RequestError as fault:
             yield Refused(self._received.as_sent(str(fault)))
 
@@ -68,23 +68,6 @@ class Worker:
 
 
 @dataclass
-class _Task:
-    """A job, or what is left of one.
-
-    Attributes:
-        ticket: What it belongs to.
-        job: The images.
-        results: References to what comes of them, once they are computed.
-        done: Images that are finished.
-    """
-
-    ticket: object
-    job: InferJob
-    results: Any = None
-    done: int = 0
-
-
-@dataclass
 class _Hand:
     """An actor.
 
@@ -92,16 +75,18 @@ class _Hand:
         actor: Its handle.
         ready: A reference that is there when it lives; None afterwards.
         task: What it is at.
+        results: References to what comes of that.
     """
 
     actor: Any
     ready: Any
-    task: _Task | None = None
+    task: Task | None = None
+    results: Any = None
 
     @property
     def awaited(self) -> Any:
         """What comes next from it; None where nothing does."""
-        return self.ready if self.ready is not None or self.task is None else self.task.results
+        return self.ready if self.ready is not None or self.task is None else self.results
 
 
 @dataclass
@@ -122,25 +107,23 @@ class RayInference:
     cpus: float
     shared: bool
     _hands: list[_Hand] = field(default_factory=list, repr=False)
-    _queue: deque[_Task] = field(default_factory=deque, repr=False)
-    _lost: deque[tuple[object, Made]] = field(default_factory=deque, repr=False)
-    _tries: Counter[str] = field(default_factory=Counter, repr=False)
+    _backlog: Backlog = field(default_factory=lambda: Backlog(3, worker="worker"), repr=False)
     _sent: Sent = field(default_factory=Sent, repr=False)
     _alone_since: float = field(default_factory=time.monotonic, repr=False)
 
     @property
     def room(self) -> bool:
         """Where fewer jobs wait than there are actors: so many images are on their way at most."""
-        return len(self._queue) < self.share
+        return len(self._backlog) < self.share
 
     @property
     def busy(self) -> bool:
-        """Where anything waits, is computed, or has been lost."""
-        return bool(self._queue or self._lost or any(hand.task for hand in self._hands))
+        """Where anything waits, is computed, or has been given up."""
+        return not self._backlog.empty or any(hand.task for hand in self._hands)
 
     def submit(self, ticket: object, job: InferJob) -> None:
         """Put a job at the end of the queue."""
-        self._queue.append(_Task(ticket, job))
+        self._backlog.add(ticket, job)
         self._hand_out()
 
     def finished(self, *, wait: float) -> Iterator[tuple[object, Made]]:
@@ -152,8 +135,8 @@ class RayInference:
         import ray
 
         self._hand_out()
-        while self._lost:
-            yield self._lost.popleft()
+        for lost in self._backlog.given_up():
+            yield lost
             wait = 0.0
         waiting = {hand.awaited: hand for hand in self._hands if hand.awaited is not None}
         if waiting:
@@ -177,8 +160,7 @@ class RayInference:
         for hand in self._hands:
             ray.kill(hand.actor)
         self._hands.clear()
-        self._queue.clear()
-        self._lost.clear()
+        self._backlog.clear()
         self.cluster.close()
 
     def _hear(self, hand: _Hand) -> Iterator[tuple[object, Made]]:
@@ -192,10 +174,13 @@ class RayInference:
                 hand.ready = None
                 return
             task = hand.task
-            while task is not None and ray.wait([task.results], timeout=0)[0]:
-                said: Any = ray.get(next(task.results))
+            while task is not None and ray.wait([hand.results], timeout=0)[0]:
+                said: Any = ray.get(next(hand.results))
                 if isinstance(said, Refused):
                     raise RequestError(said.reason)
+                if isinstance(said, Opened):
+                    self._backlog.opened(task)
+                    continue
                 task.done += 1
                 yield task.ticket, said
         except StopIteration:
@@ -208,32 +193,22 @@ class RayInference:
             self._bury(hand)
 
     def _bury(self, hand: _Hand) -> None:
-        """Put back what a lost actor leaves undone; an image that was lost three times fails."""
+        """Put back what a lost actor leaves undone."""
         self._hands.remove(hand)
-        task = hand.task
-        if task is None or task.done == len(task.job.units):
-            return
-        first, *rest = task.job.units[task.done :]
-        if rest:
-            self._queue.appendleft(_Task(task.ticket, replace(task.job, units=tuple(rest))))
-        self._tries[first.place] += 1
-        if self._tries[first.place] < _TRIES:
-            self._queue.appendleft(_Task(task.ticket, replace(task.job, units=(first,))))
-            return
-        error = f"the worker that computed it was lost {_TRIES} times (killed, out of memory, or its machine gone)"
-        self._lost.append((task.ticket, Made(first.sample.id, error=error)))
+        if hand.task is not None:
+            self._backlog.put_back(hand.task, ended=_LOST, next_step=_WAY_ON)
 
     def _hand_out(self) -> None:
         """Give every idle actor a job, where there is one; ask for actors that are not there."""
-        while len(self._hands) < self.share and sum(hand.task is None for hand in self._hands) < len(self._queue):
+        while len(self._hands) < self.share and sum(hand.task is None for hand in self._hands) < len(self._backlog):
             self._hands.append(self._start())
         for hand in self._hands:
-            if self._queue and hand.ready is None and hand.task is None:
-                hand.task = self._queue.popleft()
+            if self._backlog and hand.ready is None and hand.task is None:
+                hand.task = self._backlog.take()
                 parcel = pack(hand.task.job, self._sent, shared=self.shared)
                 # a worker that is ahead of the one who takes its results waits for that one
                 make = hand.actor.make.options(num_returns="streaming", _generator_backpressure_num_objects=2)
-                hand.task.results = make.remote(parcel)
+                hand.results = make.remote(parcel)
 
     def _start(self) -> _Hand:
         import ray

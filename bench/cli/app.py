@@ -1,7 +1,7 @@
 """The `bench` command: subcommands, and how errors reach the person who typed it.
 
 Exit codes: 0 done; 1 some units failed (all others are kept), or a metric that was asked for has no value at all; 2 the
-request is wrong; 130 stopped with Ctrl-C.
+request is wrong; 130 stopped with Ctrl-C, 143 with SIGTERM.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bench import __version__
 from bench.api import BenchError, RequestError
 from bench.cli.output import fail
 from bench.cli.quiet import quieten_libraries
+from bench.cli.stopping import stops_in_order
 from bench.cli.streams import dependable_streams
 from bench.cli.terminal import bound_width
 
@@ -92,7 +93,7 @@ def _require_values(words: Sequence[str]) -> None:
 
 def main() -> None:
     """Run the command line; a traceback is shown only for a fault of this program."""
-    with dependable_streams():
+    with dependable_streams(), stops_in_order():
         quieten_libraries()
         bound_width()
         try:

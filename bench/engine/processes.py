@@ -7,17 +7,22 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import connection, parent_process, resource_tracker
 from pathlib import Path
 
 from bench.api import RequestError
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+"""What a terminal or a batch system may send to all processes of a command, of which the main one decides."""
+
 
 def begin_process(threads: int) -> None:
-    """Set up a worker process: so many threads, no reaction to Ctrl-C, and an end when the main process ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Set up a worker process: so many threads, no reaction to Ctrl-C or SIGTERM, and an end when the main process
+    ends."""
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
     limit_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -39,13 +44,17 @@ def cores() -> int:
 
 
 @contextmanager
-def without_interrupts() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach, not even while they import; it reaches this one after the block."""
+def without_interrupts(numbers: Sequence[signal.Signals] = _STOPPING) -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach, not even while they import; it reaches this one after the block.
+
+    Args:
+        numbers: What they are kept from for good, unless they set their own mask.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     resource_tracker.ensure_running()  # starting it unblocks the signal again, so it must run before
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set(numbers))
     try:
         yield
     finally:

@@ -105,7 +105,7 @@ class ProcessInference:
         for hand in self._hands:
             hand.pipe.close()  # an idle one ends by itself
             if hand.task is not None:
-                hand.process.terminate()
+                hand.process.kill()  # it does not listen to anything else
         for hand in self._hands:
             hand.process.join(5)
             if hand.process.is_alive():

@@ -1,4 +1,4 @@
-"""kill -9 and Ctrl-C in a run: what is finished is kept, the same command goes on, nothing is done twice."""
+"""kill -9, Ctrl-C and SIGTERM in a run: what is finished is kept, the same command goes on, nothing is done twice."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class Logged(Method):
             os.kill(os.getpid(), signal.SIGKILL)
         return Upscaled(torch.nn.functional.interpolate(lr[None], size)[0])
 """
+STOPS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+"""What a terminal or a batch system sends, and the exit code."""
 DEPTH = 2
 """Images that may be under way in one scoring process before the next one waits."""
 
@@ -125,15 +127,16 @@ def test_killed_runs_go_on_where_they_were_and_end_with_the_same_records(
     assert len(log(newcomer)) == before
 
 
-def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
-    bench: Callable, run_words: list[str], newcomer: Path, undisturbed: list[dict[str, str]]
+@pytest.mark.parametrize(("number", "code"), STOPS)
+def test_a_stop_keeps_what_is_finished_and_says_how_to_go_on(
+    bench: Callable, run_words: list[str], newcomer: Path, undisturbed: list[dict[str, str]], number: int, code: int
 ) -> None:
     words = [*run_words, "--out", "run"]
     stopped = begin(words, newcomer, SLOW="0.5")
     wait_until(lambda: (newcomer / "log.txt").exists() and len(log(newcomer)) >= 3)
-    os.killpg(stopped.pid, signal.SIGINT)
+    os.killpg(stopped.pid, number)
     out, err = stopped.communicate(timeout=120)
-    assert stopped.returncode == 130
+    assert stopped.returncode == code
     assert "Traceback" not in err
     assert "failed" not in err
     assert "finished work is kept" in err
@@ -156,6 +159,40 @@ def test_ctrl_c_while_the_first_scoring_process_starts_is_no_failure(run_words: 
     assert stopped.returncode == 130
     assert "Traceback" not in err
     assert "failed" not in err
+
+
+FINALISED = """
+import os, signal
+import torch
+from bench.api import Method, MethodInfo, Upscaled
+
+class Swallowing:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{name})
+        for _ in range(1000):
+            pass
+
+class Finalised(Method):
+    info = MethodInfo(name="finalised", display="Finalised", summary="s")
+
+    def upscale(self, lr, size, *, seed):
+        Swallowing()
+        import time
+        time.sleep(0.5)
+        return Upscaled(torch.nn.functional.interpolate(lr[None], size)[0])
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), STOPS)
+def test_a_stop_that_a_finaliser_swallows_comes_again(newcomer: Path, photos: Path, number: int, code: int) -> None:
+    """Catches a run that cannot be stopped because the signal came while a library cleaned up."""
+    (newcomer / "finalised.py").write_text(FINALISED.format(name=signal.Signals(number).name))
+    words = "run --methods finalised --plugin finalised.py --datasets Photos --scales 2,3,4 --metrics psnr --out run"
+    running = begin([*words.split(), "--workers", "0"], newcomer)
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == code, err
+    assert "Traceback" not in err, err
+    assert "ignored" not in err, err
 
 
 HANGING = """
@@ -188,10 +225,11 @@ def no_heirs(mark: str) -> bool:
     return True
 
 
+@pytest.mark.parametrize(("number", "code"), STOPS)
 @pytest.mark.parametrize("executor", ["local", "ray"])
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_ctrl_c_ends_processes_that_hang_and_keeps_what_is_finished(
-    newcomer: Path, photos: Path, executor: str
+def test_a_stop_ends_processes_that_hang_and_keeps_what_is_finished(
+    newcomer: Path, photos: Path, executor: str, number: int, code: int
 ) -> None:
     """Catches a run that waits for an image which never comes, and processes, or a cluster, that outlive it."""
     if executor == "ray":
@@ -203,9 +241,9 @@ def test_ctrl_c_ends_processes_that_hang_and_keeps_what_is_finished(
     running = begin(words, newcomer, BENCH_TEST_MARK=mark)
     record = newcomer / "run" / "records" / "hanging" / "Photos" / "x2-s0.jsonl"
     wait_until(lambda: (newcomer / "hangs").exists() and record.exists() and record.stat().st_size > 0, 240)
-    os.killpg(running.pid, signal.SIGINT)
+    os.killpg(running.pid, number)
     _, err = running.communicate(timeout=120)
-    assert running.returncode == 130, err
+    assert running.returncode == code, err
     assert "Traceback" not in err, err
     assert [row["image"] for row in untimed(newcomer / "run" / "records.csv") if row["value"]] == ["p0"]
     wait_until(partial(no_heirs, mark))

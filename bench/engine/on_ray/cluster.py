@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,7 +111,8 @@ def _join(ray: Any, place: ClusterPlace) -> Cluster:
     cluster = Cluster(place)
     try:
         _look_for(place.address)
-        ray.init(address=place.address, namespace=cluster.namespace, log_to_driver=False, logging_level="ERROR")
+        with _own_sigterm():
+            ray.init(address=place.address, namespace=cluster.namespace, log_to_driver=False, logging_level="ERROR")
     except (OSError, ValueError, RuntimeError) as fault:
         said = " ".join(str(fault).split())[:300]
         raise RequestError(
@@ -115,6 +120,17 @@ def _join(ray: Any, place: ClusterPlace) -> Cluster:
             "--head', or leave --ray-address out for one on this machine"
         ) from fault
     return cluster
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep this process's answer to SIGTERM: Ray would put an exit in its place, past all that stops in order."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _look_for(address: str) -> None:
@@ -137,7 +153,7 @@ def _start(ray: Any, place: ClusterPlace, cpus: int) -> Cluster:
     folder = Path(tempfile.mkdtemp(prefix="ab-", dir=home if len(home) <= _LONGEST_FOLDER else "/tmp"))
     cluster = Cluster(place, folder)
     try:
-        with without_interrupts():
+        with without_interrupts([signal.SIGINT]), _own_sigterm():  # SIGTERM is how Ray ends its processes
             ray.init(
                 address="local",  # not even RAY_ADDRESS is looked at
                 namespace=cluster.namespace,

@@ -184,7 +184,7 @@ class RayInference:
                 task.done += 1
                 yield task.ticket, said
         except StopIteration:
-            hand.task = None
+            hand.task = hand.results = None
         except RayTaskError as fault:
             raise RequestError(
                 f"a worker of the cluster failed: {fault.cause!r}; type the same command again, finished work is kept"

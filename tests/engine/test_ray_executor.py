@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -228,6 +229,24 @@ def test_an_address_without_a_cluster_is_told_so_at_once(
     monkeypatch.setitem(sys.modules, "ray", _Ray(connected=False))
     with pytest.raises(RequestError, match=rf"--ray-address {address}: .*{said}"):
         open_cluster(ClusterPlace(address), cpus=1)
+
+
+def test_a_cluster_that_asks_for_a_token_is_told_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catches a traceback of Ray, and a message that sends a user whose cluster runs off to start one."""
+
+    class Guarded(_Ray):
+        def init(self, **how: Any) -> None:
+            raise Exception("Failed to connect to Ray cluster")  # the class differs from version to version
+
+    monkeypatch.setitem(sys.modules, "ray", Guarded(connected=False))
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(RequestError, match=r"Failed to connect.*set RAY_AUTH_MODE=token"):
+            open_cluster(ClusterPlace(address), cpus=1)
+        monkeypatch.setenv("RAY_AUTH_MODE", "token")
+        with pytest.raises(RequestError, match="start one with 'ray start --head'"):
+            open_cluster(ClusterPlace(address), cpus=1)
 
 
 def test_options_of_a_cluster_belong_to_its_executor(tmp_path: Path) -> None:

@@ -108,16 +108,18 @@ def _ray() -> Any:
 
 
 def _join(ray: Any, place: ClusterPlace) -> Cluster:
-    cluster = Cluster(place)
+    cluster, way_on = Cluster(place), "start one with 'ray start --head'"
     try:
         _look_for(place.address)
+        if place.address != "auto" and "RAY_AUTH_MODE" not in os.environ:  # Ray sends no token to it unless told to
+            way_on = "where 'ray start' said that token authentication is enabled, set RAY_AUTH_MODE=token"
         with _own_sigterm():
             ray.init(address=place.address, namespace=cluster.namespace, log_to_driver=False, logging_level="ERROR")
-    except (OSError, ValueError, RuntimeError) as fault:
+    except Exception as fault:  # Ray has classes of its own for want of a token, and another in each version
         said = " ".join(str(fault).split())[:300]
         raise RequestError(
-            f"--ray-address {place.address}: no Ray cluster is to be had there ({said}); start one with 'ray start "
-            "--head', or leave --ray-address out for one on this machine"
+            f"--ray-address {place.address}: no Ray cluster is to be had there ({said}); {way_on}, or leave "
+            "--ray-address out for one on this machine"
         ) from fault
     return cluster
 

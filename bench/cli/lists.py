@@ -59,6 +59,8 @@ class MetricRow:
     Attributes:
         status: "ready", "missing" or "broken".
         missing: What is not here and what to do about it; empty where it is ready.
+        smallest_side: Pixels; of an image with a shorter side its value says little. None: no such side.
+        effect: Smallest difference of two means that is worth having; 0: nobody says.
     """
 
     name: str
@@ -68,6 +70,8 @@ class MetricRow:
     summary: str
     status: str
     missing: str
+    smallest_side: int | None = None
+    effect: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,7 @@ def metrics(
         row = _metric_row(name, weights_root)
         if row.status == BROKEN and name not in metric_names():
             raise RequestError(row.missing)
-        show_pairs(f"{row.name}: {row.summary}", _pairs(row), as_json=json, row=row)
+        show_pairs(f"{row.name}: {row.summary}", _metric_pairs(row), as_json=json, row=row)
         return
     columns = [
         Column("name", "name"),
@@ -297,7 +301,26 @@ def _metric_row(name: str, weights_root: Path | None) -> MetricRow:
         return MetricRow(name, "-", "-", "", "", BROKEN, str(fault))
     info = metric.info
     status = READY if reason is None else "missing"
-    return MetricRow(name, info.kind, info.direction, info.licence, info.summary, status, reason or "")
+    return MetricRow(
+        name,
+        info.kind,
+        info.direction,
+        info.licence,
+        info.summary,
+        status,
+        reason or "",
+        info.smallest_side,
+        info.effect,
+    )
+
+
+def _metric_pairs(row: MetricRow) -> list[tuple[str, str, str]]:
+    pairs = _pairs(row, skip=("smallest_side", "effect"))
+    if row.effect:
+        pairs.append(("effect", f"{row.effect:g}", "smallest difference of two means that is worth having"))
+    if row.smallest_side is not None:
+        pairs.append(("side", f"{row.smallest_side} px", "of an image with a shorter one its value says little"))
+    return pairs
 
 
 def _protocol_row(protocol: Protocol) -> ProtocolRow:

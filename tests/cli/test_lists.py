@@ -182,6 +182,16 @@ def test_metrics_say_which_file_is_missing(listed, tmp_path):
     assert _row(text, "psnr")["status"] == "ready"
 
 
+def test_one_metric_says_the_side_and_the_effect_that_its_numbers_are_judged_by(listed):
+    """Catches a list that keeps to itself from which size on a value is doubtful, and which difference counts."""
+    facts = {line.split()[0]: line.split()[1:] for line in listed("metrics", "niqe").splitlines()}
+    assert facts["side"][:2] == ["96", "px"]
+    facts = {line.split()[0]: line.split()[1:] for line in listed("metrics", "psnr").splitlines()}
+    assert facts["effect"][:1] == ["0.05"]
+    assert "side" not in facts
+    assert json.loads(listed("metrics", "pi", "--json"))["smallest_side"] == 104
+
+
 def test_the_embedded_set_is_ready_and_absent_ones_say_what_to_type(listed, tmp_path):
     text = listed("datasets", "--json", "--data-root", str(tmp_path))
     assert _row(text, "sample")["status"] == "ready"

@@ -28,7 +28,7 @@ def protocol_diff(
         str,
         typer.Option(
             help="Named protocols, comma-separated; 'bench protocols' lists them. Default: "
-            "sample,basicsr-y,liif-benchmark,pyiqa-default.",
+            "sample, basicsr-y, liif-benchmark and pyiqa-default.",
             show_default=False,
         ),
     ] = "",

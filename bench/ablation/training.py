@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.ablation.files import AblationFile
 from bench.ablation.plan import AblationPlan
 from bench.ablation.weights import FOLDER, trainings, weights_target
-from bench.api import RequestError
+from bench.api import RequestError, counted
 
 if TYPE_CHECKING:
     from bench.training.config import TrainConfig
@@ -125,7 +125,7 @@ def _stage(
     if task_class.after is not None and before is not None:
         task.follow(before)
     stage = f"stage '{task_class.stage}', " if task_class.stage else ""
-    say(f"{stage}{config.steps} steps on {len(pool.images)} images")
+    say(f"{stage}{config.steps} steps on {counted(len(pool.images), 'image')}")
     make_runner(task, folder, device=device, resume=(folder / "last_checkpoint").is_file()).train()
     export_weights(folder, weights)
     return weights

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.api import ImageSet, Origin, RequestError, format_times
+from bench.api import ImageSet, Origin, RequestError, counted, format_times
 
 Display = Callable[[str, str], str]
 """(method, variant) -> the name that tables print."""
@@ -72,7 +72,7 @@ def _row(place: Mapping[Any, Any], images: ImageSet, display: Display) -> str:
     name = display(str(place["method"]), str(place["variant"]))
     scale = format_times(place["scale"])
     where = f" of {images.folder}" if images.folder else ""
-    return f"{name} at {scale} was scored on {len(images.images)} images{where} ({str(place['source'])[:6]})"
+    return f"{name} at {scale} was scored on {counted(len(images.images), 'image')}{where} ({str(place['source'])[:6]})"
 
 
 def _places(rows: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.api import RequestError, user_path
+from bench.api import RequestError, counted, user_path
 from bench.cli import options as opt
 from bench.cli.output import fail, say, warn
 
@@ -172,7 +172,7 @@ def _task(
     if not data:
         raise RequestError("no training images; give folders with --data FOLDER,FOLDER")
     pool = load_pool(_folders(data), exclude=_folders(exclude), smallest=task_class.smallest_image(config))
-    say(f"{len(pool.images)} training images from {', '.join(pool.folders)}")
+    say(f"{counted(len(pool.images), 'training image')} from {', '.join(pool.folders)}")
     if pool.excluded:
         warn(f"{len(pool.excluded)} left out (too small, or a test image): {', '.join(pool.excluded[:8])}")
     return task_class(config, pool)

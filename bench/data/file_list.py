@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.api import Dataset, DatasetKind, ImageRef, Sample, Scale, format_scale
+from bench.api import Dataset, DatasetKind, ImageRef, Sample, Scale, counted, format_scale
 from bench.data.images import header_size
 from bench.data.pair import pair_fits
 
-_SIDES = {DatasetKind.HR_ONLY: "HR images", DatasetKind.LR_ONLY: "LR images", DatasetKind.PAIRED: "pairs"}
+_SIDES = {DatasetKind.HR_ONLY: "HR image", DatasetKind.LR_ONLY: "LR image", DatasetKind.PAIRED: "pair"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def file_list(dataset: Dataset, scale: Scale) -> FileList:
         fault = _fault(sample, scale)
         if fault:
             faults.append(fault)
-    plain = f"{dataset.name}: {len(samples)} {_SIDES[dataset.kind]}"
+    plain = f"{dataset.name}: {counted(len(samples), _SIDES[dataset.kind])}"
     sentences = dataset.reading(scale)
     if not any(": read as " in sentence for sentence in sentences):
         sentences = (plain, *sentences)

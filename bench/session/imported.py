@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.api import RequestError, Scale, format_scale, user_path
+from bench.api import RequestError, Scale, counted, format_scale, user_path
 from bench.api.scale import parse_scale
 from bench.data import resolve_dataset
 from bench.session.config import RunConfig, make_config
@@ -103,7 +103,7 @@ def _choose(read: Survey, folder: Path, rows: Collection[str], scales: Collectio
         if images and (not rows or row.name in rows):
             kept.append(Row(row.name, row.rule, row.pattern, images))
     if not kept:
-        why = "; ".join(f"{len(files)} files {reason}" for reason, files in read.unused.items())
+        why = "; ".join(f"{counted(len(files), 'file')} {reason}" for reason, files in read.unused.items())
         there = ", ".join(f"{row.name} (x{', x'.join(map(format_scale, row.images))})" for row in read.rows)
         seen = f"there is {there}" if there else why or "it is empty"
         raise RequestError(f"nothing to score in {folder}: {seen}; check --rows, --scales and the references")

@@ -66,6 +66,13 @@ def test_the_same_pixels_have_the_same_values_in_every_layout_and_a_stray_image_
     assert next(line for line in shown.out.splitlines() if "read as" in line) in done.err
 
 
+def test_a_set_of_one_image_is_said_to_hold_one(bench: Callable, newcomer: Path) -> None:
+    """Catches "1 HR images"."""
+    (newcomer / "Set").mkdir()
+    write_png(newcomer / "Set" / "p.png", make_photo(0))
+    assert bench("data", "show", "Set").out.splitlines()[0] == "Set: 1 HR image"
+
+
 def test_every_image_of_basicsrs_layout_has_a_value(bench: Callable, newcomer: Path) -> None:
     """HR taken from `original`, whose sizes are not those of LR x 4: one image of five had a value."""
     for number in range(5):

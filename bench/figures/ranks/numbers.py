@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.analysis import RunFrames, Selection, select
 from bench.analysis.ranks import Ranks, rank_methods
-from bench.api import MetricInfo, RequestError, Scale, format_times
+from bench.api import MetricInfo, RequestError, Scale, counted, format_times
 from bench.figures.contract import Warn
 from bench.report.build import build_table
 from bench.report.model import CellKey, MetricColumn, Table
@@ -114,5 +114,5 @@ def _by_image(table: Table, values: CellValues, scale: Scale, warn: Warn) -> lis
             else:
                 lost += 1
     if lost:
-        warn(f"left out: {lost} images at {format_times(scale)} that not every method has a value of")
+        warn(f"left out: {counted(lost, 'image')} at {format_times(scale)} that not every method has a value of")
     return blocks

@@ -114,9 +114,10 @@ def write_lr(
     written = write_lr_files(found, wanted, named_protocol(name, alpha=alpha), out, limit=limit)
     say(f"{counted(len(written), 'LR image')} of {found.name} in {out}; sizes.csv says how large each result must be")
     say("results in SR_FOLDER, under the same names, are scored with")
+    asked = {"--protocol": name, "--limit": limit, "--alpha": alpha, "--data-root": data_root}
+    options = shlex.join(word for option, value in asked.items() if value is not None for word in (option, str(value)))
     for scale in wanted:
-        limited = f" --limit {limit}" if limit is not None else ""
-        say(f"  bench score SR_FOLDER {shlex.quote(dataset)} --scale {format_scale(scale)} --protocol {name}{limited}")
+        say(f"  bench score SR_FOLDER {shlex.quote(dataset)} --scale {format_scale(scale)} {options}")
 
 
 def _how_checked(found: Verified | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 
 import numpy as np
 import pytest
@@ -59,6 +60,19 @@ def test_results_made_elsewhere_score_as_those_of_a_run(run, tmp_path):
     elsewhere = bench.score(tmp_path / "sr", "sample", scale=4, out=tmp_path / "score", **options)
     here = bench.run("bicubic", 4, out=tmp_path / "run", **options)
     assert elsewhere.summary["mean"][0] == pytest.approx(here.summary["mean"][0], abs=0.01)
+
+
+def test_the_command_that_scores_results_finds_the_set_where_it_was_found(run, tmp_path):
+    """Catches a printed command without the root, or the background, that the LR images were made with."""
+    (tmp_path / "my sets" / "Mine").mkdir(parents=True)
+    write_png(tmp_path / "my sets" / "Mine" / "a.png", np.zeros((16, 16, 3), np.uint8))
+    set_, root = tmp_path / "my sets" / "Mine", tmp_path / "my sets"
+    words = ("--scales", "2", "--out", tmp_path / "lr", "--data-root", root, "--alpha", "white")
+    (line,) = [line for line in run(set_, *words).stdout.splitlines() if "bench score" in line]
+    assert shlex.split(line)[2:] == [
+        *("SR_FOLDER", str(set_), "--scale", "2", "--protocol", "sample"),
+        *("--alpha", "white", "--data-root", str(root)),
+    ]
 
 
 def test_files_are_a_set_with_given_lr(run, tmp_path):

@@ -71,7 +71,8 @@ class Kernels(FigureRequest):
             figure=draw_recovery([_column(record) for record in records]),
             texts={numbers: csv_text(rows)},
             shown=Numbers(rows=rows, columns=KERNEL_TABLE),
-            closing=f"{self.out} and {numbers.name}: {choice.display}, {len(records)} degradations of seed {self.seed}",
+            closing=f"{self.out} and {numbers.name}: {choice.display}, "
+            f"{counted(len(records), 'degradation')} of seed {self.seed}",
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError, Sample, Scale, UnitError, derive_seed, format_scale, format_times
+from bench.api import RequestError, Sample, Scale, UnitError, counted, derive_seed, format_scale, format_times
 from bench.figures import options as opt
 from bench.figures.cascades import CascadeFigure, cycle_images
 from bench.figures.contract import Drawn, Warn
@@ -93,7 +93,7 @@ class Stages(CascadeFigure):
             ),
             texts={numbers: csv_text(lines)},
             shown="\n".join(notes),
-            closing=f"{self.out} and {numbers.name}: {len(groups)} variants",
+            closing=f"{self.out} and {numbers.name}: {counted(len(groups), 'variant')}",
             complete=not failed,
         )
 

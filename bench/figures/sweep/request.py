@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from bench.api import RequestError
+from bench.api import RequestError, counted
 from bench.api.lists import names
 from bench.figures.contract import Drawn, Warn
 from bench.figures.from_run import RunFigure, protocol_sentences
@@ -53,7 +53,7 @@ class SweepCurve(RunFigure):
             figure=draw_sweep(lines, option, notes),
             texts={numbers: csv_text(_rows(lines, option))},
             shown="\n".join(notes),
-            closing=f"{self.out} and {numbers.name}: {len(lines)} lines over {option}",
+            closing=f"{self.out} and {numbers.name}: {counted(len(lines), 'line')} over {option}",
         )
 
 

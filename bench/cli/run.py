@@ -118,11 +118,8 @@ def run(
     from bench.session.config import make_config, read_config
 
     values = {key: value for key, value in typed.items() if value is not None}
-    if config is not None:
-        read = read_config(config)
-        make_config({**read, **values}, where=str(config))
-        values = {**read, **values}
-    request = make_config(values)
+    read = read_config(config) if config is not None else {}
+    request = make_config({**read, **values}, where=str(config or ""), typed=values)
     if dry_run:
         show_plan(request)
         return

@@ -146,6 +146,11 @@ def _configuration(
     if path is None:
         path = task_class.configs / f"{name or 'lite'}.yaml"
         path = path if path.is_file() else user_path(name or "lite")
+        if not path.exists():
+            shipped = ", ".join(sorted(file.stem for file in task_class.configs.glob("*.yaml")))
+            raise RequestError(
+                f"--config {path}: neither a YAML file nor a configuration of {task_class.method}, which has {shipped}"
+            )
     sections = tuple(each.stage for each in stages(find_task(task_class.method))) if task_class.stage else ()
     return read_config(task_class.Config, path, overrides, section=task_class.stage, sections=sections, steps=steps)
 

@@ -39,7 +39,7 @@ class Shard:
         match = _WORDS.fullmatch(text.strip())
         number, count = (int(match[1]), int(match[2])) if match else (0, 0)
         if not 1 <= number <= count:
-            raise ValueError("expected a part and the number of parts, from 1/16 to 16/16")
+            raise ValueError("expected a part and the number of parts, such as 3/16")
         return Shard(number, count)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -207,19 +207,20 @@ class RunConfig(BaseModel):
         return {key: value for key, value in values.items() if value is not None and value is not False and value != []}
 
 
-def make_config(values: Mapping[str, Any], *, where: str = "") -> RunConfig:
+def make_config(values: Mapping[str, Any], *, where: str = "", typed: Collection[str] = ()) -> RunConfig:
     """A request from values by name; what is None counts as not given.
 
     Args:
         values: Fields of `RunConfig`.
         where: The file that they come from, for messages; empty: the command line.
+        typed: Names of those that come from the command line all the same.
     Raises:
         RequestError: an unknown, missing or wrong value (names it as it is typed).
     """
     try:
         return RunConfig.model_validate({key: value for key, value in values.items() if value is not None})
     except ValidationError as fault:
-        raise RequestError(_fault(fault, where)) from None
+        raise RequestError(_fault(fault, where, typed)) from None
     except UnicodeEncodeError as fault:
         raise RequestError(f"{where + ': ' if where else ''}{fault.object!a} is no UTF-8 text; rename it") from None
 
@@ -256,12 +257,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _fault(fault: ValidationError, where: str) -> str:
+def _fault(fault: ValidationError, where: str, typed: Collection[str]) -> str:
     errors: list[Any] = list(fault.errors(include_url=False))
     # a mistyped key is also a missing one: the key is what to mend
     found = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
     key = str(found["loc"][0]) if found["loc"] else ""
-    said = f"--{key.replace('_', '-')}" if not where else f"{where}: {key}"
+    said = f"--{key.replace('_', '-')}" if not where or key in typed else f"{where}: {key}"
     if found["type"] == "missing":
         how = " (such as --methods bicubic,liif)" if key == "methods" else " (such as --scales 2,4)"
         return f"{said} is missing; give it{how if not where else ''}"
@@ -270,6 +271,6 @@ def _fault(fault: ValidationError, where: str) -> str:
     text = str(found["msg"]).removeprefix("Value error, ")
     if text == _NOTHING:
         return f"{said}: no {key.removesuffix('s')} given; {text}"
-    typed = found.get("input")
-    shown = ",".join(map(str, typed)) if isinstance(typed, list | tuple) else str(typed)
+    value = found.get("input")
+    shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return f"{said} {shown}: {text}"

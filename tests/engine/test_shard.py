@@ -48,6 +48,6 @@ def test_few_images_of_many_rows_reach_every_part() -> None:
 @pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "1/0", "-1/4", "1/2/3", "a/b", "1.0/2", "٣/٤", "1/9999999"])
 def test_what_is_no_part_is_refused(text: str) -> None:
     """Catches parts counted from 0, of which the last would never run."""
-    with pytest.raises(ValueError, match="from 1/16 to 16/16"):
+    with pytest.raises(ValueError, match="such as 3/16"):
         Shard.parse(text)
     assert str(Shard.parse(" 3/16 ")) == "3/16"

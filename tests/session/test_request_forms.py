@@ -81,6 +81,18 @@ def test_a_request_file_is_strict(tmp_path: Path, text: str, words: str) -> None
         build_request(make_config(read_config(path), where=str(path)))
 
 
+def test_what_is_typed_beside_a_request_file_is_not_said_to_stand_in_it(tmp_path: Path) -> None:
+    """Catches a message that sends a person into the file for a word of the command line."""
+    path = tmp_path / "run.yaml"
+    path.write_text("methods: bicubic\nscales: 2\nlimit: 0\n", encoding="utf-8")
+    typed = {"shard": "3/2"}
+    with pytest.raises(RequestError, match=r"run\.yaml: limit 0"):
+        make_config({**read_config(path), **typed}, where=str(path), typed=typed)
+    typed["limit"] = "1"
+    with pytest.raises(RequestError, match=r"^--shard 3/2: .*such as 3/16"):
+        make_config({**read_config(path), **typed}, where=str(path), typed=typed)
+
+
 def test_lists_may_be_texts_lists_or_mappings() -> None:
     """Catches three readings of one list."""
     text = make_config({"methods": "casr,liif", "scales": "2,3.60", "set": ["casr.fixed=2,2"], "name": ["casr=C"]})

@@ -87,7 +87,10 @@ def test_a_test_image_in_the_data_leaves_nothing_to_train_on(folder):
         (["bicubic", "--out", "x"], "has no training"),
         (["liif", "--out", "x"], "--data"),
         (["liif", "--out", "x", "--data", "nowhere"], "nowhere"),
-        (["liif", "--out", "x", "--config", "huge"], "huge"),
+        (
+            ["liif", "--out", "x", "--config", "huge"],
+            "neither a YAML file nor a configuration of liif, which has full, lite",
+        ),
         (["liif", "--out", "x", "--export", "w.safetensors"], "no checkpoint"),
         (["liif", "--out", "x", "--export", "w.pth"], "safetensors"),
         (["liif", "--out", "x", "--data", "d", "--set", "blocks=3"], "blocks"),

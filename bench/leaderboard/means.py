@@ -50,13 +50,13 @@ def means_board(paths: Sequence[Path]) -> Board:
     files: dict[tuple[str, str], dict[str, None]] = {}
     for line in lines:
         files.setdefault(line.row.key, {})[line.path.name] = None
-    lines = [line for line in _once(lines) if line.row.trained != UNTRAINED]
+    infos = known_infos([line.values["metric"] for line in lines])
+    lines = [line for line in _once(lines, infos) if line.row.trained != UNTRAINED]
     owners = {line.row.key: line.row for line in lines}
     places = {key: place for place, key in enumerate(owners)}
     cards = [replace(run_card(row, {}), source=", ".join(files[key])) for key, row in owners.items()]
     names = [line.values["metric"] for line in lines]
     common = {path: in_common(line.protocols for line in lines if line.path == path) for path in paths}
-    infos = known_infos(names)
     entries, matrices = split_references(
         _entry(line, places[line.row.key], cards, infos, common[line.path]) for line in lines
     )
@@ -88,14 +88,14 @@ class _Line:
         return protocol_names(self.values["metric"], self.values["signature"], _scale(self.values, self.where))
 
 
-def _once(lines: Sequence[_Line]) -> list[_Line]:
+def _once(lines: Sequence[_Line], infos: Mapping[str, MetricInfo]) -> list[_Line]:
     """The lines without repetitions."""
     first: dict[tuple[object, ...], _Line] = {}
     for line in lines:
         values = line.values
         key = (line.row.key, *(values[name] for name in ("dataset", "scale", "metric", "signature", "expected")))
         other = first.setdefault(key, line)
-        if not _alike(other.values["mean"], values["mean"]):
+        if not _alike(other.values["mean"], values["mean"], _decimals(values["metric"], infos)):
             cell = f"{values['metric']} of {values['method']} on {values['dataset']} at x{values['scale']}"
             raise RequestError(
                 f"{line.where}: {cell} is {values['mean'] or 'missing'}, but {other.values['mean'] or 'missing'} in "
@@ -104,12 +104,19 @@ def _once(lines: Sequence[_Line]) -> list[_Line]:
     return list(first.values())
 
 
-def _alike(first: str, second: str) -> bool:
-    """Whether two means are one: machines differ in the last digits of a sum."""
+def _alike(first: str, second: str, decimals: int) -> bool:
+    """Whether two means are one: within half of the last printed digit, since of a network's image two machines, or two
+    numbers of threads, round single pixels otherwise."""
     try:
-        return first == second or math.isclose(float(first), float(second), rel_tol=1e-7)
+        return first == second or math.isclose(float(first), float(second), rel_tol=1e-7, abs_tol=0.5 * 10**-decimals)
     except ValueError:
         return False
+
+
+def _decimals(metric: str, infos: Mapping[str, MetricInfo]) -> int:
+    """Printed behind the point; four where the metric is not known here."""
+    info = infos.get(MetricRef.parse(metric).name)
+    return 4 if info is None else info.decimals
 
 
 def _read(path: Path) -> list[dict[str, str]]:
@@ -151,7 +158,6 @@ def _entry(
 ) -> Entry:
     line, where = source.values, source.where
     metric = line["metric"]
-    info = infos.get(MetricRef.parse(metric).name)
     mean, sd = _number(line, "mean", where), _number(line, "seed_sd", where)
     n, expected = _count(line, "n", where), _count(line, "expected", where)
     scale = _scale(line, where)
@@ -164,9 +170,7 @@ def _entry(
         scale=scale,
         metric=metric,
         value=mean if complete else None,
-        text=printed(mean, 4 if info is None else info.decimals)
-        if complete and mean is not None
-        else f"{n}/{expected}",
+        text=printed(mean, _decimals(metric, infos)) if complete and mean is not None else f"{n}/{expected}",
         sd=sd if complete else None,
         n=n,
         expected=expected,

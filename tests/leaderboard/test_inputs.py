@@ -194,3 +194,29 @@ def test_a_cell_of_two_summaries_stands_once_or_is_refused(run_folder: Path, tmp
     (tmp_path / "b.csv").write_text(text.replace(",psnr,", ",psnr,1", 1), encoding="utf-8")
     with pytest.raises(RequestError, match=r"b\.csv, line 2: psnr of nearest on Photos at x2 is 1.*a\.csv, line 2"):
         read_board(sort_inputs([tmp_path]), Selection(), reported=False)
+
+
+@pytest.mark.parametrize(("apart", "one"), [(0.0049, True), (0.0051, False)])
+def test_two_machines_have_one_number_where_no_printed_digit_tells_them_apart(
+    run_folder: Path, tmp_path: Path, apart: float, one: bool
+) -> None:
+    """Catches a board that refuses a network's mean of other threads, and one that takes any two for one."""
+    lines = (run_folder / "summary.csv").read_text(encoding="utf-8").splitlines()
+    place = lines[0].split(",").index("mean")
+    values = lines[1].split(",")
+    assert values[lines[0].split(",").index("metric")] == "psnr"
+    (tmp_path / "a.csv").write_text("\n".join(lines[:2]), encoding="utf-8")
+    values[place] = str(float(values[place]) + apart)
+    (tmp_path / "b.csv").write_text("\n".join((lines[0], ",".join(values))), encoding="utf-8")
+    if one:
+        (entry,) = read_board(sort_inputs([tmp_path]), Selection(), reported=False).entries
+        assert entry.value == float(lines[1].split(",")[place])
+    else:
+        with pytest.raises(RequestError, match="leave one of the files out"):
+            read_board(sort_inputs([tmp_path]), Selection(), reported=False)
+
+
+def test_the_results_that_the_guide_shows_make_a_board() -> None:
+    """Catches stored results of which one file contradicts another: `bench leaderboard results/lite` is in the docs."""
+    board = read_board(sort_inputs([ROOT / "results" / "lite"]), Selection(), reported=False)
+    assert {"LIIF (lite)", "CASR (lite)", "CasArbi (lite)"} <= {card.display for card in board.cards}

@@ -124,6 +124,8 @@ class MethodSpec:
     `bench.imaging.hashing.content_files`."""
     weights_how: str = ""
     """How to get weights that are not shipped, for the error message."""
+    needs_weights: bool = False
+    """True where nothing can be computed without `--weights`: a request that names none is refused before any work."""
     minimised: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Weights label -> metrics that were part of the training's loss and so flatter these weights; tables say it."""
     untrained: bool = False

@@ -204,6 +204,8 @@ def _choose(row: TypedRow, weights: str | None, values: Mapping[str, str], label
     changed = [f"{key}={_short(spec, key, getattr(options, key))}" for key in sorted(values)]
     variant = row.handle if row.named else ",".join(([shown] if shown else []) + changed)
     default = not changed and not row.named and (shown or None) == spec.default_weights
+    if path is None and spec.needs_weights:
+        raise RequestError(f"{spec.info.name} has no weights of its own: {spec.weights_how}")
     if path is not None and not path.exists():
         raise RequestError(
             f"weights of {spec.info.name}: no file {path}; {spec.weights_how or 'give another --weights PATH'}"

@@ -47,6 +47,7 @@ SPANDREL = MethodSpec(
     root=Path(__file__).parent,
     options=SpandrelOptions,
     weights_how=WEIGHTS_HOW,
+    needs_weights=True,
     fingerprint=fingerprint,
     fingerprint_per_image=False,
 )

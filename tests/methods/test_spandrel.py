@@ -15,6 +15,7 @@ from spandrel.architectures.SwinIR.__arch.SwinIR import SwinIR
 
 from bench.api import RequestError
 from bench.imaging.resize import imresize
+from bench.session import build_request, make_config
 from methods.spandrel.info import SPANDREL, SpandrelOptions
 from methods.spandrel.method import Spandrel
 
@@ -148,6 +149,12 @@ def test_without_weights_the_message_says_what_to_give():
         Spandrel().load(None, torch.device("cpu"), torch.float32)
     assert SPANDREL.default_weights is None
     assert SPANDREL.weights_how
+
+
+def test_a_request_without_weights_is_refused_before_any_work():
+    """Catches a run that computes the rows before this one and then ends, and a dry run that promises images."""
+    with pytest.raises(RequestError, match=r"spandrel has no weights of its own.*--weights spandrel=FILE"):
+        build_request(make_config({"methods": "bicubic,spandrel", "scales": "2"}))
 
 
 def test_the_librarys_version_is_part_of_the_key():

@@ -31,7 +31,10 @@ def train(
     data: Annotated[str | None, typer.Option(help="Folders of training images, separated by commas.")] = None,
     config: Annotated[
         str | None,
-        typer.Option(help="lite, full or a YAML file; default lite, and what the training began with on --resume."),
+        typer.Option(
+            help="lite, full or another of the method's own, or a YAML file; default lite, and what the training began "
+            "with on --resume."
+        ),
     ] = None,
     exclude: Annotated[str | None, typer.Option(help="Folders of test images that must not be trained on.")] = None,
     validate: Annotated[str | None, typer.Option(help="Folders of HR images to score while training.")] = None,

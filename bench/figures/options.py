@@ -23,7 +23,8 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", help="METHOD.OPTION=VALUE; may be given several times.", show_default=False)
 ]
 Weights = Annotated[
-    str | None, typer.Option(help="lite, full or a file, for all methods that take weights; or liif=FILE,casr=lite.")
+    str | None,
+    typer.Option(help="lite, published or a file, for all methods that take weights; or liif=published,casr=FILE."),
 ]
 DataRoot = Annotated[
     Path | None, typer.Option(help="Where datasets lie, one folder each; default ASSR_BENCH_DATA, then the cache.")

@@ -15,6 +15,7 @@ from bench.api.csv_cells import shielded
 from bench.leaderboard.entry import Board, Entry, ShownMetric
 from bench.leaderboard.ranks import Ranking
 from bench.report.escape import markdown, markdown_code
+from bench.report.plain import json_value
 
 COLUMNS = (
     "kind",
@@ -66,7 +67,7 @@ def json_text(board: Board, rankings: Sequence[Ranking]) -> str:
         "mean_ranks": [_ranking(ranking, board) for ranking in rankings],
         "notes": list(board.notes),
     }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    return json.dumps(json_value(content), indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
 
 def markdown_text(board: Board, title: str) -> str:
@@ -98,7 +99,7 @@ def _lines(board: Board) -> Iterator[dict[str, Any]]:
             "parameters": card.parameters,
             "hardware": card.hardware,
         }
-        yield {name: _finite(values[name] if name in values else getattr(entry, name)) for name in COLUMNS}
+        yield {name: values[name] if name in values else getattr(entry, name) for name in COLUMNS}
 
 
 def _ranking(ranking: Ranking, board: Board) -> dict[str, Any]:
@@ -137,8 +138,3 @@ def _plain(value: object) -> object:
     if value is None:
         return ""
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _finite(value: object) -> object:
-    """JSON has no infinity."""
-    return str(value) if isinstance(value, float) and value in (float("inf"), float("-inf")) else value

@@ -122,6 +122,29 @@ def test_another_machines_pixels_of_one_image_do_not_meet_in_one_unit(run: Call,
     assert (summary["n"]["psnr"], summary["n"]["ssim"]) == (5, 4)
 
 
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_failure_in_one_folder_hides_no_number_of_the_other(
+    run: Call, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    """Catches the last folder that is named winning: a failed image there takes away the mean that another has."""
+    plugin = write_up(tmp_path / "up.py")
+    text = plugin.read_text(encoding="utf-8")
+    broken = text.replace(
+        "        return ", "        import os\n        assert not os.environ.get('BROKEN')\n        return ", 1
+    )
+    plugin.write_text(broken, encoding="utf-8")
+    monkeypatch.setenv("BROKEN", "1")
+    run("up", datasets=photos, out=tmp_path / "b", plugin=(plugin,))
+    monkeypatch.delenv("BROKEN")
+    run("up", datasets=photos, out=tmp_path / "a", plugin=(plugin,))
+    folders = [tmp_path / name for name in order]
+    assert set(bench.load(tmp_path / "b").summary["n"]) == {0}
+    merge_folders(folders, tmp_path / "c")
+    for loaded in (bench.load(*folders), bench.load(tmp_path / "c")):
+        assert set(loaded.summary["n"]) == {5}
+        assert loaded.summary["mean"].notna().all()
+
+
 def test_a_folder_that_holds_a_run_is_not_merged_into(halves: tuple[Path, Path]) -> None:
     a, b = halves
     before = (a / "run.json").read_bytes()

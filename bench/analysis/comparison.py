@@ -120,6 +120,7 @@ def compare_rows(
         asked = (wanted[name] for name in (metric, base, "") if name in wanted)
         effect = next(asked, info.effect if info else 0.0)
         cells.append(_cell(place, pairs, info, effect))
+    notes += _flattered(a.row, b.row, cells, infos) + _flattered(b.row, a.row, cells, infos)
     return Comparison(a=a.row.display, b=b.row.display, cells=judged(cells, infos), notes=tuple(notes))
 
 
@@ -151,6 +152,18 @@ def _own(side: Side, selection: Selection) -> pd.DataFrame:
     own = select(own, selection, protocols=side.frames.protocols)
     check_one_origin(own, side.frames.origins, lambda *_: side.row.display)
     return own
+
+
+def _flattered(
+    row: RowInfo, other: RowInfo, cells: Iterable[CellComparison], infos: Mapping[str, MetricInfo]
+) -> list[str]:
+    """A sentence on every compared metric that was part of the loss of this row's training and not of the other's."""
+    compared = dict.fromkeys(MetricRef.parse(cell.metric).name for cell in cells)
+    return [
+        f"{infos[name].display if name in infos else name} was part of the loss in the training of {row.display}."
+        for name in compared
+        if name in row.minimised and name not in other.minimised
+    ]
 
 
 def _places(rows: pd.DataFrame) -> set[tuple[str, Scale, str]]:

@@ -256,3 +256,14 @@ def test_images_that_differ_by_the_order_of_summation_are_named_nowhere() -> Non
     cell = compare(run, run, "ours", "liif", effects={"": 0.0}).cells[0]
     assert (cell.found.ties, cell.found.mean, cell.found.p) == (10, 0.0, 1.0)
     assert (cell.verdict, cell.best, cell.worst) == (Verdict.INDETERMINATE, (), ())
+
+
+def test_a_metric_of_the_training_of_one_row_is_said() -> None:
+    """Catches a verdict on a metric that one of the two was trained by, without a word; of two that both were, nothing
+    is said."""
+    a, b = urban_like(1, 0.1, images=8)
+    run = run_of({("ours", "S", 4.0, 0): a, ("liif", "S", 4.0, 0): b})
+    for trained, count in (({"ours"}, 1), ({"ours", "liif"}, 0), (set(), 0)):
+        rows = [replace(row, minimised=("psnr",) if row.method in trained else ()) for row in run.rows]
+        notes = compare(replace(run, rows=rows), replace(run, rows=rows), "ours", "liif").notes
+        assert sum("PSNR was part of the loss in the training of OURS" in note for note in notes) == count

@@ -40,7 +40,7 @@ function asLatex(entries) {
     const texts = keys.map((key) => {
       const entry = cells.get(key + card);
       if (!entry) return "--";
-      return (entry.rank === 1 ? `\\textbf{${latex(entry.text)}}` : latex(entry.text)) + latex(entry.mark);
+      return (entry.rank === 1 ? `\\textbf{${latex(entry.text)}}` : latex(entry.text)) + latex(marksOf(entry));
     });
     // braces: a name that begins with "[" would be read as an argument of the line break before it
     return `{}${latex(DATA.cards[card].display)} & ${texts.join(" & ")} \\\\`;

@@ -67,6 +67,16 @@ def fewest_images(level: float = LEVEL) -> int:
     return math.ceil(1 - math.log2(level))
 
 
+def smallest_p(images: int) -> float:
+    """The smallest p that the permutation test can give: 2 of all exchanges counted out, or 2 of all draws and the
+    observed one.
+
+    >>> smallest_p(6), smallest_p(100)
+    (0.03125, 0.0002)
+    """
+    return 2 / min(2.0**images, RESAMPLES + 1)
+
+
 def bootstrap_interval(
     differences: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

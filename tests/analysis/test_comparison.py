@@ -267,3 +267,14 @@ def test_a_metric_of_the_training_of_one_row_is_said() -> None:
         rows = [replace(row, minimised=("psnr",) if row.method in trained else ()) for row in run.rows]
         notes = compare(replace(run, rows=rows), replace(run, rows=rows), "ours", "liif").notes
         assert sum("PSNR was part of the loss in the training of OURS" in note for note in notes) == count
+
+
+def test_correction_that_leaves_nothing_to_be_certain_is_said() -> None:
+    """Catches a column of "indeterminate" that no images could have decided: here the smallest p is 2 / 2^6, twice."""
+    a, b = urban_like(1, 0.5, images=6)
+    one = {("ours", "S", 4.0, 0): a, ("liif", "S", 4.0, 0): b}
+    two = one | {("ours", "S", 2.0, 0): a, ("liif", "S", 2.0, 0): b}
+    for cells, count in ((one, 0), (two, 1)):
+        run = run_of(cells)
+        text = render_plain(comparison_table(compare(run, run, "ours", "liif"), INFOS), "md")
+        assert text.count("No difference can be certain here: 2 cells on 6 images") == count

@@ -109,3 +109,11 @@ def test_a_row_is_not_ranked_by_what_it_was_trained_by() -> None:
     assert "| m2 | 32.00‡ | 32.00‡ |" in text
     assert "not ranked by it" in text
     assert "not ranked by it" not in markdown_text(ranked(plain), "Board")
+
+
+def test_a_mean_rank_covers_one_way_of_drawing_lr() -> None:
+    """Catches a mean over x2 of clean LR and x4 of degraded LR that one name of a protocol holds together."""
+    drawn = SIGNATURE.replace("matlab-bicubic", "real-esrgan@0")
+    own = [entry(card, 30.0 + card) for card in range(2)]
+    rankings = mean_ranks(board([*own, *(entry(card, 20.0 + card, 4.0, signature=drawn) for card in range(2))]))
+    assert [ranking.scales for ranking in rankings] == [(2.0,), (4.0,)]

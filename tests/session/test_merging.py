@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +144,16 @@ def test_a_failure_in_one_folder_hides_no_number_of_the_other(
     for loaded in (bench.load(*folders), bench.load(tmp_path / "c")):
         assert set(loaded.summary["n"]) == {5}
         assert loaded.summary["mean"].notna().all()
+
+
+def test_a_protocol_with_a_changed_knob_has_a_table_after_a_merge(run: Call, photos: Path, tmp_path: Path) -> None:
+    """Catches the name "sample,shave=s" as a LaTeX label, which ends in no table at all."""
+    run(datasets=photos, out=tmp_path / "a")
+    run(datasets=photos, out=tmp_path / "b", set=("protocol.shave=s",))
+    merge_both(tmp_path)
+    text = (tmp_path / "c" / "table.tex").read_text(encoding="utf-8")
+    assert text.count(r"\begin{tabular}") == 2
+    assert len(set(re.findall(r"\\label\{(tab:sample[A-Za-z0-9_.-]*)\}", text))) == 2
 
 
 def test_a_folder_that_holds_a_run_is_not_merged_into(halves: tuple[Path, Path]) -> None:

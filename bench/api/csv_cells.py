@@ -35,7 +35,7 @@ def unshielded(text: str) -> str:
 
 
 def csv_lines(text: str) -> Iterator[str]:
-    """The lines of a CSV file for `csv.reader`, which tells by their ends whether a cell goes on.
+    r"""The lines of a CSV file for `csv.reader`, which tells by their ends whether a cell goes on.
 
     `str.splitlines` would break a line at signs that a name may hold, such as U+2028.
 

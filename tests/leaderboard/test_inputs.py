@@ -194,3 +194,11 @@ def test_a_cell_of_two_summaries_stands_once_or_is_refused(run_folder: Path, tmp
     (tmp_path / "b.csv").write_text(text.replace(",psnr,", ",psnr,1", 1), encoding="utf-8")
     with pytest.raises(RequestError, match=r"b\.csv, line 2: psnr of nearest on Photos at x2 is 1.*a\.csv, line 2"):
         read_board(sort_inputs([tmp_path]), Selection(), reported=False)
+
+
+def test_a_name_with_a_separator_of_lines_stays_whole(run_folder: Path, tmp_path: Path) -> None:
+    """Catches a reader that ends a line of CSV at U+2028, as Python's texts do."""
+    text = (run_folder / "summary.csv").read_text(encoding="utf-8")
+    (tmp_path / "a.csv").write_text(text.replace("Photos", "Pho\u2028tos"), encoding="utf-8")
+    board = read_board(sort_inputs([tmp_path / "a.csv"]), Selection(), reported=False)
+    assert {entry.dataset for entry in board.entries} == {"Pho\u2028tos"}

@@ -7,6 +7,7 @@ a metric and is found in what it says of itself; where it is not, there is no me
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,22 @@ def no_mean(metric: str, signature: str) -> str:
     return f"its numbers are to be averaged by '{name}', which {metric} does not define here"
 
 
+def mean_of(metric: str, signature: str, values: Sequence[float]) -> float:
+    """The mean of numbers of one signature; NaN without any, and where `no_mean` has a reason.
+
+    Args:
+        metric, signature: Of all of them.
+        values: In the order of their images' ids.
+    """
+    name = Signature.parse(signature).averaging.aggregation
+    if not values:
+        return math.nan
+    if name == PLAIN:
+        return sum(values) / len(values)
+    aggregation = _aggregation(metric, name)
+    return math.nan if aggregation is None else aggregation.mean(list(values))
+
+
 def means(groups: pd.DataFrame, code: NDArray[np.intp], values: NDArray[np.float64], images: NDArray) -> NDArray:
     """The mean of each group of numbers.
 
@@ -45,15 +62,9 @@ def means(groups: pd.DataFrame, code: NDArray[np.intp], values: NDArray[np.float
     with np.errstate(invalid="ignore", divide="ignore"):
         found = np.bincount(code, weights=values, minlength=count) / np.bincount(code, minlength=count)
     for group, (metric, signature) in enumerate(zip(groups["metric"], groups["signature"], strict=True)):
-        name = Signature.parse(signature).averaging.aggregation
-        if name == PLAIN:
-            continue
-        own = np.flatnonzero(code == group)
-        aggregation = _aggregation(metric, name)
-        if aggregation is None or not own.size:
-            found[group] = math.nan
-        else:
-            found[group] = aggregation.mean(values[own[np.argsort(images[own], kind="stable")]].tolist())
+        if Signature.parse(signature).averaging.aggregation != PLAIN:
+            own = np.flatnonzero(code == group)
+            found[group] = mean_of(metric, signature, values[own[np.argsort(images[own], kind="stable")]].tolist())
     return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -12,7 +13,7 @@ from bench.analysis.origins import check_one_origin
 from bench.analysis.pairing import ImageValues, cannot_pair, paired
 from bench.analysis.selection import Selection, select
 from bench.analysis.signatures import check_one_protocol
-from bench.analysis.significance import Difference, Verdict, adjusted_ps, compare_values, judge
+from bench.analysis.significance import TIE, Difference, Verdict, adjusted_ps, compare_values, judge
 from bench.api import Direction, MetricInfo, MetricRef, RequestError, RowInfo, Scale, format_times
 from bench.api.run import merged_names
 
@@ -33,7 +34,7 @@ class CellComparison:
     """A against B on one dataset at one scale in one metric.
 
     Attributes:
-        mean_a, mean_b: Over the paired images.
+        mean_a, mean_b: Over the paired images with two finite values, as the difference is; NaN without any.
         found: A - B and its test.
         adjusted: p after Holm's correction over all cells; None where nothing was tested.
         effect: Smallest difference worth having.
@@ -89,31 +90,37 @@ def compare_rows(
         raise RequestError(f"A and B are the same row, '{a.row.display}'; give two rows")
     chosen, wanted = selection or Selection(), effects or {}
     rows_a, rows_b = (_own(side, chosen) for side in (a, b))
-    shared = rows_a.merge(rows_b[["dataset", "scale", "metric"]].drop_duplicates(), on=["dataset", "scale", "metric"])
-    if shared.empty:
+    places = _places(rows_a) & _places(rows_b)
+    if not places:
         raise RequestError(f"'{a.row.display}' and '{b.row.display}' share no dataset, scale and metric; {_seen(a, b)}")
-    places = set(zip(shared["dataset"], shared["scale"], shared["metric"], strict=True))
+    shared = _at(rows_a, places)
     both = pd.concat([_at(rows_a, places), _at(rows_b, places)], ignore_index=True)
     check_one_protocol(both, merged_names(a.frames.protocols, b.frames.protocols))
     cells, notes = [], []
     values_a = ImageValues.of(a.frames)
     values_b = values_a if b.frames.records is a.frames.records else ImageValues.of(b.frames)
+    _refuse_unknown_effects(wanted, shared["metric"])
     for row in shared.to_dict("records"):
         dataset, scale, metric = str(row["dataset"]), row["scale"], str(row["metric"])
+        own = _at(both, {(dataset, scale, metric)})
         signature = str(row["signature"])
-        info = infos.get(MetricRef.parse(metric).name)
+        base = MetricRef.parse(metric).name
+        info = infos.get(base)
         where = f"{info.display if info else metric} on {dataset} {format_times(scale)}"
         place = (dataset, scale, metric, signature)
         first, second = values_a.cell((*a.row.key, *place)), values_b.cell((*b.row.key, *place))
         pairs = paired(first, second, dataset, scale)
-        if reason := cannot_pair(signature) or ("" if pairs else "no image has a value in both"):
+        reason = cannot_pair(signature) or _of_several_versions(own)
+        if reason := reason or ("" if pairs else "no image has a value in both"):
             notes.append(f"{where} is left out: {reason}.")
             continue
-        planned = max(int(n) for n in _at(both, {(dataset, scale, metric)})["expected"])
+        planned = max(int(n) for n in own["expected"])
         if len(pairs) < planned:
             notes.append(f"{where}: {len(pairs)} of {planned} images have a value in both; only these are compared.")
-        effect = wanted.get(metric, wanted.get("", info.effect if info else 0.0))
+        asked = (wanted[name] for name in (metric, base, "") if name in wanted)
+        effect = next(asked, info.effect if info else 0.0)
         cells.append(_cell(place, pairs, info, effect))
+    notes += _flattered(a.row, b.row, cells, infos) + _flattered(b.row, a.row, cells, infos)
     return Comparison(a=a.row.display, b=b.row.display, cells=judged(cells, infos), notes=tuple(notes))
 
 
@@ -147,6 +154,36 @@ def _own(side: Side, selection: Selection) -> pd.DataFrame:
     return own
 
 
+def _flattered(
+    row: RowInfo, other: RowInfo, cells: Iterable[CellComparison], infos: Mapping[str, MetricInfo]
+) -> list[str]:
+    """A sentence on every compared metric that was part of the loss of this row's training and not of the other's."""
+    compared = dict.fromkeys(MetricRef.parse(cell.metric).name for cell in cells)
+    return [
+        f"{infos[name].display if name in infos else name} was part of the loss in the training of {row.display}."
+        for name in compared
+        if name in row.minimised and name not in other.minimised
+    ]
+
+
+def _places(rows: pd.DataFrame) -> set[tuple[str, Scale, str]]:
+    """(dataset, scale, metric) of the rows; a merge of frames would want the scales of both to be of one dtype."""
+    return set(zip(rows["dataset"], rows["scale"], rows["metric"], strict=True))
+
+
+def _of_several_versions(rows: pd.DataFrame) -> str:
+    """Why rows whose seeds are not of one version and one set of images have no mean; "" where they are."""
+    mixed = rows.loc[rows["origin"].str.contains("+", regex=False) | rows["source"].str.contains("+", regex=False)]
+    return "" if mixed.empty else str(mixed["note"].iloc[0]).partition(": ")[2]
+
+
+def _refuse_unknown_effects(effects: Mapping[str, float], metrics: Iterable[str]) -> None:
+    known = dict.fromkeys(name for metric in metrics for name in (metric, MetricRef.parse(metric).name))
+    for name in effects:
+        if name and name not in known:
+            raise RequestError(f"--effect {name}=…: no such metric is compared here; there are {', '.join(known)}")
+
+
 def _at(rows: pd.DataFrame, places: set[tuple[str, Scale, str]]) -> pd.DataFrame:
     keys = zip(rows["dataset"], rows["scale"], rows["metric"], strict=True)
     return rows.loc[[key in places for key in keys]]
@@ -168,6 +205,7 @@ def _cell(
     dataset, scale, metric, signature = place
     direction = info.direction if info is not None else None
     first, second = [a for a, _ in pairs.values()], [b for _, b in pairs.values()]
+    finite = [(a, b) for a, b in pairs.values() if math.isfinite(a) and math.isfinite(b)]
     sign = -1.0 if direction is Direction.LOWER else 1.0
     gains = {image: 0.0 if a == b else a - b for image, (a, b) in pairs.items()}
     order = sorted(gains, key=lambda image: (-sign * gains[image], image))
@@ -176,10 +214,15 @@ def _cell(
         scale=scale,
         metric=metric,
         signature=signature,
-        mean_a=sum(first) / len(first),
-        mean_b=sum(second) / len(second),
+        mean_a=_mean(a for a, _ in finite),
+        mean_b=_mean(b for _, b in finite),
         found=compare_values(first, second, direction),
         effect=effect,
-        best=tuple((image, gains[image]) for image in order[:_NAMED] if sign * gains[image] > 0),
-        worst=tuple((image, gains[image]) for image in order[: -_NAMED - 1 : -1] if sign * gains[image] < 0),
+        best=tuple((image, gains[image]) for image in order[:_NAMED] if sign * gains[image] > TIE),
+        worst=tuple((image, gains[image]) for image in order[: -_NAMED - 1 : -1] if sign * gains[image] < -TIE),
     )
+
+
+def _mean(values: Iterable[float]) -> float:
+    numbers = list(values)
+    return sum(numbers) / len(numbers) if numbers else math.nan

@@ -47,6 +47,8 @@ _TYPES: dict[str, Any] = {
     **dict.fromkeys(("height", "width"), "Int64"),
 }
 """Column of the records frame -> its type; all others hold texts, but for scales, see `scale_column`."""
+_VALUE = RECORD_COLUMNS.index("value")
+"""Columns before it, and the signature, say of what a number is."""
 _AGAIN = "repeat the run with the same --out to write it again"
 
 
@@ -158,7 +160,7 @@ def load_run(*folders: Path) -> RunFrames:
 
     Args:
         folders: Each the --out folder of a run. Without its records/ (a copy of run.json and records.csv alone) the
-            CSV file is read instead.
+            CSV file is read instead. A number that several hold is that of the first in which it did not fail.
     Raises:
         RequestError: no such folder, not a run folder, a damaged file, or folders that contradict each other (names
             both).
@@ -167,9 +169,25 @@ def load_run(*folders: Path) -> RunFrames:
     if len(read) == 1:
         return frames_of(read[0][2], read[0][1])
     manifest = merge_manifests([(str(folder), manifest) for folder, manifest, _ in read])
-    rows = dict.fromkeys(row for _, _, own in read for row in own.rows)
     older = {key: text for _, _, own in read for key, text in own.older.items()}
-    return frames_of(Rows(sorted(rows, key=row_order), older), manifest)
+    return frames_of(Rows(_together([own for _, _, own in read]), older), manifest)
+
+
+def _together(folders: Iterable[Rows]) -> list[RecordRow]:
+    """The rows of several folders: of a number that several hold those of the first, but a failure gives way."""
+    kept: dict[tuple[Any, ...], list[RecordRow]] = {}
+    for folder in folders:
+        own: dict[tuple[Any, ...], list[RecordRow]] = {}
+        for row in folder.rows:
+            own.setdefault((*row[:_VALUE], row.signature), []).append(row)
+        for number, rows in own.items():
+            if number not in kept or (not _any_value(kept[number]) and _any_value(rows)):
+                kept[number] = rows
+    return sorted((row for rows in kept.values() for row in rows), key=row_order)
+
+
+def _any_value(rows: Iterable[RecordRow]) -> bool:
+    return any(row.value is not None for row in rows)
 
 
 def _read(folder: Path) -> tuple[RunManifest, Rows]:

@@ -7,7 +7,7 @@ only where they were made from the same files and are scored in the same way.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
@@ -37,16 +37,22 @@ class ImageValues:
 
     Attributes:
         records: RECORD_COLUMNS.
+        seeds: Cell -> how many seeds are planned; one that has not begun has no record.
     """
 
     records: pd.DataFrame
+    seeds: Mapping[PairKey, int] = field(default_factory=dict)
 
     @staticmethod
     def of(frames: RunFrames) -> ImageValues:
         """Those of a run, with the means over reference scales of cross-scale metrics."""
         records = frames.records.loc[:, list(RECORD_COLUMNS)]
         crossed = over_references(records)
-        return ImageValues(pd.concat([records, crossed], ignore_index=True) if len(crossed) else records)
+        planned = frames.summary[[*_KEY, "seeds"]].itertuples(index=False, name=None)
+        return ImageValues(
+            pd.concat([records, crossed], ignore_index=True) if len(crossed) else records,
+            {(m, v, d, s, metric, signature): int(n) for m, v, d, s, metric, signature, n in planned},
+        )
 
     @cached_property
     def _groups(self) -> Mapping[PairKey, pd.DataFrame]:
@@ -57,11 +63,11 @@ class ImageValues:
         }
 
     def cell(self, key: PairKey) -> dict[str, ImageValue]:
-        """image -> value, of the images that have one for every seed of the cell; sorted by image."""
+        """image -> value, of the images that have one for every planned seed of the cell; sorted by image."""
         group = self._groups.get(key)
         if group is None:
             return {}
-        seeds = group["seed"].nunique()
+        seeds = max(group["seed"].nunique(), self.seeds.get(key, 0))
         good = group.loc[(group["unit_status"] == UnitStatus.OK) & group["value"].notna()]
         good = good.drop_duplicates(["image", "seed"], keep="last")
         means = good.groupby("image", sort=True).agg(

@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 import bench
 from bench.api import Direction, MetricRef, RequestError, WrittenScale, unknown_name
+from bench.api.csv_cells import csv_lines
 from bench.api.record import first_fault
 from bench.api.yaml_model import read_yaml
 
@@ -172,7 +173,7 @@ def read_reported(text: str, where: str) -> list[ReportedRow]:
     Raises:
         RequestError: another set of columns, a value that cannot be, or one cell twice.
     """
-    lines = csv.DictReader(text.splitlines())
+    lines = csv.DictReader(csv_lines(text))
     columns = tuple(ReportedRow.model_fields)
     if tuple(lines.fieldnames or ()) != columns:
         raise RequestError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import pandas as pd
 
@@ -45,12 +46,11 @@ def check_one_protocol(rows: pd.DataFrame, protocols: Mapping[str, Sequence[str]
         if not common:
             raise _protocol_mixture(pairs, signature, protocols)
     for metric, group in pairs.groupby("metric", sort=False):
-        found = list(group["signature"].unique())
-        for other in found[1:]:
-            if protocols.get(found[0]) and protocols.get(other):
-                continue
-            if not Signature.parse(found[0]).fits_other_scale(Signature.parse(other)):
-                raise _mixture(str(metric), found[0], other, protocols)
+        # every pair: given LR fits whatever the others were made with, which need not fit each other. One name is no
+        # proof, since files and options may give it to two protocols
+        for first, second in combinations(group["signature"].unique(), 2):
+            if not Signature.parse(first).fits_other_scale(Signature.parse(second)):
+                raise _mixture(str(metric), first, second, protocols)
     return common or ()
 
 
@@ -60,9 +60,9 @@ def _check_each_scale(signed: pd.DataFrame, protocols: Mapping[str, Sequence[str
     for _, group in signed[columns].drop_duplicates().groupby(["metric", "scale"], sort=False):
         metric, found = str(next(iter(group["metric"]))), list(group["signature"])
         per_dataset = "dataset" in columns and len(set(group["dataset"])) == len(found)
-        for other in found[1:]:
-            if not (per_dataset and Signature.parse(found[0]).fits_other_dataset(Signature.parse(other))):
-                raise _mixture(metric, found[0], other, protocols)
+        for first, second in combinations(dict.fromkeys(found), 2):
+            if not (per_dataset and Signature.parse(first).fits_other_dataset(Signature.parse(second))):
+                raise _mixture(metric, first, second, protocols)
 
 
 def signature_lines(rows: pd.DataFrame) -> list[SignatureLine]:

@@ -67,6 +67,16 @@ def fewest_images(level: float = LEVEL) -> int:
     return math.ceil(1 - math.log2(level))
 
 
+def smallest_p(images: int) -> float:
+    """The smallest p that the permutation test can give: 2 of all exchanges counted out, or 2 of all draws and the
+    observed one.
+
+    >>> smallest_p(6), smallest_p(100)
+    (0.03125, 0.0002)
+    """
+    return 2 / min(2.0**images, RESAMPLES + 1)
+
+
 def bootstrap_interval(
     differences: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -169,10 +179,11 @@ def compare_values(first: ArrayLike, second: ArrayLike, direction: Direction | N
         direction: Which way the metric is better; None counts the larger value as the win.
     """
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    gains = np.where(a == b, 0.0, np.subtract(a, b, out=np.zeros_like(a), where=a != b))
+    gains = np.subtract(a, b, out=np.zeros_like(a), where=a != b)
+    gains[np.abs(gains) <= TIE] = 0.0
     finite = gains[np.isfinite(a) & np.isfinite(b)]
     better = -gains if direction is Direction.LOWER else gains
-    wins, losses = int((better > TIE).sum()), int((better < -TIE).sum())
+    wins, losses = int((better > 0).sum()), int((better < 0).sum())
     if not finite.size:
         return Difference(0, math.nan, math.nan, math.nan, None, wins, losses, len(gains) - wins - losses)
     low, high = bootstrap_interval(finite) if finite.size > 1 else (np.array(math.nan), np.array(math.nan))

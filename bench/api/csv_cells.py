@@ -5,7 +5,8 @@ Source: OWASP, "CSV Injection". Numbers stay, and so does the lone hyphen, which
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -31,6 +32,17 @@ def unshielded(text: str) -> str:
     """
     is_shielded = text.startswith(_SHIELD) and text.lstrip(_SHIELD).startswith(_FORMULA)
     return text[1:] if is_shielded else text
+
+
+def csv_lines(text: str) -> Iterator[str]:
+    r"""The lines of a CSV file for `csv.reader`, which tells by their ends whether a cell goes on.
+
+    `str.splitlines` would break a line at signs that a name may hold, such as U+2028.
+
+    >>> list(csv_lines("a,b\u2028c\r\nd,e"))
+    ['a,b\u2028c\r\n', 'd,e']
+    """
+    return iter(io.StringIO(text, newline=""))
 
 
 def unshielded_line(line: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,8 @@ PER_SCALE = frozenset({"lr", "w", "weights", "n"})
 """Named tokens in which one protocol may differ between two scales: the downsampler of coarse scales, the parameters
 that were at hand, the number of images."""
 _GIVEN_LR = "lr:given"
+_DRAWN = "@"
+"""Between a degradation and the seed that its draws are counted from."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,16 @@ class Signature:
             if mine.get(place) != theirs.get(place)
         )
 
+    @property
+    def draws_lr(self) -> bool:
+        """Whether LR is made by degradations that are drawn, which one protocol has at every scale alike."""
+        return _DRAWN in (self.value("lr") or "")
+
     def fits_other_scale(self, other: Signature) -> bool:
         """Whether both can be of one protocol at two scales, as far as their tokens tell."""
-        return all(d.name in PER_SCALE and not d.one_sided for d in self.differences(other))
+        drawn, given = self.draws_lr or other.draws_lr, self.has(_GIVEN_LR) or other.has(_GIVEN_LR)
+        per_scale = PER_SCALE - {"lr"} if drawn and not given else PER_SCALE
+        return all(d.name in per_scale and not d.one_sided for d in self.differences(other))
 
     def fits_other_dataset(self, other: Signature) -> bool:
         """Whether both can be of one protocol on two sets: one brings its LR images, or the sets differ in size."""

@@ -79,6 +79,8 @@ def _sides(words: list[str]) -> tuple[Side, Side]:
         # a variant may hold "=" itself: only a name that no row has is a label with a row behind it
         known = {text for own in run.rows for text in (own.display, own.variant, f"{own.method}:{own.variant}")}
         if equals and name not in known:
+            if not label.strip():
+                raise RequestError(f"bench compare: '{name}' gives no name to print; expected LABEL=ROW")
             sides.append(Side(run, replace(run.called(row.strip()), display=label.strip())))
         else:
             sides.append(Side(run, run.called(name)))
@@ -88,6 +90,8 @@ def _sides(words: list[str]) -> tuple[Side, Side]:
             replace(side, row=replace(side.row, display=f"{side.row.display} in {folder}"))
             for side, folder in zip(sides, folders, strict=True)
         )
+    if a.row.display == b.row.display and a.row.key != b.row.key:
+        raise RequestError(f"bench compare: A and B would both be called '{a.row.display}'; give LABEL=ROW for one")
     return a, b
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bench.analysis.contamination import UNSTATED, Exposure, Seen
-from bench.api import Direction, Scale
+from bench.api import Direction, MetricRef, Scale
 
 Row = tuple[str, str]
 """(method, variant)."""
@@ -60,6 +60,10 @@ class Card:
     weights: Mapping[str, str] = field(default_factory=dict)
     hardware: str = ""
     notes: tuple[str, ...] = ()
+
+    def trained_by(self, metric: str) -> bool:
+        """Whether a metric was part of its training's loss, and so says nothing of it beside others."""
+        return MetricRef.parse(metric).name in self.minimised
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,8 @@ def over_scales(signature: str, *more: str) -> str:
         more: Names of further tokens to leave out.
     """
     parsed = Signature.parse(signature)
-    for token in (*sorted(PER_SCALE), *more):
+    per_scale = PER_SCALE - {"lr"} if parsed.draws_lr else PER_SCALE
+    for token in (*sorted(per_scale), *more):
         parsed = parsed.without(token)
     return parsed.text
 

@@ -22,7 +22,7 @@ from bench.api import (
     Signature,
     parse_scale,
 )
-from bench.api.csv_cells import unshielded_line
+from bench.api.csv_cells import csv_lines, unshielded_line
 from bench.imaging.regular import read_regular
 from bench.leaderboard.cards import run_card
 from bench.leaderboard.entry import Board, Card, Entry
@@ -121,7 +121,7 @@ def _decimals(metric: str, infos: Mapping[str, MetricInfo]) -> int:
 
 def _read(path: Path) -> list[dict[str, str]]:
     try:
-        reader = csv.DictReader(read_regular(path).decode("utf-8").splitlines(), restval="")
+        reader = csv.DictReader(csv_lines(read_regular(path).decode("utf-8-sig")), restval="")
         lines = [unshielded_line(line) for line in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise RequestError(f"{path} cannot be read: {fault}") from None

@@ -18,6 +18,7 @@ from bench.leaderboard.entry import Board, Entry
 from bench.leaderboard.pictures import Scene
 from bench.leaderboard.ranks import Ranking
 from bench.leaderboard.vendored import libraries
+from bench.report.plain import json_value
 
 STYLES = ("base.css", "table.css", "parts.css", "viewer.css")
 SCRIPTS = ("data.js", "copy.js", "table.js", "cards.js", "plots.js", "matrices.js", "viewer.js", "start.js")
@@ -100,8 +101,9 @@ def page_data(board: Board, rankings: Sequence[Ranking], scenes: Sequence[Scene]
 
 
 def as_script(value: Mapping[str, Any]) -> str:
-    """JSON that may stand in a script of an HTML page: nothing in it ends the script or begins a comment."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
+    """JSON that may stand in a script of an HTML page: nothing in it ends the script or begins a comment; infinity as
+    "inf" and "-inf"."""
+    text = json.dumps(json_value(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
     for sign, code in (
         ("<", "\\u003c"),
         (">", "\\u003e"),
@@ -120,7 +122,7 @@ def _row(entry: Entry, texts: dict[str, int]) -> list[Any]:
         if name in _SHARED:
             value = texts.setdefault(value, len(texts))
         elif isinstance(value, float):
-            value = str(value) if value in (float("inf"), float("-inf")) else float(f"{value:.7g}")
+            value = float(f"{value:.7g}")
         values.append(value)
     return values
 

@@ -1,7 +1,7 @@
 """Ranks among numbers that may be compared, and mean ranks over the scales of a dataset.
 
 Compared is what was made in one way on the same images: one signature, or one table of a paper. Equal prints share a
-rank; an incomplete cell has none.
+rank; an incomplete cell has none, and neither has a row by a metric that was part of its training's loss.
 """
 
 from __future__ import annotations
@@ -118,10 +118,10 @@ def _mean_rank(card: int, places: Sequence[float], cells: int, of: int) -> MeanR
 
 
 def _groups(board: Board) -> dict[Group, list[int]]:
-    """What may be compared -> places of the complete entries."""
+    """What may be compared -> places of the complete entries, but for those by a metric that the row was trained by."""
     first: dict[Group, list[int]] = defaultdict(list)
     for place, entry in enumerate(board.entries):
-        if entry.value is not None:
+        if entry.value is not None and not board.cards[entry.card].trained_by(entry.metric):
             first[_comparable(entry)].append(place)
     groups: dict[Group, list[int]] = {}
     for key, places in first.items():

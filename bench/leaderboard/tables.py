@@ -15,6 +15,7 @@ from bench.api.csv_cells import shielded
 from bench.leaderboard.entry import Board, Entry, ShownMetric
 from bench.leaderboard.ranks import Ranking
 from bench.report.escape import markdown, markdown_code
+from bench.report.plain import json_value
 
 COLUMNS = (
     "kind",
@@ -46,6 +47,13 @@ COLUMNS = (
 `rank` is the place among the `of` numbers that it may be compared with."""
 
 
+_SIGNS = {
+    "†": "†: the method was trained on images of this dataset; (†): perhaps.",
+    "‡": "‡: the metric was part of its training's loss, so that the row is not ranked by it.",
+}
+"""Sign behind a number -> what it means."""
+
+
 def csv_text(board: Board) -> str:
     """leaderboard.csv."""
     stream = io.StringIO()
@@ -66,7 +74,7 @@ def json_text(board: Board, rankings: Sequence[Ranking]) -> str:
         "mean_ranks": [_ranking(ranking, board) for ranking in rankings],
         "notes": list(board.notes),
     }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    return json.dumps(json_value(content), indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
 
 def markdown_text(board: Board, title: str) -> str:
@@ -82,6 +90,8 @@ def markdown_text(board: Board, title: str) -> str:
         signatures = list(dict.fromkeys(entry.signature for entry in entries if entry.signature))
         lines = "\n".join(f"- {markdown_code(signature)}" for signature in signatures)
         parts.append(f"{heading}\n\n{kind}, {markdown(how)}\n\n{_table(entries, board)}\n\n{lines}")
+    shown = "".join(parts)
+    parts += [f"- {text}" for sign, text in _SIGNS.items() if sign in shown]
     parts += [f"- {markdown(note)}" for note in board.notes]
     return "\n\n".join(parts) + "\n"
 
@@ -98,7 +108,7 @@ def _lines(board: Board) -> Iterator[dict[str, Any]]:
             "parameters": card.parameters,
             "hardware": card.hardware,
         }
-        yield {name: _finite(values[name] if name in values else getattr(entry, name)) for name in COLUMNS}
+        yield {name: values[name] if name in values else getattr(entry, name) for name in COLUMNS}
 
 
 def _ranking(ranking: Ranking, board: Board) -> dict[str, Any]:
@@ -112,17 +122,18 @@ def _table(entries: Sequence[Entry], board: Board) -> str:
     cells: Mapping[tuple[int, Scale | None], Entry] = {(entry.card, entry.scale): entry for entry in entries}
     head = ["Method", *("" if scale is None else f"{format_times(scale)}" for scale in scales)]
     rows = [
-        [markdown(board.cards[card].display), *(_cell(cells.get((card, scale))) for scale in scales)]
+        [markdown(board.cards[card].display), *(_cell(cells.get((card, scale)), board) for scale in scales)]
         for card in methods
     ]
     rule = [":---", *("---:" for _ in scales)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *rows])
 
 
-def _cell(entry: Entry | None) -> str:
+def _cell(entry: Entry | None, board: Board) -> str:
     if entry is None:
         return "--"
-    return (f"**{entry.text}**" if entry.rank == 1 else entry.text) + entry.mark
+    trained = "‡" if entry.value is not None and board.cards[entry.card].trained_by(entry.metric) else ""
+    return (f"**{entry.text}**" if entry.rank == 1 else entry.text) + entry.mark + trained
 
 
 def _heading(metric: ShownMetric | None, name: str) -> str:
@@ -137,8 +148,3 @@ def _plain(value: object) -> object:
     if value is None:
         return ""
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _finite(value: object) -> object:
-    """JSON has no infinity."""
-    return str(value) if isinstance(value, float) and value in (float("inf"), float("-inf")) else value

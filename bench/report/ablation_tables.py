@@ -10,7 +10,7 @@ from typing import Any
 from bench.analysis.ablation import AblationCell, AblationResult, PrintedValue, RowKey
 from bench.analysis.significance import LEVEL, TEST_NAME, Verdict, fewest_images
 from bench.api import MetricInfo, MetricRef, RowInfo, Scale, counted, format_times
-from bench.report.comparison import metric_title
+from bench.report.comparison import metric_title, undecidable
 from bench.report.directions import direction_notes
 from bench.report.grid import Head
 from bench.report.model import printed, signed
@@ -262,11 +262,7 @@ def _notes(result: AblationResult, text: AblationText, infos: Mapping[str, Metri
             f"*: better or worse than the default image by image: {TEST_NAME}, p ≤ {LEVEL:g} after Holm's correction "
             f"over the {tested} tested cells{least}. Values are averaged over seeds for each image first."
         )
-        most = max(each.found.n for each in compared)
-        if tested * 2 / 2**most > LEVEL:
-            notes.append(
-                f"No difference can be certain here: {tested} cells on {most} images; take more images, or fewer cells."
-            )
+        notes += undecidable(compared)
     if tested < len(compared):
         notes.append(
             f"Not tested, {len(compared) - tested} of {len(compared)} cells: below {fewest_images()} images no test "

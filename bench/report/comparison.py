@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from bench.analysis.comparison import CellComparison, Comparison
-from bench.analysis.significance import LEVEL, RESAMPLES, TEST_NAME, Verdict, fewest_images
-from bench.api import MetricInfo, MetricRef, format_times
+from bench.analysis.significance import LEVEL, RESAMPLES, TEST_NAME, Verdict, fewest_images, smallest_p
+from bench.api import MetricInfo, MetricRef, counted, format_times
 from bench.report.model import signed
 from bench.report.plain import PlainBlock, PlainTable
 
@@ -72,12 +72,24 @@ def _notes(found: Comparison, infos: Mapping[str, MetricInfo]) -> list[str]:
         notes.append(f"No smallest difference worth having is known for {', '.join(free)}: p alone decides (--effect).")
     if any(cell.verdict is Verdict.TOO_FEW for cell in cells):
         notes.append(f"Too few images: below {fewest_images()} no such test can reach p ≤ {LEVEL:g}, however clear.")
+    notes += undecidable(cells)
     infinite = sum(c.found.wins + c.found.losses + c.found.ties - c.found.n for c in cells)
     if infinite:
         notes.append(f"{infinite} infinite values (exact results) count as won, lost or equal, and in no mean.")
     notes += [_extremes(cell, infos) for cell in cells if cell.best or cell.worst]
     signatures = dict.fromkeys((metric_title(cell.metric, infos), cell.signature) for cell in cells)
     return [*notes, *found.notes, *(f"{metric}: {signature}" for metric, signature in signatures)]
+
+
+def undecidable(cells: Sequence[CellComparison]) -> list[str]:
+    """A sentence where Holm's correction over as many cells leaves no p of this test at or below the level."""
+    tested = [cell.found.n for cell in cells if cell.adjusted is not None]
+    if not tested or len(tested) * smallest_p(max(tested)) <= LEVEL:
+        return []
+    return [
+        f"No difference can be certain here: {counted(len(tested), 'cell')} on {counted(max(tested), 'image')}; take "
+        "more images, or fewer cells."
+    ]
 
 
 def _extremes(cell: CellComparison, infos: Mapping[str, MetricInfo]) -> str:

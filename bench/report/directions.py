@@ -13,16 +13,14 @@ _NAMED = 4
 
 
 def direction_notes(records: Sequence[Mapping[str, Any]], infos: Mapping[str, MetricInfo]) -> Iterator[str]:
-    """One sentence per metric that was both printed and measured.
+    """One sentence per metric that was both printed and measured; a printed difference of 0 has no direction.
 
     Args:
         records: Of `ablation_records`.
         infos: metric -> how it is called.
     """
     for metric in dict.fromkeys(str(record["metric"]) for record in records):
-        own = [
-            r for r in records if r["metric"] == metric and r["reported_delta"] is not None and r["delta"] is not None
-        ]
+        own = [record for record in records if record["metric"] == metric and _comparable(record)]
         if not own:
             continue
         other = [r for r in own if not same_direction(r)]

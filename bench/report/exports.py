@@ -12,6 +12,7 @@ from bench.analysis import RunFrames, Selection, select
 from bench.analysis.costs import with_cost_columns
 from bench.analysis.frame_csv import frame_csv
 from bench.api import NO_VARIANT, MetricInfo, RequestError, format_scale
+from bench.api.paths import safe_name
 from bench.imaging.atomic import atomic_write
 from bench.report.as_json import render_csv, render_json
 from bench.report.build import TableOptions, build_table
@@ -125,7 +126,8 @@ def run_tables(
         names = list(dict.fromkeys(name for own in frames.protocols.values() for name in own))
         if len(names) < 2 or chosen.protocol is not None:
             raise
-        labels = [f"{options.label}-{name}" if options.label else f"tab:{name}" for name in names]
+        # "sample,shave=0" is the name of a protocol and no label
+        labels = [f"{options.label}-{safe_name(name)}" if options.label else f"tab:{safe_name(name)}" for name in names]
         return [
             _table(frames, infos, replace(chosen, protocol=name), replace(options, label=label))
             for name, label in zip(names, labels, strict=True)

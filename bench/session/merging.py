@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.analysis import frames_of
-from bench.api import CellPlan, Output, Record, RequestError, RunManifest, counted
+from bench.api import CellPlan, Output, Record, RequestError, RunManifest, UnitStatus, counted
 from bench.engine.draws import read_draws
 from bench.engine.folder import CellFolder, RunFolder, StoredUnit
 from bench.engine.merge import merge_manifests
@@ -90,6 +90,8 @@ class _Merger:
             if held is not None and unit.output is not None and held.sha256 != unit.output.sha256:
                 other += 1  # another machine's pixels: the numbers of two images must not meet in one unit
                 continue
+            if held is not None and unit.status is UnitStatus.FAILED:
+                continue  # what failed in one folder does not hide what the other has
             self.units += slot not in self._held
             output = self._copy(unit, where, folder, store)
             self._held[slot] = output or held

@@ -16,7 +16,7 @@ import pandas as pd
 
 from bench.analysis import Planned, records_frame, summarise
 from bench.analysis.planned import cell_tuple
-from bench.api import CellId, MetricKind, Protocol, RequestError, RunManifest, Scale, UnitStatus
+from bench.api import PRESETS, CellId, MetricKind, Protocol, RequestError, RunManifest, Scale, UnitStatus
 from bench.api.knobs import Half
 from bench.api.protocol import KNOBS
 from bench.engine.executor import EXECUTORS, fitting_workers
@@ -93,7 +93,8 @@ def protocol_diff(
     Raises:
         RequestError: not a run folder, images that are missing or changed, an unknown protocol or metric.
     """
-    others = [find_protocol(name) for name in dict.fromkeys(protocols or DEFAULT_PROTOCOLS)]
+    asked = {name: find_protocol(name) for name in protocols or DEFAULT_PROTOCOLS}
+    others = _of_different_names(asked)
     manifest = RunFolder(folder).manifest()
     if manifest is None:
         raise RequestError(f"{folder} is not a run folder: it has no run.json; give the --out folder of a 'bench run'")
@@ -107,7 +108,8 @@ def protocol_diff(
     cells = [cell for cell in run.cells() if _is_under(cell, own)]
     _check_complete(cells, manifest)
     # which images are taken at all is the run's choice, not a rule of scoring
-    others = [replace(other, alpha=own.alpha, sr_size=own.sr_size) for other in others if other.name != own.name]
+    others = [replace(other, alpha=own.alpha, sr_size=own.sr_size) for other in others]
+    others = [other for other in others if not _is_itself(other, own)]
     if not others:
         raise RequestError(f"the run is under {own.name} itself; name another one with --protocols")
     job = _Rescoring(run, cells, own, wanted, config, workers)
@@ -140,6 +142,31 @@ def cannot_score(own: Protocol, other: Protocol) -> str:
     if own.plane == "y" and "rgb" in (other.psnr_colour, other.ssim_colour):
         return "the images are luma planes, it scores RGB"
     return ""
+
+
+def _of_different_names(asked: Mapping[str, Protocol]) -> list[Protocol]:
+    """The protocols, one per name: two files of one name would be one column."""
+    known: dict[str, tuple[str, Protocol]] = {}
+    for typed, protocol in asked.items():
+        other, first = known.setdefault(protocol.name, (typed, protocol))
+        if differing := first.differences(protocol):
+            raise RequestError(
+                f"--protocols {other},{typed}: both are called '{protocol.name}' and differ in {', '.join(differing)}; "
+                "call one of the files otherwise"
+            )
+    return [protocol for _, protocol in known.values()]
+
+
+def _is_itself(protocol: Protocol, own: Protocol) -> bool:
+    """Whether a protocol is that of the run; an error where a file has only its name. A preset of another version of
+    this package counts as itself."""
+    differing = protocol.differences(replace(own, lr_given=protocol.lr_given))
+    if protocol.name == own.name and differing and own.name not in PRESETS:
+        raise RequestError(
+            f"--protocols: the run was made under another protocol of the name '{own.name}', which differs in "
+            f"{', '.join(differing)}; call the file otherwise"
+        )
+    return protocol.name == own.name
 
 
 def _newest_protocol(run: StoredRun) -> Protocol:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bench.analysis import RunFrames, Selection, planned_cells, records_frame
 from bench.analysis.comparison import Comparison, Side, compare_rows
+from bench.analysis.planned import Planned
 from bench.analysis.significance import Verdict
-from bench.api import RequestError, RowInfo
+from bench.api import RequestError, RowInfo, parse_scale
 from bench.metrics.psnr import PSNR
 from bench.report.comparison import comparison_table
 from bench.report.plain import render_plain
@@ -196,3 +198,83 @@ def test_rows_that_share_nothing_say_what_they_have() -> None:
     run = run_of({("ours", "S", 4.0, 0): [30.0] * 8, ("liif", "T", 2.0, 0): [30.0] * 8})
     with pytest.raises(RequestError, match="A has S ×4; B has T ×2"):
         compare(run, run, "ours", "liif")
+
+
+def test_scale_per_axis_in_one_run_alone_does_not_stand_in_the_way() -> None:
+    """Catches frames that are merged by their scales, whose columns are numbers in one run and objects in the other."""
+    a, b = urban_like(1, 0.1, images=8)
+    first = run_of({("ours", "S", 4.0, 0): a})
+    second = run_of({("liif", "S", 4.0, 0): b, ("liif", "S", parse_scale("1.5x2"), 0): b})
+    for x, y, names in ((first, second, ("ours", "liif")), (second, first, ("liif", "ours"))):
+        assert [cell.scale for cell in compare(x, y, *names).cells] == [4.0]
+
+
+def test_planned_seed_without_any_record_is_missed() -> None:
+    """Catches an interrupted run that is compared by its first seed alone, as if no other had been asked for."""
+    a, b = urban_like(1, 0.1, images=8)
+    begun = run_of({("ours", "S", 4.0, 0): a, ("ours", "T", 4.0, 0): a, ("ours", "T", 4.0, 1): a})
+    wanted = {("ours", "", "S", 4.0, seed): 8 for seed in (0, 1)} | {("ours", "", "T", 4.0, seed): 8 for seed in (0, 1)}
+    begun = replace(begun, planned=planned_cells(wanted))
+    found = compare(begun, run_of({("liif", "S", 4.0, 0): b, ("liif", "T", 4.0, 0): b}), "ours", "liif")
+    assert [cell.dataset for cell in found.cells] == ["T"]
+    assert found.notes == ("PSNR on S ×4 is left out: no image has a value in both.",)
+
+
+def test_seeds_of_two_versions_are_left_out_and_said() -> None:
+    """Catches a mean over seeds of which the tables say that they are of two versions of the code."""
+    a, b = urban_like(1, 0.1, images=8)
+    own = run_of({("ours", "S", 4.0, 0): a, ("ours", "S", 4.0, 1): a})
+    plans = tuple(
+        Planned(cell=("ours", "", "S", 4.0, seed), images=8, origin=origin, measures={SIGNED: "psnr"})
+        for seed, origin in ((0, "before"), (1, "after"))
+    )
+    found = compare(replace(own, planned=plans), run_of({("liif", "S", 4.0, 0): b}), "ours", "liif")
+    assert not found.cells
+    assert "left out: the seeds are of 2 versions" in found.notes[0]
+
+
+def test_effect_of_a_metric_that_is_not_compared_is_refused() -> None:
+    """Catches a mistyped name that leaves the metric's own smallest difference in force without a word."""
+    a, b = urban_like(1, 0.1, images=8)
+    run = run_of({("ours", "S", 4.0, 0): a, ("liif", "S", 4.0, 0): b})
+    with pytest.raises(RequestError, match=r"--effect pnsr=.*there are psnr"):
+        compare(run, run, "ours", "liif", effects={"pnsr": 1.0})
+
+
+def test_means_are_over_the_images_of_the_difference() -> None:
+    """Catches a mean that an exact image makes infinite beside a finite difference."""
+    a = [30.0, 31, 32, 33, 34, 35, math.inf]
+    b = [29.5, 30.5, 31.5, 32.5, 33.5, 34.5, 40.0]
+    cell = compare(run_of({("ours", "S", 4.0, 0): a}), run_of({("liif", "S", 4.0, 0): b}), "ours", "liif").cells[0]
+    assert (cell.mean_a, cell.mean_b, cell.found.mean, cell.found.n) == (32.5, 32.0, 0.5, 6)
+
+
+def test_images_that_differ_by_the_order_of_summation_are_named_nowhere() -> None:
+    """Catches "better" over ten ties, and "gains most" by +0.000."""
+    values = [30.0 + index for index in range(10)]
+    run = run_of({("ours", "S", 4.0, 0): [v + 4e-14 for v in values], ("liif", "S", 4.0, 0): values})
+    cell = compare(run, run, "ours", "liif", effects={"": 0.0}).cells[0]
+    assert (cell.found.ties, cell.found.mean, cell.found.p) == (10, 0.0, 1.0)
+    assert (cell.verdict, cell.best, cell.worst) == (Verdict.INDETERMINATE, (), ())
+
+
+def test_a_metric_of_the_training_of_one_row_is_said() -> None:
+    """Catches a verdict on a metric that one of the two was trained by, without a word; of two that both were, nothing
+    is said."""
+    a, b = urban_like(1, 0.1, images=8)
+    run = run_of({("ours", "S", 4.0, 0): a, ("liif", "S", 4.0, 0): b})
+    for trained, count in (({"ours"}, 1), ({"ours", "liif"}, 0), (set(), 0)):
+        rows = [replace(row, minimised=("psnr",) if row.method in trained else ()) for row in run.rows]
+        notes = compare(replace(run, rows=rows), replace(run, rows=rows), "ours", "liif").notes
+        assert sum("PSNR was part of the loss in the training of OURS" in note for note in notes) == count
+
+
+def test_correction_that_leaves_nothing_to_be_certain_is_said() -> None:
+    """Catches a column of "indeterminate" that no images could have decided: here the smallest p is 2 / 2^6, twice."""
+    a, b = urban_like(1, 0.5, images=6)
+    one = {("ours", "S", 4.0, 0): a, ("liif", "S", 4.0, 0): b}
+    two = one | {("ours", "S", 2.0, 0): a, ("liif", "S", 2.0, 0): b}
+    for cells, count in ((one, 0), (two, 1)):
+        run = run_of(cells)
+        text = render_plain(comparison_table(compare(run, run, "ours", "liif"), INFOS), "md")
+        assert text.count("No difference can be certain here: 2 cells on 6 images") == count

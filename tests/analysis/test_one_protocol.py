@@ -108,3 +108,31 @@ def test_selection_by_protocol_and_by_tokens_leaves_one():
 def test_unknown_names_are_answered_with_a_suggestion(selection, words):
     with pytest.raises(RequestError, match=words):
         select(_summary(("psnr", 2.0, Y)), selection, protocols={Y: ("sample",)})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("y601s|shave:s", "rgb|shave:0", "y601s vs rgb, shave:s vs shave:0"),
+        ("lr:matlab-bicubic", "lr:real-esrgan-light@0", "lr:matlab-bicubic vs lr:real-esrgan-light@0"),
+        ("|v1", "|alpha:white|v1", "- vs alpha:white"),
+    ],
+)
+def test_two_protocols_of_one_name_are_a_mixture_across_scales(old: str, new: str, words: str) -> None:
+    """Catches a name that is taken for proof: a file that was changed, or `--degradation` at one of two scales."""
+    other = Y.replace(old, new)
+    with pytest.raises(RequestError) as fault:
+        check_one_protocol(_rows(("psnr", 2.0, Y), ("psnr", 3.0, other)), dict.fromkeys((Y, other), ("mine",)))
+    assert words in str(fault.value)
+
+
+def test_given_lr_is_no_bridge_between_two_ways_of_making_it() -> None:
+    """Catches signatures that are each held against the first alone, which a set with its own LR may be."""
+    given, drawn = (Y.replace("lr:matlab-bicubic", f"lr:{how}") for how in ("given", "real-esrgan@0"))
+    rows = _rows(("psnr", 2.0, given), ("psnr", 3.0, Y), ("psnr", 4.0, drawn))
+    with pytest.raises(RequestError, match="lr:matlab-bicubic vs lr:real-esrgan@0"):
+        check_one_protocol(rows, {})
+    pillow = Y.replace("matlab", "pillow")
+    sets = _rows(("psnr", 2.0, given), ("psnr", 2.0, Y), ("psnr", 2.0, pillow)).assign(dataset=["A", "B", "C"])
+    with pytest.raises(RequestError, match="lr:matlab-bicubic vs lr:pillow-bicubic"):
+        check_one_protocol(sets, {})

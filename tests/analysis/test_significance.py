@@ -19,6 +19,7 @@ from bench.analysis.significance import (
     holm,
     judge,
     permutation_p,
+    smallest_p,
 )
 from bench.api import Direction
 
@@ -60,6 +61,12 @@ def test_few_images_are_counted_out() -> None:
     flipped = [abs(np.mean(differences * signs)) for signs in product((-1, 1), repeat=len(differences))]
     expected = np.mean(np.array(flipped) >= abs(differences.mean()) - 1e-12)
     assert permutation_p(differences) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("images", [6, 13, 14, 40])
+def test_smallest_p_is_that_of_images_that_all_agree(images: int) -> None:
+    """Catches 2 / 2^n where exchanges are drawn: of 9,999 draws no p is below 0.0002, however many images agree."""
+    assert float(permutation_p(np.linspace(1, 2, images))) == pytest.approx(smallest_p(images), rel=1e-9)
 
 
 def test_interval_is_students_where_that_is_right() -> None:

@@ -64,6 +64,7 @@ def test_a_metric_with_a_colon_is_no_named_token() -> None:
     [
         (("lr:matlab-bicubic", "lr:pillow-bicubic"), True, False),
         (("lr:matlab-bicubic", "lr:given"), True, True),
+        (("lr:matlab-bicubic", "lr:real-esrgan@0"), False, False),
         (("w:aaaa", "w:cccc"), True, False),
         (("shave:4", "shave:0"), False, False),
         (("q:u8", "q:none"), False, False),

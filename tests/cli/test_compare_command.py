@@ -50,7 +50,10 @@ def test_two_run_folders_may_hold_one_row_each(bench, run_folder: str) -> None:
         (("run", "lancos", "bicubic"), "Did you mean 'Lanczos'"),
         (("run", "bicubic"), "expected RUN_FOLDER A B"),
         (("run", "lanczos", "bicubic", "--effect", "psnr=much"), "METRIC=VALUE"),
+        (("run", "lanczos", "bicubic", "--effect", "pnsr=1"), "no such metric is compared here"),
         (("run", "lanczos", "bicubic", "--format", "xls"), "text, md, tex, csv or json"),
+        (("run", "=lanczos", "bicubic"), "expected LABEL=ROW"),
+        (("run", "X=lanczos", "X=bicubic"), "both be called 'X'"),
     ],
 )
 def test_wrong_words_are_answered(bench, run_folder: str, words: tuple[str, ...], said: str) -> None:

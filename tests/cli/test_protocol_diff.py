@@ -139,3 +139,21 @@ def test_rows_are_those_of_the_folder_under_the_newest_protocol(bench, run_folde
     done = bench("protocol-diff", run_folder, "--protocols", "basicsr-y", "--workers", "0", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.out)))
     assert [row["method"] for row in rows] == ["Nearest", "Bicubic", "Lanczos"]
+
+
+def test_two_protocols_of_one_name_are_refused(bench, run_folder: str, photos: Path, newcomer: Path) -> None:
+    """Catches numbers of one file under the heading of another of the same name, and a protocol that is taken for the
+    run's own by its name alone."""
+    for folder, base in (("a", "sample"), ("b", "basicsr-y")):
+        (newcomer / folder).mkdir()
+        (newcomer / folder / "mine.yaml").write_text(f"base: {base}\nplane: rgb\n")
+    done = bench("protocol-diff", run_folder, "--protocols", "a/mine.yaml,b/mine.yaml", "--workers", "0")
+    assert done.code == 2
+    assert "a/mine.yaml,b/mine.yaml: both are called 'mine' and differ in " in " ".join(done.err.split())
+    made = ("--datasets", photos, "--protocol", "a/mine.yaml", "--out", "own")
+    assert bench("run", *_RUN, *made).code == 0
+    done = bench("protocol-diff", "own", "--protocols", "b/mine.yaml", "--workers", "0")
+    assert done.code == 2
+    assert "under another protocol of the name 'mine'" in " ".join(done.err.split())
+    done = bench("protocol-diff", "own", "--protocols", "a/mine.yaml,b/../a/mine.yaml", "--workers", "0")
+    assert "the run is under mine itself" in " ".join(done.err.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from scipy.stats import rankdata
 from bench.api import Direction
 from bench.leaderboard.entry import Board, Card, Entry, Kind, ShownMetric
 from bench.leaderboard.ranks import mean_ranks, ranked
+from bench.leaderboard.tables import markdown_text
 
 SIGNATURE = "psnr|rgb|shave:0|q:u8|agg:img|lr:matlab-bicubic|size:floor-crop|v1"
 PSNR = ShownMetric("psnr", "PSNR", Direction.HIGHER, 2)
@@ -93,3 +95,25 @@ def test_a_method_without_all_scales_has_no_mean_rank_and_moves_nobody() -> None
         (0, 2.0, 2, 2),
         (2, None, 1, 2),
     ]
+
+
+def test_a_row_is_not_ranked_by_what_it_was_trained_by() -> None:
+    """Catches a first place, and a best mean rank, of a network by the metric that its loss minimised."""
+    plain = board([entry(card, 30.0 + card, scale) for card in range(3) for scale in (2.0, 4.0)])
+    cards = (*plain.cards[:2], replace(plain.cards[2], minimised=("psnr",)))
+    made = ranked(replace(plain, cards=cards))
+    assert [(e.rank, e.of) for e in made.entries if e.scale == 2.0] == [(2, 2), (1, 2), (None, 0)]
+    (ranking,) = mean_ranks(made)
+    assert [(row.card, row.mean) for row in ranking.rows] == [(1, 1.0), (0, 2.0)]
+    text = markdown_text(made, "Board")
+    assert "| m2 | 32.00‡ | 32.00‡ |" in text
+    assert "not ranked by it" in text
+    assert "not ranked by it" not in markdown_text(ranked(plain), "Board")
+
+
+def test_a_mean_rank_covers_one_way_of_drawing_lr() -> None:
+    """Catches a mean over x2 of clean LR and x4 of degraded LR that one name of a protocol holds together."""
+    drawn = SIGNATURE.replace("matlab-bicubic", "real-esrgan@0")
+    own = [entry(card, 30.0 + card) for card in range(2)]
+    rankings = mean_ranks(board([*own, *(entry(card, 20.0 + card, 4.0, signature=drawn) for card in range(2))]))
+    assert [ranking.scales for ranking in rankings] == [(2.0,), (4.0,)]

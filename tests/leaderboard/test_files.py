@@ -163,3 +163,20 @@ def test_a_name_that_is_markup_is_shown_as_text(tmp_path: Path) -> None:
     (folder / "result.json").write_text(json.dumps(content), encoding="utf-8")
     page = write_leaderboard([folder], tmp_path / "page", title=name).page.read_text(encoding="utf-8")
     assert name not in page
+
+
+def test_infinite_numbers_are_in_all_files(run_folder: Path, tmp_path: Path) -> None:
+    """Catches a traceback where a mean, or a cell of a cross-scale matrix, is infinite: JSON knows no infinity."""
+    lines = list(csv.reader((run_folder / "summary.csv").read_text(encoding="utf-8").splitlines()))
+    mean, metric = lines[0].index("mean"), lines[0].index("metric")
+    for line in lines[1:]:
+        if line[metric] in ("psnr", "selfssim@3"):
+            line[mean] = "inf"
+    with (tmp_path / "summary.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(lines)
+    write_leaderboard([tmp_path / "summary.csv"], tmp_path / "out", images=0)
+    content = json.loads((tmp_path / "out" / "leaderboard.json").read_text(encoding="utf-8"))
+    assert {row["value"] for row in content["rows"] if row["metric"] == "psnr"} == {"inf"}
+    assert "inf" in {value for matrix in content["matrices"] for row in matrix["values"] for value in row}
+    with (tmp_path / "out" / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["value"] for row in csv.DictReader(file) if row["metric"] == "psnr"} == {"inf"}

@@ -220,3 +220,11 @@ def test_the_results_that_the_guide_shows_make_a_board() -> None:
     """Catches stored results of which one file contradicts another: `bench leaderboard results/lite` is in the docs."""
     board = read_board(sort_inputs([ROOT / "results" / "lite"]), Selection(), reported=False)
     assert {"LIIF (lite)", "CASR (lite)", "CasArbi (lite)"} <= {card.display for card in board.cards}
+
+
+def test_a_name_with_a_separator_of_lines_stays_whole(run_folder: Path, tmp_path: Path) -> None:
+    """Catches a reader that ends a line of CSV at U+2028, as Python's texts do."""
+    text = (run_folder / "summary.csv").read_text(encoding="utf-8")
+    (tmp_path / "a.csv").write_text(text.replace("Photos", "Pho\u2028tos"), encoding="utf-8")
+    board = read_board(sort_inputs([tmp_path / "a.csv"]), Selection(), reported=False)
+    assert {entry.dataset for entry in board.entries} == {"Pho\u2028tos"}

@@ -259,6 +259,32 @@ def test_copies_are_the_filtered_rows(page: Page) -> None:
     assert lines[0].startswith("% psnr|")
 
 
+def test_copies_hold_hostile_and_infinite_cells(page: Page) -> None:
+    """Catches a name that a spreadsheet runs or that LaTeX takes for an argument, a comment that a signature ends, and
+    an infinity that is called otherwise than in leaderboard.csv."""
+    made = "const e={...ENTRIES.find(e=>e.value!==null)}; e.method={...e.method}; "
+    copied = page.do(made + "e.method.display='=cmd()'; e.value=Infinity; e.note='a\\rb'; return asCsv([e])")
+    (row,) = csv.DictReader(io.StringIO(copied, newline=""))
+    assert (row["method"], row["value"], row["note"]) == ("'=cmd()", "inf", "a\rb")
+    assert page.do("return [csvCell('-'), csvCell('-1.5'), csvCell(null), csvCell(-2)]") == ["-", "-1.5", "", "-2"]
+    latex = page.do(made + "e.signature='a\\n\\\\input{x}'; return asLatex([e])").splitlines()
+    assert latex[0] == r"% a \input{x}"
+    assert latex[-3].startswith("{}")
+
+
+def test_an_infinite_cell_of_a_matrix_is_shown(page: Page) -> None:
+    """Catches a heat map that ends in an error, or loses the colours of its other cells, at an infinite value."""
+    page.do(
+        "const m={...DATA.matrices[0], values: DATA.matrices[0].values.map(row=>[...row])}; m.values[0][1]=Infinity;"
+        "document.getElementById('matrices').replaceChildren(heatMap(m,[m]))"
+    )
+    cells = page.do(
+        "return [...document.querySelectorAll('#matrices tbody td')].map(c=>[c.innerText, c.style.background])"
+    )
+    assert cells[1][0] == "∞"
+    assert len({style for text, style in cells if text[:1].isdigit()}) > 1
+
+
 def test_nothing_leaves_the_page(page: Page, page_folder: Path) -> None:
     """Catches a font, script or image from elsewhere: every request is for a file beside the page, or inline."""
     for place in ("tradeoff", "curves", "images", "about"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +121,39 @@ def test_another_machines_pixels_of_one_image_do_not_meet_in_one_unit(run: Call,
     assert any("different pixels" in note for note in merged.notes)
     summary = bench.load(tmp_path / "c").summary.set_index("metric")
     assert (summary["n"]["psnr"], summary["n"]["ssim"]) == (5, 4)
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_a_failure_in_one_folder_hides_no_number_of_the_other(
+    run: Call, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    """Catches the last folder that is named winning: a failed image there takes away the mean that another has."""
+    plugin = write_up(tmp_path / "up.py")
+    text = plugin.read_text(encoding="utf-8")
+    broken = text.replace(
+        "        return ", "        import os\n        assert not os.environ.get('BROKEN')\n        return ", 1
+    )
+    plugin.write_text(broken, encoding="utf-8")
+    monkeypatch.setenv("BROKEN", "1")
+    run("up", datasets=photos, out=tmp_path / "b", plugin=(plugin,))
+    monkeypatch.delenv("BROKEN")
+    run("up", datasets=photos, out=tmp_path / "a", plugin=(plugin,))
+    folders = [tmp_path / name for name in order]
+    assert set(bench.load(tmp_path / "b").summary["n"]) == {0}
+    merge_folders(folders, tmp_path / "c")
+    for loaded in (bench.load(*folders), bench.load(tmp_path / "c")):
+        assert set(loaded.summary["n"]) == {5}
+        assert loaded.summary["mean"].notna().all()
+
+
+def test_a_protocol_with_a_changed_knob_has_a_table_after_a_merge(run: Call, photos: Path, tmp_path: Path) -> None:
+    """Catches the name "sample,shave=s" as a LaTeX label, which ends in no table at all."""
+    run(datasets=photos, out=tmp_path / "a")
+    run(datasets=photos, out=tmp_path / "b", set=("protocol.shave=s",))
+    merge_both(tmp_path)
+    text = (tmp_path / "c" / "table.tex").read_text(encoding="utf-8")
+    assert text.count(r"\begin{tabular}") == 2
+    assert len(set(re.findall(r"\\label\{(tab:sample[A-Za-z0-9_.-]*)\}", text))) == 2
 
 
 def test_a_folder_that_holds_a_run_is_not_merged_into(halves: tuple[Path, Path]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from bench.analysis.audit.evidence import Evidence, Number, best_of, grouped, place
 from bench.analysis.audit.finding import Severity, Told, check
 from bench.analysis.reported import Claim
+from bench.api import Scale
 
 _PERCENT = 0.05
 """Percent by which a stated gain may differ from the table's: four digits give 0.01."""
+_PLACES = {"best": 0, "second": 1}
+"""Mark -> its place among the different values of a cell."""
 
 
 @check(
@@ -16,12 +21,16 @@ _PERCENT = 0.05
     "Readers compare marks, not digits.",
 )
 def marks(evidence: Evidence) -> Told:
-    """Printed marks against the order of the values."""
-    for cell in _cells(evidence).values():
+    """Printed marks against the order of the values; equal values share a place, and the next value is the second."""
+    lost = {_place(n) for n in evidence.numbers if math.isnan(n.value)}
+    for key, cell in _cells(evidence).items():
         values = [n.value for n in best_of(cell)]
+        distinct = list(dict.fromkeys(values))
+        # equal prints may differ in digits that nobody sees, and a value that is lost may have been the first
+        unseen = {0} if values.count(distinct[0]) > 1 or key in lost else set()
         for number in cell:
             rank = values.index(number.value) + 1
-            if number.mark and (rank > 2 or (number.mark == "best" and rank != 1)):
+            if number.mark in _PLACES and distinct.index(number.value) not in {_PLACES[number.mark], *unseen}:
                 where = place(number.table, number.dataset, number.at, number.metric)
                 lines = tuple(f"{n.label}: {n.shown}" for n in best_of(cell)[:3])
                 yield Severity.ERROR, where, f"{number.label} is marked {number.mark}, and is number {rank}", lines
@@ -80,9 +89,9 @@ def _rank(claim: Claim, where: str, words: str, own: list[tuple[list[Number], Nu
 def _gain(claim: Claim, where: str, words: str, own: list[tuple[list[Number], Number]]) -> Told:
     for cell, number in own:
         rivals = [n for n in cell if n is not number and _is_rival(claim, n)]
-        if not rivals or claim.percent is None:
+        second = best_of(rivals)[0] if rivals else number
+        if not rivals or claim.percent is None or not second.value or not number.value:
             continue
-        second = best_of(rivals)[0]
         gain = 100 * abs(number.value - second.value) / second.value * (1 if best_of(cell)[0] is number else -1)
         if abs(gain - claim.percent) > _PERCENT:
             share = 100 * abs(number.value - second.value) / number.value
@@ -95,10 +104,14 @@ def _gain(claim: Claim, where: str, words: str, own: list[tuple[list[Number], Nu
             )
 
 
-def _cells(evidence: Evidence) -> dict[tuple, list[Number]]:
+def _cells(evidence: Evidence) -> dict[tuple[str, str, Scale | None, str], list[Number]]:
     """(table, dataset, scale, metric) -> numbers that can be ranked."""
     numbers = [n for n in evidence.present if n.direction is not None and not n.on_diagonal]
-    return grouped(numbers, lambda n: (n.table, n.dataset, n.scale, n.metric))
+    return grouped(numbers, _place)
+
+
+def _place(number: Number) -> tuple[str, str, Scale | None, str]:
+    return number.table, number.dataset, number.scale, number.metric
 
 
 def _is_about(claim: Claim, cell: list[Number]) -> bool:

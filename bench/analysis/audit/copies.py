@@ -59,12 +59,15 @@ def duplicate_rows(evidence: Evidence) -> Told:
 )
 def repeated_values(evidence: Evidence) -> Told:
     """Equal values of at least five digits in one cell, where the rows are not copies as a whole."""
-    copies = {(table, dataset, a.row, b.row) for table, dataset, a, b, _, _ in _twins(evidence)}
+    copies = {(table, dataset, frozenset((a.row, b.row))) for table, dataset, a, b, _, _ in _twins(evidence)}
+    numbers = [number for number in evidence.present if not number.on_diagonal]
     for (table, dataset, scale, metric), cell in grouped(
-        evidence.present, lambda n: (n.table, n.dataset, n.scale, n.metric)
+        numbers, lambda n: (n.table, n.dataset, n.scale, n.metric)
     ).items():
         for a, b in combinations(cell, 2):
-            if a.value != b.value or _significant(a) < _DIGITS or (table, dataset, a.row, b.row) in copies:
+            if a.value != b.value or a.row == b.row or _significant(a) < _DIGITS:
+                continue
+            if (table, dataset, frozenset((a.row, b.row))) in copies:
                 continue
             rest = tuple(f"{n.label}: {n.shown}" for n in cell if n in (a, b))
             where = place(table, dataset, a.at if scale else None, metric)
@@ -126,5 +129,5 @@ def _source(table: str) -> str:
 
 
 def _significant(number: Number) -> int:
-    text = number.text or f"{number.value:.12g}"
+    text = (number.text or f"{number.value:.12g}").lower().partition("e")[0]
     return len(text.replace(".", "").replace("-", "").lstrip("0"))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from pathlib import Path
-from statistics import fmean
 
 from bench.analysis.audit.evidence import Evidence, Number, Trained
+from bench.analysis.averaging import mean_of
 from bench.analysis.contamination import stated_train_sets
 from bench.analysis.frames import RunFrames, load_run
 from bench.analysis.reported import ReportedRow, read_reported, reported_rows, statements
@@ -24,7 +25,7 @@ from bench.api import (
     parse_scale,
     weights_label,
 )
-from bench.api.csv_cells import unshielded_line
+from bench.api.csv_cells import csv_lines, unshielded_line
 from bench.imaging.regular import read_regular
 from bench.metrics.catalog import known_infos
 from bench.registry import METHODS
@@ -123,10 +124,10 @@ def _of_run(frames: RunFrames) -> Evidence:
 def _of_csv(path: Path) -> Evidence:
     try:
         text = read_regular(path).decode("utf-8-sig")
-        list(csv.reader(text.splitlines()))  # a field that no table has, or a NUL, shows here
+        list(csv.reader(csv_lines(text)))  # a field that no table has, or a NUL, shows here
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise RequestError(f"{path} cannot be read as text: {fault}; {_HOW}") from None
-    lines = csv.DictReader(text.splitlines())
+    lines = csv.DictReader(csv_lines(text))
     columns = tuple(lines.fieldnames or ())
     if columns == tuple(ReportedRow.model_fields):
         return _of_reported(read_reported(text, path.name))
@@ -141,7 +142,7 @@ def _of_csv(path: Path) -> Evidence:
     rows = [_typed(unshielded_line(line), value, f"{path}, line {lines.line_num}") for line in lines]
     infos = known_infos(str(row["metric"]) for row in rows)
     images = _per_image(rows) if "image" in columns else {}
-    numbers = _means(rows, images, infos) if "image" in columns else [_number(row, infos) for row in rows]
+    numbers = _means(rows, infos) if "image" in columns else [_number(row, infos) for row in rows]
     kinds = dict.fromkeys((n.method, n.variant) for n in numbers)
     return Evidence(tuple(numbers), images, trained=tuple(_registered(method, variant) for method, variant in kinds))
 
@@ -183,16 +184,23 @@ def _number(row: Mapping[str, object], infos: Mapping) -> Number:
     )
 
 
-def _means(rows: Iterable[Mapping[str, object]], images: Mapping[Cell, Mapping], infos: Mapping) -> list[Number]:
-    """One number per cell and signature; none for a cell in which an image has no value."""
+def _means(rows: Iterable[Mapping[str, object]], infos: Mapping) -> list[Number]:
+    """One number per cell and signature, its mean over images as the signature says, then over seeds; none for a cell
+    in which an image has no value."""
     cells: dict[tuple, list[Mapping[str, object]]] = {}
     for row in rows:
         key = (row["method"], row["variant"], row["dataset"], row["scale"], row["metric"], row.get("signature", ""))
         cells.setdefault(key, []).append(row)
     numbers = []
     for own in cells.values():
-        values = [row["value"] for row in own if isinstance(row["value"], float)]
-        numbers.append(_number({**own[0], "value": fmean(values), "text": ""}, infos))
+        seeds: dict[str, list[tuple[str, float]]] = {}
+        for row in own:
+            value = row["value"] if isinstance(row["value"], float) else math.nan
+            seeds.setdefault(str(row.get("seed", "")), []).append((str(row["image"]), value))
+        metric, signature = str(own[0]["metric"]), str(own[0].get("signature", ""))
+        ordered = (sorted(images, key=itemgetter(0)) for images in seeds.values())
+        of_seeds = [mean_of(metric, signature, [value for _, value in images]) for images in ordered]
+        numbers.append(_number({**own[0], "value": sum(of_seeds) / len(of_seeds), "text": ""}, infos))
     return numbers
 
 
@@ -205,7 +213,7 @@ def _per_image(rows: Iterable[Mapping[str, object]]) -> dict[Cell, dict[str, flo
         if isinstance(value, float) and isinstance(scale, float | ScalePair) and good and not math.isnan(value):
             cell = (str(row["method"]), str(row["variant"]), str(row["dataset"]), scale, str(row["metric"]))
             values.setdefault(cell, {}).setdefault(str(row["image"]), []).append(value)
-    return {cell: {image: fmean(own) for image, own in images.items()} for cell, images in values.items()}
+    return {cell: {image: sum(own) / len(own) for image, own in images.items()} for cell, images in values.items()}
 
 
 def _direction(metric: str, infos: Mapping) -> Direction | None:

@@ -32,6 +32,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
 }
 """Metric -> what a mean over images can be: by definition where that bounds it; for PSNR and LPIPS what no two pictures
 of one scene go beyond."""
+_ROUNDING = 5e-5
+"""How far arithmetic may leave a range: DISTS, LPIPS and FID of equal images are not quite 0, SSIM not quite 1."""
 _OTHERS = 3
 """Methods that must agree before the odd one is called exchanged."""
 _LOW_MA = 1.0
@@ -42,7 +44,7 @@ about 1.4, for images interpolated ×30."""
 def fits(metric: str, value: float) -> bool:
     """Whether a mean of this metric can be this value; any, for a metric of unknown range."""
     low, high = RANGES.get(metric, (-math.inf, math.inf))
-    return low <= value <= high
+    return low - _ROUNDING <= value <= high + _ROUNDING
 
 
 @check(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def rank_scales(
         infos: metric -> its direction.
         selection: What to keep; names one metric.
         over: "datasets": a block is the mean of a set; "images": a block is an image.
-        warn: Is told which blocks and scales are left out.
+        warn: Is told which methods (trained by the metric), blocks and scales are left out.
     Raises:
         RequestError: the numbers are of two protocols, versions or sets, or no scale has three methods and two blocks.
     """
@@ -53,6 +53,10 @@ def rank_scales(
     metric = table.metrics[0]
     if metric.direction is None:
         raise RequestError(f"nobody knows here which way {metric.display} is better, so it ranks nothing")
+    flattered = [row.display for row in table.methods if row.trained_by(metric.name)]
+    if flattered:
+        warn(f"left out: {', '.join(flattered)}: {metric.display} was part of the loss in the training")
+        table = replace(table, methods=tuple(row for row in table.methods if not row.trained_by(metric.name)))
     values = CellValues(rows, frames)
     found, faults = {}, []
     for scale in table.scales:

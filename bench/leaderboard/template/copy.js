@@ -1,12 +1,20 @@
 /* What the filters leave, as CSV or as a LaTeX table, on the clipboard. */
 
 const CSV_COLUMNS = ["kind", "source", "table", "method", "dataset", "scale", "metric", "value", "text", "n", "expected", "seeds", "rank", "of", "signature", "protocol", "seen", "contaminated", "note"];
-const quoteCsv = (value) => (/[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+/** A text as a cell: a spreadsheet runs what begins with =, +, - or @, so that gets a ' before it, as in leaderboard.csv. */
+const shielded = (text) => (/^'*[=+\-@\t\r]/.test(text) && text !== "-" && Number.isNaN(Number(text)) ? "'" + text : text);
+const quoteCsv = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+/** A value as leaderboard.csv has it. */
+function csvCell(value) {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "number") return Number.isFinite(value) ? String(value) : value > 0 ? "inf" : "-inf";
+  return quoteCsv(shielded(String(value)));
+}
 
 function asCsv(entries) {
   const lines = entries.map((entry) => {
     const own = { ...entry, method: entry.method.display, source: entry.method.source };
-    return CSV_COLUMNS.map((name) => quoteCsv(own[name] === null || own[name] === undefined ? "" : String(own[name]))).join(",");
+    return CSV_COLUMNS.map((name) => csvCell(own[name])).join(",");
   });
   return [CSV_COLUMNS.join(","), ...lines].join("\n") + "\n";
 }
@@ -32,13 +40,14 @@ function asLatex(entries) {
     const texts = keys.map((key) => {
       const entry = cells.get(key + card);
       if (!entry) return "--";
-      return (entry.rank === 1 ? `\\textbf{${latex(entry.text)}}` : latex(entry.text)) + latex(entry.mark);
+      return (entry.rank === 1 ? `\\textbf{${latex(entry.text)}}` : latex(entry.text)) + latex(marksOf(entry));
     });
-    return `${latex(DATA.cards[card].display)} & ${texts.join(" & ")} \\\\`;
+    // braces: a name that begins with "[" would be read as an argument of the line break before it
+    return `{}${latex(DATA.cards[card].display)} & ${texts.join(" & ")} \\\\`;
   });
   const signatures = unique(entries.map((entry) => entry.signature).filter(Boolean));
   return [
-    ...signatures.map((text) => `% ${text}`),
+    ...signatures.map((text) => `% ${text.replace(/\s+/g, " ")}`),
     `\\begin{tabular}{l${"r".repeat(keys.length)}}`,
     "\\toprule",
     `Method & ${heads.join(" & ")} \\\\`,

@@ -4,19 +4,21 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SHARED = new Set(["dataset", "metric", "signature", "protocol", "table", "seen", "mark", "contaminated", "note"]);
 const NUMBERS = new Set(["value", "sd", "low", "high", "seconds"]);
+/** JSON has no infinity: it stands as "inf" and "-inf". */
+const asNumber = (value) => (value === "inf" ? Infinity : value === "-inf" ? -Infinity : value);
 const ENTRIES = DATA.entries.map((row) => {
   const entry = {};
   DATA.fields.forEach((name, place) => {
     const value = row[place];
     if (SHARED.has(name)) entry[name] = DATA.texts[value];
-    else if (NUMBERS.has(name) && typeof value === "string") entry[name] = value === "inf" ? Infinity : -Infinity;
-    else entry[name] = value;
+    else entry[name] = NUMBERS.has(name) ? asNumber(value) : value;
   });
   entry.method = DATA.cards[entry.card];
   entry.kind = entry.method.kind;
   entry.how = entry.table || entry.protocol || entry.signature;
   return entry;
 });
+for (const matrix of DATA.matrices) matrix.values = matrix.values.map((row) => row.map(asNumber));
 
 const byId = (id) => document.getElementById(id);
 
@@ -46,7 +48,7 @@ const scaleOrder = (scale) => {
   return Math.sqrt(factors[0] * factors[factors.length - 1]);
 };
 const unique = (values) => [...new Set(values)];
-const fixed = (value, metric) => value.toFixed((DATA.metrics[metric] || { decimals: 4 }).decimals);
+const fixed = (value, metric) => (Number.isFinite(value) ? value.toFixed((DATA.metrics[metric] || { decimals: 4 }).decimals) : value > 0 ? "∞" : "-∞");
 
 function count(number) {
   if (number === null) return "";

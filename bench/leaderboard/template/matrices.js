@@ -42,7 +42,7 @@ function startMatrices() {
 }
 
 function heatMap(matrix, all) {
-  const values = all.flatMap((m) => m.values.flat()).filter((v) => v !== null);
+  const values = all.flatMap((m) => m.values.flat()).filter((v) => v !== null && Number.isFinite(v));
   const low = Math.min(...values);
   const high = Math.max(...values);
   const better = (DATA.metrics[matrix.metric] || {}).direction === "lower" ? (v) => (high - v) / (high - low || 1) : (v) => (v - low) / (high - low || 1);
@@ -51,7 +51,7 @@ function heatMap(matrix, all) {
     make("th", { scope: "row", text: times(matrix.scales[place]) }),
     ...row.map((value, column) => {
       if (value === null) return make("td", { class: "own", text: matrix.references[column] === matrix.scales[place] ? "·" : "–" });
-      return make("td", { text: fixed(value, matrix.metric), style: `background:color-mix(in srgb, var(--heat) ${(6 + 34 * better(value)).toFixed(1)}%, transparent)` });
+      return make("td", { text: fixed(value, matrix.metric), style: `background:color-mix(in srgb, var(--heat) ${(6 + 34 * Math.min(1, Math.max(0, better(value)))).toFixed(1)}%, transparent)` });
     })));
   return make("table", { class: "matrix" }, make("caption", { text: DATA.cards[matrix.card].display, title: DATA.cards[matrix.card].display }), make("thead", {}, head), make("tbody", {}, ...rows));
 }

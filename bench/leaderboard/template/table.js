@@ -7,11 +7,14 @@ function rankText(entry, type) {
   return entry.rank === null ? "" : `${entry.rank} <span class="of">/ ${entry.of}</span>`;
 }
 
+/** The signs of training behind a number. */
+const marksOf = (entry) => entry.mark + (entry.value !== null && entry.method.minimised.includes(entry.metric) ? "‡" : "");
+
 function valueText(entry, type) {
   if (type !== "display") return entry.value === null ? -Infinity : entry.value;
   if (entry.value === null) return `<span class="incomplete">${escapeHtml(entry.text)}</span>`;
   const sd = entry.sd === null ? "" : ` <span class="sd">± ${fixed(entry.sd, entry.metric)}</span>`;
-  const marks = entry.mark + (entry.method.minimised.includes(entry.metric) ? "‡" : "");
+  const marks = marksOf(entry);
   return `<span class="value">${escapeHtml(entry.text)}</span>${sd}${marks ? ` <span class="mark">${marks}</span>` : ""}`;
 }
 

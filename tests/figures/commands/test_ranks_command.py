@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import rankdata
+
+from bench.analysis import Selection, load_run
+from bench.figures.ranks.numbers import rank_scales
+from bench.metrics.catalog import known_infos
 
 
 @pytest.fixture
@@ -74,3 +79,16 @@ def test_wrong_requests_are_answered(words: tuple[str, ...], said: str, bench: C
     done = bench("figure", "ranks", run, "--out", "ranks.png", *words)
     assert done.code == 2
     assert said in done.err
+
+
+@pytest.mark.parametrize("over", ["datasets", "images"])
+def test_a_method_that_was_trained_by_the_metric_is_left_out(over: str, run: Path) -> None:
+    """Catches a rank by what a network's loss minimised, where the table of the same run gives it no mark."""
+    frames = load_run(run)
+    rows = [replace(row, minimised=("psnr",) if row.method == "lanczos" else ()) for row in frames.rows]
+    said: list[str] = []
+    found = rank_scales(
+        replace(frames, rows=rows), known_infos(["psnr"]), Selection(metrics=("psnr",)), over=over, warn=said.append
+    )
+    assert {name for ranks in found.scales.values() for name in ranks.names} == {"Nearest", "Bilinear", "Bicubic"}
+    assert said == ["left out: Lanczos: PSNR was part of the loss in the training"]

@@ -23,7 +23,7 @@ from bench.training.perceptual import PerceptualDistance, load_distance, random_
 from bench.training.task import Batch, TrainingTask
 from methods.blocks.resample import resample
 from methods.casarbi.architecture import CasArbiArchitecture
-from methods.casarbi.cascade import Sampling, upscale
+from methods.casarbi.cascade import Sampling, sample_stage, upscale
 from methods.casarbi.diffusion import EtaSchedule
 from methods.casarbi.network import CasArbi
 from methods.casarbi.training.pairs import StageConfig, StagePair, draw_pair
@@ -56,6 +56,10 @@ class CasArbiTrainConfig(TrainConfig):
     """How many pixels that window is shorter than the image."""
     zoom: float = Field(default=2.0, ge=1)
     """Up to which factor a part of it is enlarged."""
+    own_inputs: float = Field(default=0.0, ge=0, le=1)
+    """Share of the steps whose LR image the network itself makes of half its size, as a cascade does, instead of the
+    reduced photograph. [ours] Without it a network learns what reduced photographs look like and nothing of what it
+    will be fed with."""
     aug_target: Literal["cond", "all"] = "cond"
     """Noise what the LR encoder sees, or y wherever it is used. [inferred] cond"""
 
@@ -120,7 +124,8 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         """One stage for the whole batch.
 
         Returns:
-            x0 (B, 3, P, P) and y (B, 3, p, p) in [-1, 1]; t (B,) int64; noise like x0, aug like y, both N(0, 1); step.
+            x0 (B, 3, P, P) and y (B, 3, p, p) in [-1, 1]; t (B,) int64; noise like x0, aug like y, both N(0, 1); step;
+            own, whether the network makes the LR image.
         """
         config = self.config
         pair = draw_pair(config.data, rng)
@@ -133,6 +138,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             "noise": torch.from_numpy(rng.standard_normal(x0.shape, dtype=np.float32)),
             "aug": torch.from_numpy(rng.standard_normal(y.shape, dtype=np.float32)),
             "step": torch.tensor(step),
+            "own": torch.tensor(config.own_inputs > 0 and rng.random() < config.own_inputs),
         }
 
     def _draw_one(self, pair: StagePair, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -158,6 +164,8 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         network = _checked(network)
         x0, y, t = batch["x0"], batch["y"], batch["t"]
         size = (x0.shape[-2], x0.shape[-1])
+        if bool(batch["own"]):
+            y = self.own_input(network, y, int(batch["step"]))
         seen = self.augmented(network, y, batch["aug"]) if self.config.aug and network.training else y
         if self.config.aug_target == "all":
             y = seen
@@ -176,6 +184,19 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             seen = random_window(images, rng, shift=self.config.shift, zoom=self.config.zoom)
             found["loss_perceptual"] = self.config.perceptual * self._distance.to(x0.device)(*seen).mean()
         return found
+
+    def own_input(self, network: CasArbi, y: torch.Tensor, step: int) -> torch.Tensor:
+        """What a stage of the network makes of LR images reduced by two; (B, 3, p, p) in [-1, 1], without gradients.
+
+        Args:
+            network: As it is now, in its mode.
+            y: (B, 3, p, p) in [-1, 1].
+            step: Decides the noise.
+        """
+        size = (y.shape[-2], y.shape[-1])
+        half = resample(y, ((size[0] + 1) // 2, (size[1] + 1) // 2)).clamp_(-1, 1)
+        generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "own", step) % 2**63)
+        return sample_stage(network, half, size, half, generator=generator, sampling=self._sampling())
 
     @staticmethod
     def predicted(network: CasArbi, y: torch.Tensor, u: torch.Tensor, r: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

@@ -31,6 +31,8 @@ from methods.liif.info import LIIF
 from methods.liif.method import load_network as load_prior
 from methods.liif.training.task import normalise
 
+_LEAST_OWN = 8
+"""Pixels that the first image of a cascade in training has at least, where its LR image allows it."""
 _GAIN_PAIRS = 256
 """Training pairs that the gain is measured on."""
 
@@ -57,9 +59,10 @@ class CasArbiTrainConfig(TrainConfig):
     zoom: float = Field(default=2.0, ge=1)
     """Up to which factor a part of it is enlarged."""
     own_inputs: float = Field(default=0.0, ge=0, le=1)
-    """Share of the steps whose LR image the network itself makes of half its size, as a cascade does, instead of the
-    reduced photograph. [ours] Without it a network learns what reduced photographs look like and nothing of what it
-    will be fed with."""
+    """Share of the steps whose LR image the network itself makes, as in a cascade, instead of the reduced photograph.
+    [ours] Without it a network learns what reduced photographs look like and nothing of what it will be fed with."""
+    own_depth: int = Field(default=1, ge=1)
+    """Stages of x2, at most, in which it makes that image; each number is as frequent, none begins below 8 pixels."""
     aug_target: Literal["cond", "all"] = "cond"
     """Noise what the LR encoder sees, or y wherever it is used. [inferred] cond"""
 
@@ -125,7 +128,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
 
         Returns:
             x0 (B, 3, P, P) and y (B, 3, p, p) in [-1, 1]; t (B,) int64; noise like x0, aug like y, both N(0, 1); step;
-            own, whether the network makes the LR image.
+            own, the stages in which the network makes y (0: y is the reduced photograph).
         """
         config = self.config
         pair = draw_pair(config.data, rng)
@@ -138,7 +141,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             "noise": torch.from_numpy(rng.standard_normal(x0.shape, dtype=np.float32)),
             "aug": torch.from_numpy(rng.standard_normal(y.shape, dtype=np.float32)),
             "step": torch.tensor(step),
-            "own": torch.tensor(config.own_inputs > 0 and rng.random() < config.own_inputs),
+            "own": torch.tensor(self._draw_own(rng, pair.side)),
         }
 
     def _draw_one(self, pair: StagePair, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -164,8 +167,8 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         network = _checked(network)
         x0, y, t = batch["x0"], batch["y"], batch["t"]
         size = (x0.shape[-2], x0.shape[-1])
-        if bool(batch["own"]):
-            y = self.own_input(network, y, int(batch["step"]))
+        if int(batch["own"]):
+            y = self.own_input(network, y, int(batch["own"]), int(batch["step"]))
         seen = self.augmented(network, y, batch["aug"]) if self.config.aug and network.training else y
         if self.config.aug_target == "all":
             y = seen
@@ -185,18 +188,33 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             found["loss_perceptual"] = self.config.perceptual * self._distance.to(x0.device)(*seen).mean()
         return found
 
-    def own_input(self, network: CasArbi, y: torch.Tensor, step: int) -> torch.Tensor:
-        """What a stage of the network makes of LR images reduced by two; (B, 3, p, p) in [-1, 1], without gradients.
+    def _draw_own(self, rng: np.random.Generator, side: int) -> int:
+        """Stages in which the network makes an LR image of this side; no draw where that is off."""
+        config = self.config
+        if not config.own_inputs or rng.random() >= config.own_inputs:
+            return 0
+        deepest = min(config.own_depth, max(1, (side // _LEAST_OWN).bit_length() - 1))
+        return int(rng.integers(1, deepest + 1)) if deepest > 1 else 1
+
+    def own_input(self, network: CasArbi, y: torch.Tensor, stages: int, step: int) -> torch.Tensor:
+        """What so many stages of the network make of LR images that were reduced by two as often.
 
         Args:
             network: As it is now, in its mode.
             y: (B, 3, p, p) in [-1, 1].
+            stages: At least one; each enlarges by two, or by what an odd side needs.
             step: Decides the noise.
+        Returns:
+            (B, 3, p, p) in [-1, 1], without gradients.
         """
-        size = (y.shape[-2], y.shape[-1])
-        half = resample(y, ((size[0] + 1) // 2, (size[1] + 1) // 2)).clamp_(-1, 1)
         generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "own", step) % 2**63)
-        return sample_stage(network, half, size, half, generator=generator, sampling=self._sampling())
+        sides = [y.shape[-1]]
+        for _ in range(stages):
+            sides.insert(0, (sides[0] + 1) // 2)
+        image = resample(y, (sides[0], sides[0])).clamp_(-1, 1)
+        for side in sides[1:]:
+            image = sample_stage(network, image, (side, side), image, generator=generator, sampling=self._sampling())
+        return image
 
     @staticmethod
     def predicted(network: CasArbi, y: torch.Tensor, u: torch.Tensor, r: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

@@ -128,21 +128,23 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
 
         Returns:
             x0 (B, 3, P, P) and y (B, 3, p, p) in [-1, 1]; t (B,) int64; noise like x0, aug like y, both N(0, 1); step;
-            own, the stages in which the network makes y (0: y is the reduced photograph).
+            own, the stages in which the network makes y (absent: y is the reduced photograph).
         """
         config = self.config
         pair = draw_pair(config.data, rng)
         rows = [self._draw_one(pair, rng) for _ in range(config.batch)]
         x0, y = (normalise(torch.from_numpy(np.stack(each)).permute(0, 3, 1, 2)) for each in zip(*rows, strict=True))
-        return {
+        batch = {
             "x0": x0,
             "y": y,
             "t": torch.from_numpy(rng.integers(1, config.architecture.schedule.steps + 1, config.batch)),
             "noise": torch.from_numpy(rng.standard_normal(x0.shape, dtype=np.float32)),
             "aug": torch.from_numpy(rng.standard_normal(y.shape, dtype=np.float32)),
             "step": torch.tensor(step),
-            "own": torch.tensor(self._draw_own(rng, pair.side)),
         }
+        if config.own_inputs and rng.random() < config.own_inputs:
+            batch["own"] = torch.tensor(self._draw_depth(rng, pair.side))
+        return batch
 
     def _draw_one(self, pair: StagePair, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         data = self.config.data
@@ -167,8 +169,9 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         network = _checked(network)
         x0, y, t = batch["x0"], batch["y"], batch["t"]
         size = (x0.shape[-2], x0.shape[-1])
-        if int(batch["own"]):
-            y = self.own_input(network, y, int(batch["own"]), int(batch["step"]))
+        if "own" in batch:
+            seed = derive_seed(self.config.seed, "own", int(batch["step"]))
+            y = self.own_input(network, y, int(batch["own"]), torch.Generator().manual_seed(seed % 2**63))
         seen = self.augmented(network, y, batch["aug"]) if self.config.aug and network.training else y
         if self.config.aug_target == "all":
             y = seen
@@ -188,26 +191,22 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             found["loss_perceptual"] = self.config.perceptual * self._distance.to(x0.device)(*seen).mean()
         return found
 
-    def _draw_own(self, rng: np.random.Generator, side: int) -> int:
-        """Stages in which the network makes an LR image of this side; no draw where that is off."""
-        config = self.config
-        if not config.own_inputs or rng.random() >= config.own_inputs:
-            return 0
-        deepest = min(config.own_depth, max(1, (side // _LEAST_OWN).bit_length() - 1))
+    def _draw_depth(self, rng: np.random.Generator, side: int) -> int:
+        """Stages in which the network makes an LR image of this side."""
+        deepest = min(self.config.own_depth, max(1, (side // _LEAST_OWN).bit_length() - 1))
         return int(rng.integers(1, deepest + 1)) if deepest > 1 else 1
 
-    def own_input(self, network: CasArbi, y: torch.Tensor, stages: int, step: int) -> torch.Tensor:
+    def own_input(self, network: CasArbi, y: torch.Tensor, stages: int, generator: torch.Generator) -> torch.Tensor:
         """What so many stages of the network make of LR images that were reduced by two as often.
 
         Args:
             network: As it is now, in its mode.
             y: (B, 3, p, p) in [-1, 1].
             stages: At least one; each enlarges by two, or by what an odd side needs.
-            step: Decides the noise.
+            generator: On the CPU.
         Returns:
             (B, 3, p, p) in [-1, 1], without gradients.
         """
-        generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "own", step) % 2**63)
         sides = [y.shape[-1]]
         for _ in range(stages):
             sides.insert(0, (sides[0] + 1) // 2)

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from bench.api import RequestError, Unavailable, derive_seed
-from bench.training.config import TrainConfig
+from bench.training.config import Strict, TrainConfig
 from bench.training.patches import draw_crop, draw_orientation, reduce_bicubic, step_generator
 from bench.training.perceptual import PerceptualDistance, load_distance, random_window
 from bench.training.task import Batch, TrainingTask
@@ -35,6 +35,20 @@ _LEAST_OWN = 8
 """Pixels that the first image of a cascade in training has at least, where its LR image allows it."""
 _GAIN_PAIRS = 256
 """Training pairs that the gain is measured on."""
+
+
+class OwnConfig(Strict):
+    """LR images as a cascade has them. [ours] Without them a network learns what reduced photographs look like, and
+    nothing of what its later stages are fed with."""
+
+    start: int = Field(ge=0)
+    """The first step of it."""
+    share: float = Field(default=0.7, gt=0, le=1)
+    """Of the steps from then on, those whose LR image the network makes; in the others it is the reduced photograph."""
+    depth: int = Field(default=2, ge=1)
+    """Stages of x2, at most, in which it makes that image; each number is as frequent, none begins below 8 pixels."""
+    perceptual: float | None = Field(default=None, ge=0)
+    """Weight of LPIPS from then on; None: as before."""
 
 
 class CasArbiTrainConfig(TrainConfig):
@@ -58,13 +72,16 @@ class CasArbiTrainConfig(TrainConfig):
     """How many pixels that window is shorter than the image."""
     zoom: float = Field(default=2.0, ge=1)
     """Up to which factor a part of it is enlarged."""
-    own_inputs: float = Field(default=0.0, ge=0, le=1)
-    """Share of the steps whose LR image the network itself makes, as in a cascade, instead of the reduced photograph.
-    [ours] Without it a network learns what reduced photographs look like and nothing of what it will be fed with."""
-    own_depth: int = Field(default=1, ge=1)
-    """Stages of x2, at most, in which it makes that image; each number is as frequent, none begins below 8 pixels."""
+    own: OwnConfig | None = None
+    """Training on LR images that the network itself makes, from a step on; None: never. [ours]"""
     aug_target: Literal["cond", "all"] = "cond"
     """Noise what the LR encoder sees, or y wherever it is used. [inferred] cond"""
+
+    def perceptual_at(self, step: int) -> float:
+        """The weight of LPIPS at a step."""
+        if self.own is None or self.own.perceptual is None or step < self.own.start:
+            return self.perceptual
+        return self.own.perceptual
 
     @model_validator(mode="after")
     def _frames_fit(self) -> CasArbiTrainConfig:
@@ -107,7 +124,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
                 f"{config.architecture.prior}"
             )
         network.prior.load_state_dict(prior.state_dict())
-        if config.perceptual > 0:
+        if config.perceptual > 0 or (config.own is not None and config.own.perceptual):
             self._distance = _distance()
         network.gain.fill_(self.measured_gain(network) if config.residual_gain == "auto" else config.residual_gain)
         return network
@@ -142,8 +159,8 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             "aug": torch.from_numpy(rng.standard_normal(y.shape, dtype=np.float32)),
             "step": torch.tensor(step),
         }
-        if config.own_inputs and rng.random() < config.own_inputs:
-            batch["own"] = torch.tensor(self._draw_depth(rng, pair.side))
+        if config.own is not None and step >= config.own.start and rng.random() < config.own.share:
+            batch["own"] = torch.tensor(_draw_depth(rng, pair.side, config.own.depth))
         return batch
 
     def _draw_one(self, pair: StagePair, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -180,7 +197,8 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         r = network.shift.q_sample(r0, network.lr_residual(y, u), t, batch["noise"])
         predicted = self.predicted(network, seen, u, r, t)
         found = {"loss_l1": functional.l1_loss(predicted, r0)}
-        if self.config.perceptual > 0:
+        weight = self.config.perceptual_at(int(batch["step"])) if "step" in batch else self.config.perceptual
+        if weight > 0:
             assert self._distance is not None  # made with the network
             if min(size) - self.config.shift < self._distance.smallest_side:
                 return found
@@ -188,13 +206,8 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             rng = torch.Generator().manual_seed(seed % 2**63)
             images = network.image(predicted, u), x0
             seen = random_window(images, rng, shift=self.config.shift, zoom=self.config.zoom)
-            found["loss_perceptual"] = self.config.perceptual * self._distance.to(x0.device)(*seen).mean()
+            found["loss_perceptual"] = weight * self._distance.to(x0.device)(*seen).mean()
         return found
-
-    def _draw_depth(self, rng: np.random.Generator, side: int) -> int:
-        """Stages in which the network makes an LR image of this side."""
-        deepest = min(self.config.own_depth, max(1, (side // _LEAST_OWN).bit_length() - 1))
-        return int(rng.integers(1, deepest + 1)) if deepest > 1 else 1
 
     def own_input(self, network: CasArbi, y: torch.Tensor, stages: int, generator: torch.Generator) -> torch.Tensor:
         """What so many stages of the network make of LR images that were reduced by two as often.
@@ -252,6 +265,12 @@ def _distance() -> PerceptualDistance:
         return load_distance("alex")
     except Unavailable as fault:
         raise RequestError(f"perceptual is above 0: {fault}") from fault
+
+
+def _draw_depth(rng: np.random.Generator, side: int, depth: int) -> int:
+    """Stages, up to `depth`, in which the network makes an LR image of this side."""
+    deepest = min(depth, max(1, (side // _LEAST_OWN).bit_length() - 1))
+    return int(rng.integers(1, deepest + 1)) if deepest > 1 else 1
 
 
 def _checked(network: nn.Module) -> CasArbi:

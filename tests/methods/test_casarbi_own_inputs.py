@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from bench.training.images import ImagePool
 from methods.blocks.resample import resample
@@ -81,6 +83,19 @@ def test_nothing_changes_before_its_first_step() -> None:
     assert [config.perceptual_at(step) for step in (0, 2, 3, 9)] == [0.5, 0.5, 2.0, 2.0]
     as_before = make_task(OwnConfig(start=3)).config.model_copy(update={"perceptual": 0.5})
     assert as_before.perceptual_at(9) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"own": {"start": 10}, "steps": 10}, "there would be no such step"),
+        ({"own": {"start": 1}, "data": {"cascade": False}}, "never fed with an image of its own"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(values: dict[str, Any], said: str) -> None:
+    """Catches a training of hours whose last part never comes."""
+    with pytest.raises(ValidationError, match=said):
+        CasArbiTrainConfig.model_validate(values)
 
 
 def _noise(seed: int) -> torch.Generator:

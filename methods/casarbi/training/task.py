@@ -89,6 +89,14 @@ class CasArbiTrainConfig(TrainConfig):
             raise ValueError("coord_frame image needs data.whole: a crop would be told that it is the whole image")
         return self
 
+    @model_validator(mode="after")
+    def _own_images_occur(self) -> CasArbiTrainConfig:
+        if self.own is not None and not self.data.cascade:
+            raise ValueError("own needs data.cascade: a single stage is never fed with an image of its own")
+        if self.own is not None and self.own.start >= self.steps:
+            raise ValueError(f"own.start {self.own.start} is not below steps {self.steps}: there would be no such step")
+        return self
+
 
 class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
     """CasArbi on the shared loop."""

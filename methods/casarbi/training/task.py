@@ -93,8 +93,6 @@ class CasArbiTrainConfig(TrainConfig):
     def _own_images_occur(self) -> CasArbiTrainConfig:
         if self.own is not None and not self.data.cascade:
             raise ValueError("own needs data.cascade: a single stage is never fed with an image of its own")
-        if self.own is not None and self.own.start >= self.steps:
-            raise ValueError(f"own.start {self.own.start} is not below steps {self.steps}: there would be no such step")
         return self
 
 

@@ -11,22 +11,16 @@ from pydantic import ValidationError
 
 from bench.training.images import ImagePool
 from methods.blocks.resample import resample
-from methods.casarbi.architecture import CasArbiArchitecture, EncoderArchitecture, ScheduleArchitecture
+from methods.casarbi.architecture import CasArbiArchitecture
 from methods.casarbi.cascade import Sampling, sample_stage
 from methods.casarbi.network import CasArbi
 from methods.casarbi.training.pairs import StageConfig
 from methods.casarbi.training.task import CasArbiTask, CasArbiTrainConfig, OwnConfig
-from methods.liif.architecture import LiifArchitecture
 
-ARCHITECTURE = CasArbiArchitecture(
-    prior=LiifArchitecture(blocks=0, width=4, hidden=(4,)),
-    lr_encoder=EncoderArchitecture(width=8, blocks=1),
-    hr_encoder=EncoderArchitecture(width=8, blocks=1),
-    base=8,
-    mult=(1, 2),
-    blocks=1,
-    octaves=4,
-    schedule=ScheduleArchitecture(steps=2, m=0.2),
+ENCODER = {"width": 8, "blocks": 1}
+ARCHITECTURE = CasArbiArchitecture.model_validate(
+    {"prior": {"blocks": 0, "width": 4, "hidden": [4]}, "lr_encoder": ENCODER, "hr_encoder": ENCODER}
+    | {"base": 8, "mult": [1, 2], "blocks": 1, "octaves": 4, "schedule": {"steps": 2, "m": 0.2}}
 )
 ALWAYS = OwnConfig(start=0, share=1)
 

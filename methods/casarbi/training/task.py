@@ -17,13 +17,13 @@ from torch import nn
 from torch.nn import functional
 
 from bench.api import RequestError, Unavailable, derive_seed
-from bench.training.config import TrainConfig
+from bench.training.config import Strict, TrainConfig
 from bench.training.patches import draw_crop, draw_orientation, reduce_bicubic, step_generator
 from bench.training.perceptual import PerceptualDistance, load_distance, random_window
 from bench.training.task import Batch, TrainingTask
 from methods.blocks.resample import resample
 from methods.casarbi.architecture import CasArbiArchitecture
-from methods.casarbi.cascade import Sampling, upscale
+from methods.casarbi.cascade import Sampling, sample_stage, upscale
 from methods.casarbi.diffusion import EtaSchedule
 from methods.casarbi.network import CasArbi
 from methods.casarbi.training.pairs import StageConfig, StagePair, draw_pair
@@ -31,8 +31,24 @@ from methods.liif.info import LIIF
 from methods.liif.method import load_network as load_prior
 from methods.liif.training.task import normalise
 
+_LEAST_OWN = 8
+"""Pixels that the first image of a cascade in training has at least, where its LR image allows it."""
 _GAIN_PAIRS = 256
 """Training pairs that the gain is measured on."""
+
+
+class OwnConfig(Strict):
+    """LR images as a cascade has them. [ours] Without them a network learns what reduced photographs look like, and
+    nothing of what its later stages are fed with."""
+
+    start: int = Field(ge=0)
+    """The first step of it."""
+    share: float = Field(default=0.7, gt=0, le=1)
+    """Of the steps from then on, those whose LR image the network makes; in the others it is the reduced photograph."""
+    depth: int = Field(default=2, ge=1)
+    """Stages of x2, at most, in which it makes that image; each number is as frequent, none begins below 8 pixels."""
+    perceptual: float | None = Field(default=None, ge=0)
+    """Weight of LPIPS from then on; None: as before."""
 
 
 class CasArbiTrainConfig(TrainConfig):
@@ -56,13 +72,27 @@ class CasArbiTrainConfig(TrainConfig):
     """How many pixels that window is shorter than the image."""
     zoom: float = Field(default=2.0, ge=1)
     """Up to which factor a part of it is enlarged."""
+    own: OwnConfig | None = None
+    """Training on LR images that the network itself makes, from a step on; None: never. [ours]"""
     aug_target: Literal["cond", "all"] = "cond"
     """Noise what the LR encoder sees, or y wherever it is used. [inferred] cond"""
+
+    def perceptual_at(self, step: int) -> float:
+        """The weight of LPIPS at a step."""
+        if self.own is None or self.own.perceptual is None or step < self.own.start:
+            return self.perceptual
+        return self.own.perceptual
 
     @model_validator(mode="after")
     def _frames_fit(self) -> CasArbiTrainConfig:
         if self.architecture.coord_frame == "image" and not self.data.whole:
             raise ValueError("coord_frame image needs data.whole: a crop would be told that it is the whole image")
+        return self
+
+    @model_validator(mode="after")
+    def _own_images_occur(self) -> CasArbiTrainConfig:
+        if self.own is not None and not self.data.cascade:
+            raise ValueError("own needs data.cascade: a single stage is never fed with an image of its own")
         return self
 
 
@@ -100,7 +130,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
                 f"{config.architecture.prior}"
             )
         network.prior.load_state_dict(prior.state_dict())
-        if config.perceptual > 0:
+        if config.perceptual > 0 or (config.own is not None and config.own.perceptual):
             self._distance = _distance()
         network.gain.fill_(self.measured_gain(network) if config.residual_gain == "auto" else config.residual_gain)
         return network
@@ -120,13 +150,14 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         """One stage for the whole batch.
 
         Returns:
-            x0 (B, 3, P, P) and y (B, 3, p, p) in [-1, 1]; t (B,) int64; noise like x0, aug like y, both N(0, 1); step.
+            x0 (B, 3, P, P) and y (B, 3, p, p) in [-1, 1]; t (B,) int64; noise like x0, aug like y, both N(0, 1); step;
+            own, the stages in which the network makes y (absent: y is the reduced photograph).
         """
         config = self.config
         pair = draw_pair(config.data, rng)
         rows = [self._draw_one(pair, rng) for _ in range(config.batch)]
         x0, y = (normalise(torch.from_numpy(np.stack(each)).permute(0, 3, 1, 2)) for each in zip(*rows, strict=True))
-        return {
+        batch = {
             "x0": x0,
             "y": y,
             "t": torch.from_numpy(rng.integers(1, config.architecture.schedule.steps + 1, config.batch)),
@@ -134,6 +165,9 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             "aug": torch.from_numpy(rng.standard_normal(y.shape, dtype=np.float32)),
             "step": torch.tensor(step),
         }
+        if config.own is not None and step >= config.own.start and rng.random() < config.own.share:
+            batch["own"] = torch.tensor(_draw_depth(rng, pair.side, config.own.depth))
+        return batch
 
     def _draw_one(self, pair: StagePair, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         data = self.config.data
@@ -158,6 +192,9 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         network = _checked(network)
         x0, y, t = batch["x0"], batch["y"], batch["t"]
         size = (x0.shape[-2], x0.shape[-1])
+        if "own" in batch:
+            seed = derive_seed(self.config.seed, "own", int(batch["step"]))
+            y = self.own_input(network, y, int(batch["own"]), torch.Generator().manual_seed(seed % 2**63))
         seen = self.augmented(network, y, batch["aug"]) if self.config.aug and network.training else y
         if self.config.aug_target == "all":
             y = seen
@@ -166,7 +203,8 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         r = network.shift.q_sample(r0, network.lr_residual(y, u), t, batch["noise"])
         predicted = self.predicted(network, seen, u, r, t)
         found = {"loss_l1": functional.l1_loss(predicted, r0)}
-        if self.config.perceptual > 0:
+        weight = self.config.perceptual_at(int(batch["step"])) if "step" in batch else self.config.perceptual
+        if weight > 0:
             assert self._distance is not None  # made with the network
             if min(size) - self.config.shift < self._distance.smallest_side:
                 return found
@@ -174,8 +212,27 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             rng = torch.Generator().manual_seed(seed % 2**63)
             images = network.image(predicted, u), x0
             seen = random_window(images, rng, shift=self.config.shift, zoom=self.config.zoom)
-            found["loss_perceptual"] = self.config.perceptual * self._distance.to(x0.device)(*seen).mean()
+            found["loss_perceptual"] = weight * self._distance.to(x0.device)(*seen).mean()
         return found
+
+    def own_input(self, network: CasArbi, y: torch.Tensor, stages: int, generator: torch.Generator) -> torch.Tensor:
+        """What so many stages of the network make of LR images that were reduced by two as often.
+
+        Args:
+            network: As it is now, in its mode.
+            y: (B, 3, p, p) in [-1, 1].
+            stages: At least one; each enlarges by two, or by what an odd side needs.
+            generator: On the CPU.
+        Returns:
+            (B, 3, p, p) in [-1, 1], without gradients.
+        """
+        sides = [y.shape[-1]]
+        for _ in range(stages):
+            sides.insert(0, (sides[0] + 1) // 2)
+        image = resample(y, (sides[0], sides[0])).clamp_(-1, 1)
+        for side in sides[1:]:
+            image = sample_stage(network, image, (side, side), image, generator=generator, sampling=self._sampling())
+        return image
 
     @staticmethod
     def predicted(network: CasArbi, y: torch.Tensor, u: torch.Tensor, r: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -214,6 +271,12 @@ def _distance() -> PerceptualDistance:
         return load_distance("alex")
     except Unavailable as fault:
         raise RequestError(f"perceptual is above 0: {fault}") from fault
+
+
+def _draw_depth(rng: np.random.Generator, side: int, depth: int) -> int:
+    """Stages, up to `depth`, in which the network makes an LR image of this side."""
+    deepest = min(depth, max(1, (side // _LEAST_OWN).bit_length() - 1))
+    return int(rng.integers(1, deepest + 1)) if deepest > 1 else 1
 
 
 def _checked(network: nn.Module) -> CasArbi:

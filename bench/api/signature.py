@@ -134,14 +134,14 @@ class Signature:
         )
 
     @property
-    def draws_lr(self) -> bool:
-        """Whether LR is made by degradations that are drawn, which one protocol has at every scale alike."""
-        return _DRAWN in (self.value("lr") or "")
+    def per_scale(self) -> frozenset[str]:
+        """`PER_SCALE` of its protocol: degradations that are drawn are the same at every scale."""
+        return PER_SCALE - {"lr"} if _DRAWN in (self.value("lr") or "") else PER_SCALE
 
     def fits_other_scale(self, other: Signature) -> bool:
         """Whether both can be of one protocol at two scales, as far as their tokens tell."""
-        drawn, given = self.draws_lr or other.draws_lr, self.has(_GIVEN_LR) or other.has(_GIVEN_LR)
-        per_scale = PER_SCALE - {"lr"} if drawn and not given else PER_SCALE
+        given = self.has(_GIVEN_LR) or other.has(_GIVEN_LR)
+        per_scale = PER_SCALE if given else self.per_scale & other.per_scale
         return all(d.name in per_scale and not d.one_sided for d in self.differences(other))
 
     def fits_other_dataset(self, other: Signature) -> bool:

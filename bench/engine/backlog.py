@@ -92,9 +92,10 @@ class Backlog:
             ended: What became of the worker, such as "was killed".
             next_step: What a user can do about it.
         """
-        first, *rest = task.job.units[task.done :] or (None,)
-        if first is None:
+        left = task.job.units[task.done :]
+        if not left:
             return
+        first, *rest = left
         if rest:
             self._queue(task.of(*rest), first=True)
         self._tries[first.place] += 1

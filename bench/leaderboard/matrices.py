@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from bench.api import PER_SCALE, MetricRef, Scale, Signature
+from bench.api import MetricRef, Scale, Signature
 from bench.leaderboard.entry import Entry, Matrix
 
 
@@ -25,8 +25,7 @@ def over_scales(signature: str, *more: str) -> str:
         more: Names of further tokens to leave out.
     """
     parsed = Signature.parse(signature)
-    per_scale = PER_SCALE - {"lr"} if parsed.draws_lr else PER_SCALE
-    for token in (*sorted(per_scale), *more):
+    for token in (*sorted(parsed.per_scale), *more):
         parsed = parsed.without(token)
     return parsed.text
 

@@ -14,6 +14,7 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import nn
 
+from bench.api import derive_seed
 from bench.training import parallel
 from bench.training.config import PatchConfig, TrainConfig
 from bench.training.divergence import require_finite_loss
@@ -103,6 +104,15 @@ class TrainingTask(ABC, Generic[C]):
     @abstractmethod
     def architecture(self) -> dict[str, Any]:
         """What rebuilds the network; stored in the weights file."""
+
+    def generator(self, batch: Batch, *purpose: str) -> torch.Generator:
+        """What a loss draws from for a purpose: the same after every resume.
+
+        Args:
+            batch: Holds its `step`.
+            purpose: Names the draws.
+        """
+        return torch.Generator().manual_seed(derive_seed(self.config.seed, *purpose, int(batch["step"])) % 2**63)
 
     def batch(self, step: int) -> Batch:
         """The batch of a step: the same on every machine and after every resume."""

@@ -193,8 +193,7 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
         x0, y, t = batch["x0"], batch["y"], batch["t"]
         size = (x0.shape[-2], x0.shape[-1])
         if "own" in batch:
-            seed = derive_seed(self.config.seed, "own", int(batch["step"]))
-            y = self.own_input(network, y, int(batch["own"]), torch.Generator().manual_seed(seed % 2**63))
+            y = self.own_input(network, y, int(batch["own"]), self.generator(batch, "own"))
         seen = self.augmented(network, y, batch["aug"]) if self.config.aug and network.training else y
         if self.config.aug_target == "all":
             y = seen
@@ -208,10 +207,10 @@ class CasArbiTask(TrainingTask[CasArbiTrainConfig]):
             assert self._distance is not None  # made with the network
             if min(size) - self.config.shift < self._distance.smallest_side:
                 return found
-            seed = derive_seed(self.config.seed, "window", int(batch["step"]))
-            rng = torch.Generator().manual_seed(seed % 2**63)
             images = network.image(predicted, u), x0
-            seen = random_window(images, rng, shift=self.config.shift, zoom=self.config.zoom)
+            seen = random_window(
+                images, self.generator(batch, "window"), shift=self.config.shift, zoom=self.config.zoom
+            )
             found["loss_perceptual"] = weight * self._distance.to(x0.device)(*seen).mean()
         return found
 

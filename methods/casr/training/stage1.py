@@ -144,28 +144,26 @@ class BackboneTask(TrainingTask[BackboneConfig]):
         found = self._terms(_checked(network), image, batch)
         if int(batch["step"]) < self.config.loss.gan_from * self.config.steps:
             return found, {}
-        rng = self._generator(batch, "network")
+        rng = self.generator(batch, "critic", "network")
         scores = critic(*self._window(image, rng), rng)
         found["loss_gan"] = self.config.loss.gan * adversarial_loss(scores, REAL)
         return found, {"fake": image.detach(), "hr": batch["hr"], "step": batch["step"]}
 
     def critic_losses(self, critic: nn.Module, shown: Batch) -> dict[str, torch.Tensor]:
         """Cross entropies of real images and of fakes."""
-        rng = self._generator(shown, "critic")
+        rng = self.generator(shown, "critic", "critic")
         real = adversarial_loss(critic(*self._window(shown["hr"], rng), rng), REAL)
         fake = adversarial_loss(critic(*self._window(shown["fake"], rng), rng), 0.0)
         return {"loss_real": real, "loss_fake": fake}
 
     def _terms(self, network: Casr, image: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
         assert self._objective is not None  # made with the network
-        return self._objective.terms(network, image, batch["hr"], batch["lr"], self._generator(batch, "window"))
+        return self._objective.terms(
+            network, image, batch["hr"], batch["lr"], self.generator(batch, "critic", "window")
+        )
 
     def _window(self, image: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, ...]:
         return window(self.config.loss, (image,), rng)
-
-    def _generator(self, batch: Batch, turn: str) -> torch.Generator:
-        seed = derive_seed(self.config.seed, "critic", turn, int(batch["step"]))
-        return torch.Generator().manual_seed(seed % 2**63)
 
     def enlarged(self, network: Casr, batch: Batch) -> torch.Tensor:
         """One cycle of the batch, with gradients; (B, 3, P, P) nominally in [-1, 1], not clipped."""

@@ -183,7 +183,7 @@ class DiffusionTask(NoiseTask[DiffusionConfig]):
             if network.head is None:
                 clean = functional.pixel_shuffle(clean, network.latents.factor)
             image = network.latents.compose(clean, anchor, up)
-            rng = torch.Generator().manual_seed(derive_seed(self.config.seed, "window", int(batch["step"])) % 2**63)
+            rng = self.generator(batch, "window")
             pair = random_window((image * 2 - 1, hr * 2 - 1), rng, shift=self.config.shift, zoom=self.config.zoom)
             found["loss_perceptual"] = self.config.perceptual * self._distance.to(hr.device)(*pair).mean()
         return found
